@@ -1,0 +1,20 @@
+"""Item cold start for RecBole: frozen content vectors plus a small bounded trainable delta.
+
+Importing this package mends RecBole for the current stack and registers ``SASRecDelta``,
+``GRU4RecDelta`` and ``ContentMean`` with it: ``model: SASRecDelta`` works in any YAML,
+under RecBole's own ``run_recbole`` too.
+"""
+
+from recbole_delta import compat
+
+compat.prepare()
+
+from recbole_delta.errors import DeltaError  # noqa: E402
+from recbole_delta.seam.register import register  # noqa: E402
+
+register()
+
+from recbole_delta.run import RunResult, load_run, run  # noqa: E402
+
+__all__ = ["DeltaError", "RunResult", "load_run", "run"]
+__version__ = "0.1.0"

@@ -1,0 +1,118 @@
+"""A run in one file, without pickle: tensors as safetensors, everything else as JSON in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from recbole_delta.errors import DeltaError
+
+FORMAT = "recbole_delta-1"
+
+
+@dataclass
+class Checkpoint:
+    """What a training run needs to be evaluated or resumed.
+
+    Attributes:
+        model: the model's state dict.
+        optimizer: the optimizer's state dict; empty for an untrained model.
+        generators: states of the random number generators, see :func:`generator_states`.
+        facts: JSON values: settings, item fingerprint, epoch, scores, versions.
+    """
+
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    generators: dict[str, Any]
+    facts: dict[str, Any]
+
+    def save(self, path: str | Path) -> None:
+        """Write the file; an interrupted call leaves the old file or none."""
+        path = Path(path)
+        tensors = {f"model/{name}": value for name, value in self.model.items()}
+        optimizer, generators = dict(self.optimizer), dict(self.generators)
+        for index, state in optimizer.pop("state", {}).items():
+            tensors |= {f"optimizer/{index}/{key}": value for key, value in state.items()}
+        for name in [name for name, value in generators.items() if isinstance(value, Tensor)]:
+            tensors[f"generator/{name}"] = generators.pop(name)
+        header = {"facts": self.facts, "optimizer": optimizer, "generators": generators}
+        metadata = {"format": FORMAT, "header": json.dumps(header, default=_plain)}
+        # Cloned: safetensors refuses tensors that share memory.
+        tensors = {name: value.detach().cpu().clone() for name, value in tensors.items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        save_file(tensors, temporary, metadata)
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Checkpoint:
+        """Read a file written by :meth:`save`.
+
+        Raises:
+            DeltaError: it is missing, cut short, or not such a file.
+        """
+        if not Path(path).is_file():
+            raise DeltaError(f"There is no checkpoint {path}.")
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise DeltaError(
+                f"{path} is not a whole checkpoint ({error}); train again, or use a copy."
+            ) from error
+        if metadata.get("format") != FORMAT:
+            raise DeltaError(f"{path} is not a checkpoint of this version of recbole_delta.")
+        header = json.loads(metadata["header"])
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "generator": {}}
+        for name, value in tensors.items():
+            part, _, key = name.partition("/")
+            parts[part][key] = value
+        optimizer = header["optimizer"]
+        if optimizer:
+            optimizer["state"] = _by_index(parts["optimizer"])
+        generators = {**header["generators"], **parts["generator"]}
+        return cls(parts["model"], optimizer, generators, header["facts"])
+
+
+def generator_states(loader: torch.Generator) -> dict[str, Any]:
+    """States of the generators that training draws from, ``loader`` being the data loader's."""
+    numpy_state = np.random.get_state()
+    return {
+        "torch": torch.get_rng_state(),
+        "loader": loader.get_state(),
+        "numpy": [numpy_state[0], numpy_state[1].tolist(), *numpy_state[2:]],
+        "python": random.getstate(),
+    }
+
+
+def restore_generators(states: dict[str, Any], loader: torch.Generator) -> None:
+    """Set the generators to ``states`` of :func:`generator_states`."""
+    torch.set_rng_state(states["torch"])
+    loader.set_state(states["loader"])
+    np.random.set_state(tuple(states["numpy"]))
+    version, internal, gauss = states["python"]
+    random.setstate((version, tuple(internal), gauss))
+
+
+def _by_index(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, _, key = name.partition("/")
+        state.setdefault(int(index), {})[key] = value
+    return state
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars as numbers; what JSON cannot hold as its text."""
+    return value.item() if isinstance(value, (np.generic, Tensor)) else str(value)

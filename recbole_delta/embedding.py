@@ -1,0 +1,140 @@
+"""Item embeddings: a frozen content vector plus a bounded delta, and the free ID table.
+
+Plain torch: nothing here knows RecBole. Both classes follow one contract, so that a backbone
+can hold either:
+
+- items are numbered: 0 is padding, 1 .. ``n_warm`` are warm (seen in training), the rest cold;
+- ``forward(ids)`` looks rows up, ``weight`` is every row that the embedding can score,
+  ``warm_weight()`` the rows of the training softmax;
+- ``embeds_cold_items`` says whether a cold item has a vector;
+- ``project_()`` restores the constraint after an optimizer step.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recbole_delta.errors import DeltaError
+
+
+class DeltaEmbedding(nn.Module):
+    """e_i = c_i + d_i with ‖d_i‖₂ ≤ δ_max, from "Let It Go? Not Quite" (RecSys 2025).
+
+    For unit c_i the angle between c_i and e_i is at most arcsin δ_max: the bound on the delta
+    is a bound on drift. ``delta_max=0`` is frozen content; ``delta_max=inf`` with
+    ``init_std=0`` is content initialisation followed by free fine-tuning.
+
+    Args:
+        content: ``[n_items, d]`` float; row 0 (padding) is zero, every other row has unit norm.
+        n_warm: rows 1 .. ``n_warm`` get a delta; the delta of a cold row is exactly 0.
+        delta_max: radius of the ball, at least 0.
+        init_std: deltas start at N(0, init_std²), projected into the ball.
+        generator: source of the initial deltas, so that they depend on nothing else.
+
+    Raises:
+        DeltaError: a radius below 0, or content that breaks the contract.
+    """
+
+    embeds_cold_items = True
+    content: Tensor
+
+    def __init__(
+        self,
+        content: Tensor,
+        n_warm: int,
+        delta_max: float = 0.5,
+        *,
+        init_std: float = 0.02,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        _check_content(content, n_warm)
+        if not delta_max >= 0:
+            raise DeltaError(f"delta_max must be at least 0, but is {delta_max}.")
+        self.n_warm, self.delta_max = n_warm, float(delta_max)
+        self.register_buffer("content", content.detach().clone())
+        delta = torch.zeros(n_warm + 1, content.size(1), dtype=content.dtype)
+        if self.delta_max > 0:
+            delta[1:].normal_(0.0, init_std, generator=generator)
+        self.delta = nn.Parameter(delta, requires_grad=self.delta_max > 0)
+        self.project_()
+
+    @property
+    def embedding_dim(self) -> int:
+        """Dimension d of an item vector."""
+        return self.content.size(1)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
+        # A cold id reads row 0 of the delta, which is always zero.
+        delta_ids = torch.where(ids <= self.n_warm, ids, 0)
+        return F.embedding(ids, self.content) + F.embedding(delta_ids, self.delta, padding_idx=0)
+
+    def warm_weight(self) -> Tensor:
+        """Rows 1 .. n_warm, ``[n_warm, d]``: what the training softmax ranks."""
+        return self.content[1 : self.n_warm + 1] + self.delta[1:]
+
+    @property
+    def weight(self) -> Tensor:
+        """All rows, ``[n_items, d]``."""
+        known = self.n_warm + 1
+        return torch.cat([self.content[:known] + self.delta, self.content[known:]])
+
+    @torch.no_grad()
+    def project_(self) -> None:
+        """Scale every delta outside the ball back onto it (the paper's renorm)."""
+        if math.isfinite(self.delta_max):
+            self.delta.data.renorm_(p=2, dim=0, maxnorm=self.delta_max)
+
+    def extra_repr(self) -> str:
+        """What ``print(model)`` shows."""
+        n_items, dim = self.content.shape
+        return f"{n_items} items ({self.n_warm} warm), {dim}, delta_max={self.delta_max}"
+
+
+class IdEmbedding(nn.Module):
+    """One free row for padding and for each warm item; a cold item has none.
+
+    Args:
+        rows: ``[n_warm + 1, d]`` initial values; row 0 belongs to padding and becomes zero.
+    """
+
+    embeds_cold_items = False
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        self.n_warm = rows.size(0) - 1
+        rows = rows.detach().clone()
+        rows[0] = 0
+        self.weight = nn.Parameter(rows)
+
+    @property
+    def embedding_dim(self) -> int:
+        """Dimension d of an item vector."""
+        return self.weight.size(1)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Vectors of ``ids`` (any shape ``[...]``, none cold) as ``[..., d]``."""
+        return F.embedding(ids, self.weight, padding_idx=0)
+
+    def warm_weight(self) -> Tensor:
+        """Rows 1 .. n_warm, ``[n_warm, d]``: what the training softmax ranks."""
+        return self.weight[1:]
+
+    def project_(self) -> None:
+        """Nothing bounds an ID embedding."""
+
+
+def _check_content(content: Tensor, n_warm: int) -> None:
+    if content.dim() != 2 or not 1 <= n_warm < content.size(0):
+        raise DeltaError(
+            f"content must be [n_items, d] with 1 <= n_warm < n_items, "
+            f"but is {list(content.shape)} with n_warm={n_warm}."
+        )
+    norm = content.norm(dim=1)
+    if norm[0] != 0 or not torch.allclose(norm[1:], torch.ones_like(norm[1:]), atol=1e-4):
+        raise DeltaError("content rows must have unit norm, and row 0 (padding) must be zero.")

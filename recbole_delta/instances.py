@@ -1,0 +1,87 @@
+"""Split interaction rows into what is trained on and what is predicted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recbole_delta.sequences import FlatSequences, group_starts, prefix_slices, window_slices
+
+SPLITS = ("train", "valid", "test", "history")
+"""What a row of .inter is for: trained on; a validation or test target; history of a target only."""
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Rows ordered by user, then time.
+
+    Attributes:
+        user: ``[rows]`` int64, equal ids adjacent.
+        item: ``[rows]`` int64; ids 1 .. ``n_warm`` are warm.
+        split: ``[rows]`` names of :data:`SPLITS`.
+        n_warm: number of items with a training row.
+    """
+
+    user: np.ndarray
+    item: np.ndarray
+    split: np.ndarray
+    n_warm: int
+
+    def training(self, positions: str, max_length: int) -> Instances:
+        """Windows for a loss at every position (``all``), or one prefix a target (``last``).
+
+        Only training rows are in it, as inputs and as targets.
+        """
+        rows = self.split == "train"
+        user, item = self.user[rows], self.item[rows]
+        slices = window_slices(user, max_length) if positions == "all" else prefix_slices(user)
+        start, stop = slices
+        sequences = _sequences(item, start, stop)
+        return Instances("train", sequences, sequences, _tensor(user[stop]), _tensor(item[stop]))
+
+    def evaluation(self, split: str) -> Instances:
+        """One case for each target of ``split``; its history is every earlier row of the user."""
+        stop = np.flatnonzero(self.split == split)
+        start = group_starts(self.user)[stop]
+        warm = self.item <= self.n_warm
+        warm_before = np.concatenate([[0], np.cumsum(warm)])
+        return Instances(
+            split,
+            _sequences(self.item, start, stop),
+            _sequences(self.item[warm], warm_before[start], warm_before[stop]),
+            _tensor(self.user[stop]),
+            _tensor(self.item[stop]),
+        )
+
+
+@dataclass(frozen=True)
+class Instances:
+    """``n`` sequences with the item that follows each.
+
+    Attributes:
+        split: ``train``, ``valid`` or ``test``.
+        history: ``n`` sequences of items before the target.
+        warm_history: the same without cold items.
+        user: ``[n]`` int64.
+        target: ``[n]`` int64 item ids.
+    """
+
+    split: str
+    history: FlatSequences
+    warm_history: FlatSequences
+    user: Tensor
+    target: Tensor
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+def _sequences(item: np.ndarray, start: np.ndarray, stop: np.ndarray) -> FlatSequences:
+    return FlatSequences(_tensor(item), _tensor(start), _tensor(stop))
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64))

@@ -1,0 +1,119 @@
+"""What every backbone with a content embedding shares: construction, training loss, scoring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from recbole.data.interaction import Interaction
+from recbole.model.abstract_recommender import SequentialRecommender
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recbole_delta.embedding import DeltaEmbedding, IdEmbedding
+from recbole_delta.errors import DeltaError
+from recbole_delta.reduction import ContentReduction
+from recbole_delta.seam.dataset import ColdWarmDataset, train_positions
+
+DELTA_INIT_STD = 0.02
+"""Standard deviation of the initial deltas (the official code's value)."""
+
+
+class ContentBackbone(SequentialRecommender):
+    """A RecBole sequential model over our item embedding.
+
+    To add a backbone, subclass it with this class in front, and list it in
+    :data:`recbole_delta.model.MODELS`::
+
+        class SASRecDelta(ContentBackbone, SASRec):
+            causal = True
+
+    The RecBole class must look items up in ``self.item_embedding``, score by the dot product
+    with its rows, and end its ``forward`` in ``gather_indexes``. ``causal`` says that the
+    output at a position does not depend on later items.
+
+    Raises:
+        DeltaError: a loss other than CE, a data set without prepared split, or bad content.
+    """
+
+    causal = False
+    item_embedding: DeltaEmbedding | IdEmbedding
+
+    def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
+        if not isinstance(dataset, ColdWarmDataset):
+            raise DeltaError(f"{type(self).__name__} needs a data set prepared with dataset_prep.")
+        if config["loss_type"] != "CE":
+            raise DeltaError(f"loss_type must be CE, but is {config['loss_type']!r}.")
+        # Built over padding alone: the backbone's weights do not depend on the catalogue.
+        super().__init__(config, dataset.with_items(1))
+        self.n_items = dataset.item_num
+        self.positions = train_positions(dataset.settings, type(self))
+        self.item_embedding = self._build_item_embedding(config["seed"], dataset)
+
+    def calculate_loss(self, interaction: Interaction) -> Tensor:
+        """Cross entropy over the warm items, mean over the targets of the batch.
+
+        With ``train_positions: all`` the item after each position is a target; with ``last``
+        only the item after the sequence, as in RecBole.
+        """
+        item_seq = interaction[self.ITEM_SEQ]
+        item_seq_len = interaction[self.ITEM_SEQ_LEN]
+        target = interaction[self.POS_ITEM_ID]
+        if self.positions == "all":
+            inside = item_seq > 0
+            hidden = self.forward(item_seq, _every_prefix(item_seq))[inside]
+            target = _next_items(item_seq, item_seq_len, target)[inside]
+        else:
+            hidden = self.forward(item_seq, item_seq_len)
+        logits = hidden @ self.item_embedding.warm_weight().T
+        return F.cross_entropy(logits, target - 1)
+
+    def gather_indexes(self, output: Tensor, gather_index: Tensor) -> Tensor:
+        """RecBole's gather; a two-dimensional index asks for every position at once."""
+        if gather_index.dim() == 2:
+            return output
+        return super().gather_indexes(output, gather_index)
+
+    def full_sort_predict(self, interaction: Interaction) -> Tensor:
+        """Scores ``[B, n_items]``; −inf for an item without a vector."""
+        scores = super().full_sort_predict(interaction)
+        return F.pad(scores, (0, self.n_items - scores.size(1)), value=-torch.inf)
+
+    def _build_item_embedding(
+        self, seed: int, dataset: ColdWarmDataset
+    ) -> DeltaEmbedding | IdEmbedding:
+        """Replace the backbone's table; its rows have random numbers of their own."""
+        settings, n_warm = dataset.settings, dataset.n_warm
+        dim = self.item_embedding.embedding_dim
+        if settings.item_embedding == "id":
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                table = nn.Embedding(n_warm + 1, dim, padding_idx=0)
+                self._init_weights(table)
+            return IdEmbedding(table.weight)
+        radius, init_std = {
+            "init": (float("inf"), 0.0),
+            "frozen": (0.0, 0.0),
+            "delta": (settings.delta_max, DELTA_INIT_STD),
+        }[settings.item_embedding]
+        generator = torch.Generator().manual_seed(seed)
+        content = item_content(dataset, dim)
+        return DeltaEmbedding(content, n_warm, radius, init_std=init_std, generator=generator)
+
+
+def item_content(dataset: ColdWarmDataset, dim: int) -> Tensor:
+    """Unit content rows ``[n_items, dim]``, reduced by warm statistics; row 0 is zero."""
+    content = dataset.content()
+    rows = ContentReduction(dim).fit(content[: dataset.n_warm]).transform(content)
+    return F.pad(torch.from_numpy(rows), (0, 0, 1, 0))
+
+
+def _every_prefix(item_seq: Tensor) -> Tensor:
+    """Lengths of all prefixes, ``[B, L]``: an ``item_seq_len`` that asks for every position."""
+    return torch.arange(1, item_seq.size(1) + 1, device=item_seq.device).expand_as(item_seq)
+
+
+def _next_items(item_seq: Tensor, item_seq_len: Tensor, last: Tensor) -> Tensor:
+    """``[B, L]``: the item after each position, ``last`` after the end of the sequence."""
+    following = F.pad(item_seq[:, 1:], (0, 1))
+    return following.scatter(1, (item_seq_len - 1)[:, None], last[:, None])

@@ -1,0 +1,46 @@
+"""The untrained baseline of the paper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recbole.data.interaction import Interaction
+from recbole.model.abstract_recommender import SequentialRecommender
+from recbole.utils import InputType
+from torch import Tensor
+
+from recbole_delta.embedding import DeltaEmbedding
+from recbole_delta.errors import DeltaError
+from recbole_delta.model.backbone import item_content
+from recbole_delta.seam.dataset import ColdWarmDataset
+
+
+class ContentMean(SequentialRecommender):
+    """Scores by the dot product with the mean content vector of the history.
+
+    The content is reduced as for the trained models, to ``embedding_size``; the history is
+    the last MAX_ITEM_LIST_LENGTH items, as for them.
+    """
+
+    input_type = InputType.POINTWISE
+
+    def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
+        if not isinstance(dataset, ColdWarmDataset):
+            raise DeltaError("ContentMean needs a data set prepared with dataset_prep.")
+        super().__init__(config, dataset)
+        content = item_content(dataset, config["embedding_size"])
+        self.item_embedding = DeltaEmbedding(content, dataset.n_warm, delta_max=0.0)
+
+    def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
+        """Mean vectors ``[B, d]`` of histories ``[B, L]`` with lengths ``[B]``."""
+        return self.item_embedding(item_seq).sum(1) / item_seq_len[:, None]
+
+    def predict(self, interaction: Interaction) -> Tensor:
+        """Scores ``[B]`` of the interaction's items."""
+        mean = self.forward(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
+        return (mean * self.item_embedding(interaction[self.ITEM_ID])).sum(1)
+
+    def full_sort_predict(self, interaction: Interaction) -> Tensor:
+        """Scores ``[B, n_items]``."""
+        mean = self.forward(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
+        return mean @ self.item_embedding.weight.T

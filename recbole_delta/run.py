@@ -1,0 +1,136 @@
+"""Train and evaluate one model on one prepared data set, and load it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from logging import getLogger
+from typing import Any
+
+import torch
+from recbole.data import data_preparation
+from recbole.trainer import Trainer
+from recbole.utils import get_model, get_trainer, init_logger, init_seed
+
+from recbole_delta.checkpoint import Checkpoint
+from recbole_delta.errors import DeltaError
+from recbole_delta.model import MODELS
+from recbole_delta.seam.config import RunConfig
+from recbole_delta.seam.dataset import ColdWarmDataset
+from recbole_delta.seam.evaluation import MODES
+from recbole_delta.seam.trainer import ColdWarmTrainer, item_fingerprint, run_settings
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run gives back.
+
+    Attributes:
+        settings: what was asked, enough to run it again.
+        best_valid_score: value of ``valid_metric`` at the best epoch.
+        best_valid_result: validation metrics there.
+        test_result: test metrics in the configured mode, as RecBole's ``test_result``.
+        test_modes: one record for each of the four modes, with counts of cases and of empty
+            histories by group.
+        curve: one entry an epoch.
+        checkpoint: the saved file, or None.
+    """
+
+    settings: dict[str, Any]
+    best_valid_score: float
+    best_valid_result: dict[str, float] | None
+    test_result: dict[str, float]
+    test_modes: list[dict[str, Any]]
+    curve: list[dict[str, float]]
+    checkpoint: str | None
+
+
+def run(
+    model: str | None = None,
+    dataset: str | None = None,
+    config_files: Sequence[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    saved: bool = True,
+) -> RunResult:
+    """As RecBole's ``run_recbole``, for our models and RecBole's own alike.
+
+    A built-in model gets the same split and evaluation. It has no vectors for cold items:
+    its catalogue is the warm ones, in the training softmax and at recommendation.
+
+    Args:
+        model: name of a model; may stand in the settings instead.
+        dataset: name of a prepared data set; likewise.
+        config_files: YAML files, later ones first in rank.
+        settings: single settings, above the files. Taken as they are, never evaluated.
+        saved: keep the best epoch in a checkpoint, and test it; else test the last epoch.
+
+    Raises:
+        DeltaError: settings or data that cannot be used; the message says what to mend.
+    """
+    config = RunConfig(model, dataset, config_files, dict(settings or {}))
+    parts = _prepare(config)
+    trainer = _trainer(config, parts.model)
+    score, result = trainer.fit(
+        parts.train, parts.valid, saved=saved, show_progress=config["show_progress"]
+    )
+    test_result = trainer.evaluate(parts.test, load_best_model=saved)
+    evaluations = trainer.evaluate_modes(parts.test, MODES)
+    return RunResult(
+        settings=run_settings(config),
+        best_valid_score=score,
+        best_valid_result=result,
+        test_result=dict(test_result or {}),
+        test_modes=[each.record(trainer.metrics, config["topk"]) for each in evaluations],
+        curve=trainer.curve,
+        checkpoint=trainer.saved_model_file if saved else None,
+    )
+
+
+def load_run(path: str) -> tuple[Any, torch.nn.Module, ColdWarmDataset, Any, Any, Any]:
+    """RecBole's ``load_data_and_model`` for our checkpoints; nothing is unpickled.
+
+    Returns:
+        config, model, dataset, train_data, valid_data, test_data.
+
+    Raises:
+        DeltaError: the file is not a whole checkpoint, or its data set has changed since.
+    """
+    checkpoint = Checkpoint.load(path)
+    config = RunConfig(config_dict=checkpoint.facts["settings"])
+    parts = _prepare(config)
+    if item_fingerprint(parts.dataset) != checkpoint.facts["items"]:
+        raise DeltaError(f"The items of {config['dataset']} are not those {path} was trained on.")
+    parts.model.load_state_dict(checkpoint.model)
+    return config, parts.model, parts.dataset, parts.train, parts.valid, parts.test
+
+
+@dataclass(frozen=True)
+class _Parts:
+    dataset: ColdWarmDataset
+    train: Any
+    valid: Any
+    test: Any
+    model: torch.nn.Module
+
+
+def _prepare(config: RunConfig) -> _Parts:
+    """Data and an untrained model, drawing random numbers in the order of ``run_recbole``."""
+    init_seed(config["seed"], config["reproducibility"])
+    init_logger(config)
+    getLogger().info(config)
+    dataset = ColdWarmDataset(config)
+    train, valid, test = data_preparation(config, dataset)
+    init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
+    model_class = get_model(config["model"])
+    catalogue = train.dataset
+    if model_class not in MODELS:
+        catalogue = catalogue.with_items(catalogue.n_warm + 1)
+    model = model_class(config, catalogue).to(config["device"])
+    return _Parts(dataset, train, valid, test, model)
+
+
+def _trainer(config: RunConfig, model: torch.nn.Module) -> ColdWarmTrainer:
+    stock: type[Trainer] = get_trainer(config["MODEL_TYPE"], config["model"])
+    if issubclass(stock, ColdWarmTrainer):
+        return stock(config, model)
+    return type(f"ColdWarm{stock.__name__}", (ColdWarmTrainer, stock), {})(config, model)

@@ -1,0 +1,252 @@
+"""RecBole's sequential dataset over a prepared split, served lazily from flat arrays."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from recbole.data.dataset import SequentialDataset
+from recbole.data.interaction import Interaction
+from torch import Tensor
+
+from recbole_delta.content import find_content, read_content
+from recbole_delta.errors import DeltaError
+from recbole_delta.instances import SPLITS, Instances, Interactions
+from recbole_delta.seam.settings import DeltaSettings
+
+SPLIT_FIELD = "split"
+COLD_FIELD = "is_cold"
+COUNT_FIELD = "train_count"
+
+
+class ColdWarmDataset(SequentialDataset):
+    """A data set whose .inter says, row by row, what the row is for (``split``).
+
+    It differs from RecBole's ``SequentialDataset`` in four points. The split is the prepared
+    one. Prefixes and windows are slices of one flat array. The order of a user's rows comes
+    from the float64 timestamps, ties from the file's order, before RecBole rounds timestamps
+    to float32. Items are numbered by training rows first, so that warm ids are
+    1 .. ``n_warm`` and do not depend on what is held out.
+
+    Raises:
+        DeltaError: a file is missing or malformed, or a setting would change the split.
+    """
+
+    interactions: Interactions
+    instances: Instances
+
+    def __init__(self, config: Any) -> None:
+        self.settings = DeltaSettings.from_config(config)
+        self._trim = getattr(config.model_class, "causal", False)
+        super().__init__(config)
+
+    @property
+    def n_warm(self) -> int:
+        """Number of items with a training row; their ids are 1 .. n_warm."""
+        return self.interactions.n_warm
+
+    def with_items(self, n_items: int) -> ColdWarmDataset:
+        """A shallow copy that shows only the first ``n_items`` items (padding included).
+
+        A RecBole model built over it has a table of that size, and its constructor draws as
+        many random numbers as that size takes.
+        """
+        shown = copy.copy(self)
+        tokens = self.field2id_token[self.iid_field][:n_items]
+        shown.field2id_token = {**self.field2id_token, self.iid_field: tokens}
+        return shown
+
+    def content(self) -> np.ndarray:
+        """Raw content vectors of items 1, 2, ..., ``[n_items - 1, content_dim]`` float32.
+
+        Raises:
+            DeltaError: as :func:`read_content` and :meth:`ContentTable.align`.
+        """
+        named = self.settings.content_file
+        path = Path(named) if named else find_content(self.dataset_path, self.dataset_name)
+        return read_content(path).align(self.field2id_token[self.iid_field][1:].tolist())
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def _load_data(self, token: str, dataset_path: str) -> None:
+        for suffix in ("inter", "item"):
+            path = Path(dataset_path) / f"{token}.{suffix}"
+            if not path.is_file():
+                raise DeltaError(f"There is no {path}; prepare the data set with dataset_prep.")
+        super()._load_data(token, dataset_path)
+        self._check_inter()
+        self._check_item()
+
+    def _get_load_and_unload_col(self, source: Any) -> tuple[set[str] | None, set[str] | None]:
+        load, unload = super()._get_load_and_unload_col(source)
+        needed = {
+            "inter": {self.uid_field, self.iid_field, self.time_field, SPLIT_FIELD},
+            "item": {self.iid_field, COLD_FIELD},
+        }.get(getattr(source, "value", source), set())
+        return (load if load is None else load | needed), unload
+
+    def _load_feat(self, filepath: str, source: Any) -> pd.DataFrame:
+        try:
+            return super()._load_feat(filepath, source)
+        except (ValueError, LookupError) as error:
+            raise DeltaError(f"{filepath} is not a RecBole atomic file: {error}.") from error
+
+    def _check_inter(self) -> None:
+        name = f"{self.dataset_name}.inter"
+        fields = [self.uid_field, self.iid_field, self.time_field, SPLIT_FIELD]
+        _require_filled(self.inter_feat, fields, name)
+        if not len(self.inter_feat):
+            raise DeltaError(f"{name} holds no interactions.")
+        unknown = set(self.inter_feat[SPLIT_FIELD].unique()) - set(SPLITS)
+        if unknown:
+            raise DeltaError(
+                f"{name}: split must be one of {', '.join(SPLITS)}, but is {unknown.pop()!r}."
+            )
+        unlisted = set(self.inter_feat[self.iid_field]) - set(self.item_feat[self.iid_field])
+        if unlisted:
+            raise DeltaError(
+                f"{self.dataset_name}.item lacks {len(unlisted)} items of {name}, "
+                f"{min(unlisted)!r} among them."
+            )
+
+    def _check_item(self) -> None:
+        name = f"{self.dataset_name}.item"
+        _require_filled(self.item_feat, [self.iid_field, COLD_FIELD], name)
+        trained = self.inter_feat.loc[self.inter_feat[SPLIT_FIELD] == "train", self.iid_field]
+        is_warm = self.item_feat[self.iid_field].isin(set(trained))
+        flags = pd.to_numeric(self.item_feat[COLD_FIELD], errors="coerce")
+        wrong = self.item_feat.loc[flags != (~is_warm).astype(int), self.iid_field]
+        if len(wrong):
+            raise DeltaError(
+                f"{name}: is_cold must be 0 for an item with a training row and 1 for the others, "
+                f"but is not so for {wrong.iloc[0]!r}; prepare the data set again."
+            )
+        self._n_warm = int(is_warm.sum())
+        for group, missing in (("warm", not is_warm.any()), ("cold", is_warm.all())):
+            if missing:
+                raise DeltaError(f"{name} has no {group} item, so there is nothing to compare.")
+
+    # -- processing ------------------------------------------------------------------------
+
+    def _data_filtering(self) -> None:
+        rows = len(self.inter_feat)
+        if not self.config["rm_dup_inter"]:
+            super()._data_filtering()
+        if self.config["rm_dup_inter"] or len(self.inter_feat) != rows:
+            raise DeltaError(
+                "RecBole's filters (rm_dup_inter, val_interval, *_inter_num_interval) would change "
+                f"the prepared split of {self.dataset_name}; filter in dataset_prep instead."
+            )
+
+    def _remap_ID_all(self) -> None:  # noqa: N802 (RecBole's name)
+        # RecBole numbers tokens by their first appearance.
+        trained_first = (self.inter_feat[SPLIT_FIELD] != "train").argsort(kind="stable")
+        self.inter_feat = self.inter_feat.iloc[trained_first].copy()
+        self._split_of_row = self.inter_feat[SPLIT_FIELD].copy()
+        super()._remap_ID_all()
+
+    def _data_processing(self) -> None:
+        super()._data_processing()
+        # What tells cold from warm must never reach a model.
+        self._del_col(self.inter_feat, SPLIT_FIELD)
+        for field in (COLD_FIELD, COUNT_FIELD):
+            if field in self.item_feat:
+                self._del_col(self.item_feat, field)
+
+    def _change_feat_format(self) -> None:
+        inter = self.inter_feat.assign(**{SPLIT_FIELD: self._split_of_row}).sort_index()
+        inter = inter.sort_values([self.uid_field, self.time_field], kind="stable")
+        self.interactions = Interactions(
+            inter[self.uid_field].to_numpy(),
+            inter[self.iid_field].to_numpy(),
+            inter[SPLIT_FIELD].to_numpy(dtype=str),
+            self._n_warm,
+        )
+        # Past SequentialDataset, which would copy every prefix.
+        super(SequentialDataset, self)._change_feat_format()
+        self._aug_presets()
+
+    def build(self) -> list[ColdWarmDataset]:
+        """The training, validation and test data sets.
+
+        Raises:
+            DeltaError: the test split lacks cold or warm targets, or a setting is out of place.
+        """
+        if set(self.config["eval_args"]["mode"].values()) != {"full"}:
+            raise DeltaError("eval_args: mode must be full; cold and warm items are ranked fully.")
+        self._change_feat_format()
+        test = self.interactions.evaluation("test")
+        n_cold = int((test.target > self.n_warm).sum())
+        for group, count in (("cold", n_cold), ("warm", len(test) - n_cold)):
+            if not count:
+                raise DeltaError(f"The test split of {self.dataset_name} has no {group} target.")
+        positions = train_positions(self.settings, self.config.model_class)
+        training = self.interactions.training(positions, self.max_item_list_len)
+        self.instances = training
+        return [self._over(part) for part in (training, self.interactions.evaluation("valid"), test)]
+
+    # -- serving ---------------------------------------------------------------------------
+
+    def _over(self, instances: Instances) -> ColdWarmDataset:
+        part = copy.copy(self)
+        part.instances = instances
+        return part
+
+    def __len__(self) -> int:
+        return len(self.instances) if hasattr(self, "instances") else len(self.inter_feat)
+
+    def __getitem__(self, index: Any, join: bool = True) -> Interaction:
+        return self.batch(torch.as_tensor(index), join=join)
+
+    def batch(self, index: Tensor, drop_cold: bool = False, join: bool = True) -> Interaction:
+        """A batch as RecBole's models expect it.
+
+        Args:
+            index: ``[B]`` positions in :attr:`instances`.
+            drop_cold: leave cold items out of the history.
+            join: add the features of the user and the target item, as RecBole does.
+
+        Returns:
+            user, target, ``item_seq`` ``[B, L]`` padded on the right and its length ``[B]``.
+            L is the longest of the batch for a causal backbone, else MAX_ITEM_LIST_LENGTH.
+        """
+        chosen = self.instances.warm_history if drop_cold else self.instances.history
+        item_seq, item_seq_len = chosen.padded(index, self.max_item_list_len, self._trim)
+        interaction = Interaction(
+            {
+                self.uid_field: self.instances.user[index],
+                self.iid_field: self.instances.target[index],
+                self.item_id_list_field: item_seq,
+                self.item_list_length_field: item_seq_len,
+            }
+        )
+        return self.join(interaction) if join else interaction
+
+
+def train_positions(settings: DeltaSettings, model_class: type) -> str:
+    """``all`` for a causal backbone, else ``last``, unless it is set.
+
+    Raises:
+        DeltaError: ``all`` asked of a model that would see the answer.
+    """
+    causal = getattr(model_class, "causal", False)
+    chosen = settings.train_positions or ("all" if causal else "last")
+    if chosen == "all" and not causal:
+        raise DeltaError(
+            f"train_positions: all needs a causal backbone, and {model_class.__name__} does not "
+            "declare itself one; use last."
+        )
+    return chosen
+
+
+def _require_filled(frame: pd.DataFrame, fields: list[str], name: str) -> None:
+    for field in fields:
+        if field not in frame:
+            raise DeltaError(f"{name} has no column {field!r}; prepare it with dataset_prep.")
+        empty = np.flatnonzero(frame[field].isna())
+        if len(empty):
+            raise DeltaError(f"{name}, line {empty[0] + 2}: {field} is missing.")

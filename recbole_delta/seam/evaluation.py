@@ -1,0 +1,137 @@
+"""Ranks of the targets of a split, in the four modes of the paper, from one pass per history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from recbole_delta.metrics import group_masks, grouped_metrics
+from recbole_delta.ranking import TargetRanks, rank_targets
+from recbole_delta.seam.dataset import ColdWarmDataset
+
+SCORES_AT_ONCE = 2**25
+"""Most scores held at a time: 128 MiB of float32."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What is recommended, and what the model sees of the history.
+
+    Attributes:
+        candidates: ``all`` items or ``warm`` ones only.
+        cold_history: ``keep`` or ``drop`` cold items in the history.
+    """
+
+    candidates: str
+    cold_history: str
+
+
+MODES = tuple(Mode(c, h) for c in ("all", "warm") for h in ("keep", "drop"))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Ranks of every case of a split in one mode.
+
+    Attributes:
+        split: ``valid`` or ``test``.
+        mode: what was asked.
+        embeds_cold_items: False where the model has no vectors for cold items: they are then
+            neither recommended nor shown to it, whatever the mode.
+        ranks: of ``n`` targets.
+        is_cold: ``[n]`` bool, whether the target is cold.
+        empty_history: ``[n]`` bool, cases without a history that the model could see; misses.
+    """
+
+    split: str
+    mode: Mode
+    embeds_cold_items: bool
+    ranks: TargetRanks
+    is_cold: np.ndarray
+    empty_history: np.ndarray
+
+    def metrics(self, metrics: Sequence[str], topk: Sequence[int]) -> dict[str, float]:
+        """See :func:`recbole_delta.metrics.grouped_metrics`."""
+        return grouped_metrics(self.ranks, self.is_cold, metrics, topk)
+
+    def record(self, metrics: Sequence[str], topk: Sequence[int]) -> dict[str, Any]:
+        """The evaluation as JSON values: mode, counts by group, metrics."""
+        groups = group_masks(self.is_cold).items()
+        return {
+            "split": self.split,
+            "candidates": self.mode.candidates,
+            "cold_history": self.mode.cold_history,
+            "embeds_cold_items": self.embeds_cold_items,
+            "cases": {group: int(mask.sum()) for group, mask in groups},
+            "empty_history": {g: int((mask & self.empty_history).sum()) for g, mask in groups},
+            "metrics": self.metrics(metrics, topk),
+        }
+
+
+@torch.no_grad()
+def evaluate_modes(
+    model: torch.nn.Module,
+    cases: ColdWarmDataset,
+    modes: Sequence[Mode],
+    *,
+    batch_size: int,
+    show_progress: bool = False,
+) -> list[Evaluation]:
+    """Rank every target of ``cases`` in each of ``modes``.
+
+    Args:
+        model: a RecBole model; in evaluation mode afterwards.
+        cases: a validation or test data set.
+        modes: evaluated together: one forward pass for each kind of history.
+        batch_size: most sequences at a time.
+        show_progress: show a bar.
+
+    Raises:
+        DeltaError: the model's scores are NaN.
+    """
+    model.eval()
+    embeds_cold = getattr(getattr(model, "item_embedding", None), "embeds_cold_items", False)
+    drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
+    ranks = {mode: TargetRanks.missed(len(cases)) for mode in modes}
+    empty = {}
+    for drop in sorted(set(drops.values())):
+        together = [mode for mode in modes if drops[mode] == drop]
+        history = cases.instances.warm_history if drop else cases.instances.history
+        seen = torch.nonzero(history.lengths).flatten()
+        empty[drop] = (history.lengths == 0).numpy()
+        step = max(1, min(batch_size, SCORES_AT_ONCE // cases.item_num))
+        blocks = tqdm(seen.split(step), "Evaluate", disable=not show_progress, leave=False)
+        for index in blocks:
+            scores = _scores(model, cases, index, drop)
+            target = cases.instances.target[index].to(scores.device)
+            for mode in together:
+                stop = cases.item_num if mode.candidates == "all" else cases.n_warm + 1
+                ranks[mode].put(index.numpy(), rank_targets(scores, target, slice(1, stop)))
+    is_cold = (cases.instances.target > cases.n_warm).numpy()
+    split = cases.instances.split
+    return [
+        Evaluation(split, mode, embeds_cold, ranks[mode], is_cold, empty[drops[mode]])
+        for mode in modes
+    ]
+
+
+def _scores(
+    model: torch.nn.Module, cases: ColdWarmDataset, index: torch.Tensor, drop_cold: bool
+) -> torch.Tensor:
+    """``[B, n_items]`` with −inf for padding, items without a vector and, if asked, the history."""
+    device = next(iter(model.state_dict().values())).device
+    interaction = cases.batch(index, drop_cold=drop_cold).to(device)
+    scores = model.full_sort_predict(interaction).view(len(index), -1)
+    scores = F.pad(scores, (0, cases.item_num - scores.size(1)), value=-torch.inf)
+    scores[:, 0] = -torch.inf
+    if cases.settings.mask_history:
+        # The whole history, not only what the model saw of it.
+        row, item = cases.instances.history.flat(index)
+        scores[row.to(device), item.to(device)] = -torch.inf
+    return scores

@@ -1,0 +1,59 @@
+"""The cold and warm metrics as RecBole metric classes, so that its Config accepts their names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recbole.evaluator.base_metric import AbstractMetric
+from recbole.utils import EvaluatorType
+
+from recbole_delta.errors import DeltaError
+from recbole_delta.metrics import GAINS, GROUPS
+
+
+class GroupMetric(AbstractMetric):
+    """A metric over the cold or the warm targets, such as ``NDCG_cold``.
+
+    RecBole's collector does not know which targets are cold; ``ColdWarmTrainer`` computes
+    these values. RecBole asks this class for its kind only.
+    """
+
+    metric_type = EvaluatorType.RANKING
+    metric_need: list[str] = []  # noqa: RUF012 (RecBole's contract)
+    smaller = False
+
+    def calculate_metric(self, dataobject: Any) -> dict[str, float]:
+        """Refuse: reached only in a stock trainer.
+
+        Raises:
+            DeltaError: always.
+        """
+        raise DeltaError(
+            f"{type(self).__name__} needs the cold/warm evaluation: "
+            "run the model with recbole-delta instead of RecBole's own runner."
+        )
+
+
+def group_metrics() -> dict[str, type[GroupMetric]]:
+    """Metric classes by the lower-case name under which RecBole looks them up."""
+    names = [f"{metric}_{group}" for metric in GAINS for group in GROUPS if group != "total"]
+    return {name: type(name, (GroupMetric,), {}) for name in names}
+
+
+def wanted_metrics(names: list[str]) -> list[str]:
+    """The metrics behind RecBole's ``metrics`` setting, without their groups.
+
+    Raises:
+        DeltaError: a metric that has no cold/warm version.
+    """
+    wanted = []
+    for name in names:
+        metric = name.lower()
+        for group in GROUPS:
+            metric = metric.removesuffix(f"_{group}")
+        if metric not in GAINS:
+            known = ", ".join(GAINS)
+            raise DeltaError(f"metrics: {name} has no cold/warm version; choose from {known}.")
+        if metric not in wanted:
+            wanted.append(metric)
+    return wanted

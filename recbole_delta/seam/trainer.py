@@ -1,0 +1,264 @@
+"""RecBole's trainer with the cold/warm evaluation, the projection and a checkpoint of our own."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from recbole.trainer import Trainer
+from recbole.utils import get_local_time
+
+from recbole_delta.checkpoint import Checkpoint, generator_states, restore_generators
+from recbole_delta.errors import DeltaError
+from recbole_delta.metrics import GROUPS
+from recbole_delta.seam.config import NEVER
+from recbole_delta.seam.dataset import ColdWarmDataset
+from recbole_delta.seam.evaluation import Evaluation, Mode, evaluate_modes
+from recbole_delta.seam.metrics import wanted_metrics
+from recbole_delta.seam.settings import DeltaSettings
+
+VERSIONS = ("recbole-delta", "recbole", "torch", "numpy", "pandas")
+
+
+class ColdWarmTrainer(Trainer):
+    """RecBole's ``Trainer``, different in three points.
+
+    Evaluation reports every metric for cold, warm and all targets, unrounded. Early stopping
+    compares these values strictly: RecBole rounds to four decimals and takes a tie for an
+    improvement. Checkpoints are safetensors with a name of their own.
+
+    In front of another RecBole trainer in a class's bases it gives that one the same.
+    """
+
+    def __init__(self, config: Any, model: torch.nn.Module) -> None:
+        super().__init__(config, model)
+        self.settings = DeltaSettings.from_config(config)
+        self.metrics = wanted_metrics(config["metrics"])
+        self._check_valid_metric()
+        name = f"{config['model']}-{config['dataset']}-{get_local_time()}-{uuid.uuid4().hex[:8]}"
+        self.saved_model_file = str(Path(self.checkpoint_dir) / f"{name}.safetensors")
+        self.curve: list[dict[str, float]] = []
+        """One entry an epoch: ``epoch``, ``train_loss``, ``seconds`` and validation metrics."""
+
+    def fit(
+        self,
+        train_data: Any,
+        valid_data: Any = None,
+        verbose: bool = True,
+        saved: bool = True,
+        show_progress: bool = False,
+        callback_fn: Callable[[int, float], None] | None = None,
+    ) -> tuple[float, dict[str, float] | None]:
+        """Train, validate every ``eval_step`` epochs, keep the best; as RecBole's ``fit``.
+
+        Raises:
+            DeltaError: ``valid_metric`` has no value on the validation data.
+        """
+        self._train_data = train_data
+        self._resume_generators()
+        evaluates = bool(valid_data) and self.eval_step > 0
+        if evaluates:
+            self._check_valid_group(valid_data.dataset)
+        for epoch in range(self.start_epoch, self.epochs):
+            started = perf_counter()
+            loss = self._train_epoch(train_data, epoch, show_progress=show_progress)
+            loss = sum(loss) if isinstance(loss, tuple) else loss
+            entry = {"epoch": epoch, "train_loss": loss / len(train_data)}
+            entry["seconds"] = perf_counter() - started
+            self.curve.append(entry)
+            self._log("train", entry, epoch, verbose)
+            if not evaluates:
+                if saved:
+                    self._save_checkpoint(epoch, verbose=verbose)
+                continue
+            if (epoch + 1) % self.eval_step:
+                continue
+            score, result = self._valid_epoch(valid_data, show_progress=show_progress)
+            entry.update(result)
+            self._log("valid", result, epoch, verbose)
+            improved = score > self.best_valid_score
+            self.cur_step = 0 if improved else self.cur_step + 1
+            if improved:
+                self.best_valid_score, self.best_valid_result = score, result
+                if saved:
+                    self._save_checkpoint(epoch, verbose=verbose)
+            if callback_fn:
+                callback_fn(epoch, score)
+            if self.cur_step > self.stopping_step:
+                break
+        return self.best_valid_score, self.best_valid_result
+
+    def evaluate(
+        self,
+        eval_data: Any,
+        load_best_model: bool = True,
+        model_file: str | None = None,
+        show_progress: bool = False,
+    ) -> OrderedDict[str, float] | None:
+        """Metrics in the configured mode, unrounded: ``ndcg@10``, ``ndcg_cold@10``, ..."""
+        if not eval_data:
+            return None
+        if load_best_model:
+            self.load_best(model_file)
+        [evaluation] = self.evaluate_modes(eval_data, [self._mode(eval_data)], show_progress)
+        result = OrderedDict(evaluation.metrics(self.metrics, self.config["topk"]))
+        self.wandblogger.log_eval_metrics(result, head="eval")
+        return result
+
+    def evaluate_modes(
+        self, eval_data: Any, modes: Sequence[Mode], show_progress: bool = False
+    ) -> list[Evaluation]:
+        """Rank the targets of ``eval_data`` in each mode with the model as it is."""
+        return evaluate_modes(
+            self.model,
+            eval_data.dataset,
+            modes,
+            batch_size=self.config["eval_batch_size"],
+            show_progress=show_progress,
+        )
+
+    def load_best(self, model_file: str | None = None) -> None:
+        """Load the weights of the best epoch, or of another checkpoint.
+
+        Raises:
+            DeltaError: as :meth:`Checkpoint.load`.
+        """
+        checkpoint = Checkpoint.load(model_file or self.saved_model_file)
+        self.model.load_state_dict(checkpoint.model)
+
+    def resume_checkpoint(self, resume_file: str | Path) -> None:
+        """Go on after the epoch of ``resume_file``, as if training had not stopped there.
+
+        Raises:
+            DeltaError: the file is not a checkpoint of this model over these items.
+        """
+        checkpoint = Checkpoint.load(resume_file)
+        model = checkpoint.facts["settings"]["model"]
+        if model != self.config["model"]:
+            raise DeltaError(f"{resume_file} holds a {model}, not a {self.config['model']}.")
+        self.model.load_state_dict(checkpoint.model)
+        self.optimizer.load_state_dict(checkpoint.optimizer)
+        self.saved_model_file = str(resume_file)
+        facts = checkpoint.facts
+        self.start_epoch, self.cur_step = facts["epoch"] + 1, facts["cur_step"]
+        self.best_valid_score = facts["best_valid_score"]
+        self.best_valid_result = facts["best_valid_result"]
+        self.curve = facts["curve"]
+        self._generators = checkpoint.generators
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
+        kwargs.setdefault("params", [p for p in self.model.parameters() if p.requires_grad])
+        optimizer = super()._build_optimizer(**kwargs)
+        embedding = getattr(self.model, "item_embedding", None)
+        if hasattr(embedding, "project_"):
+            optimizer.register_step_post_hook(lambda *_: embedding.project_())
+        return optimizer
+
+    def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
+        facts = {
+            "settings": run_settings(self.config),
+            "items": item_fingerprint(self._train_data.dataset),
+            "epoch": epoch,
+            "cur_step": self.cur_step,
+            "best_valid_score": self.best_valid_score,
+            "best_valid_result": self.best_valid_result,
+            "curve": self.curve,
+            "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
+        }
+        optimizer = self.optimizer.state_dict() if self.optimizer else {}
+        generators = generator_states(self._train_data.generator)
+        path = kwargs.pop("saved_model_file", self.saved_model_file)
+        Checkpoint(self.model.state_dict(), optimizer, generators, facts).save(path)
+        if verbose:
+            self.logger.info(f"Saved {path}")
+
+    def _resume_generators(self) -> None:
+        states = self.__dict__.pop("_generators", None)
+        if states is not None:
+            restore_generators(states, self._train_data.generator)
+
+    def _mode(self, eval_data: Any) -> Mode:
+        is_test = eval_data.dataset.instances.split == "test"
+        settings = self.settings
+        candidates = settings.test_candidates if is_test else settings.valid_candidates
+        return Mode(candidates, settings.cold_history)
+
+    def _log(self, head: str, values: dict[str, float], epoch: int, verbose: bool) -> None:
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
+        if verbose:
+            self.logger.info(f"epoch {epoch} {head}: {shown}")
+        for name, value in values.items():
+            self.tensorboard.add_scalar(f"{head}/{name}", value, epoch)
+        self.wandblogger.log_metrics({**values, f"{head}_step": epoch}, head=head)
+
+    def _check_valid_metric(self) -> None:
+        name, _, k = self.valid_metric.partition("@")
+        metric, _, group = name.partition("_")
+        known = metric in self.metrics and group in ("", *GROUPS[1:])
+        if not known or k not in map(str, self.config["topk"]):
+            raise DeltaError(
+                f"valid_metric: {self.config['valid_metric']} is not among metrics "
+                f"{', '.join(self.metrics)} (with _cold, _warm or neither) at {self.config['topk']}."
+            )
+
+    def _check_valid_group(self, valid: ColdWarmDataset) -> None:
+        if "_cold" not in self.valid_metric:
+            return
+        if not (valid.instances.target > valid.n_warm).any():
+            raise DeltaError(
+                f"valid_metric: {self.config['valid_metric']} has no value, because the protocol "
+                f"of {valid.dataset_name} gives no cold validation target; use a warm one."
+            )
+        if self.settings.valid_candidates == "warm":
+            raise DeltaError(
+                f"valid_metric: {self.config['valid_metric']} is always 0 where only warm items "
+                "are ranked; set valid_candidates: all."
+            )
+
+
+class UntrainedTrainer(ColdWarmTrainer):
+    """For a model without parameters: validates once and saves."""
+
+    def _build_optimizer(self, **kwargs: Any) -> None:
+        return None
+
+    def fit(
+        self,
+        train_data: Any,
+        valid_data: Any = None,
+        verbose: bool = True,
+        saved: bool = True,
+        show_progress: bool = False,
+        callback_fn: Callable[[int, float], None] | None = None,
+    ) -> tuple[float, dict[str, float] | None]:
+        """Validate; there is nothing to train."""
+        self._train_data = train_data
+        if valid_data:
+            self._check_valid_group(valid_data.dataset)
+            self.best_valid_score, self.best_valid_result = self._valid_epoch(valid_data)
+        if saved:
+            self._save_checkpoint(0, verbose=verbose)
+        return self.best_valid_score, self.best_valid_result
+
+
+def run_settings(config: Any) -> dict[str, Any]:
+    """The settings that differ from the defaults, enough to build the same Config again."""
+    folder = Path(config["data_path"]).resolve().parent
+    named = {"model": config["model"], "dataset": config["dataset"], "data_path": str(folder)}
+    given = {k: v for k, v in config.external_config_dict.items() if v != NEVER}
+    return {**given, **named}
+
+
+def item_fingerprint(dataset: ColdWarmDataset) -> str:
+    """SHA-256 of the item tokens in the order of their ids."""
+    tokens = dataset.field2id_token[dataset.iid_field]
+    return hashlib.sha256("\n".join(tokens).encode()).hexdigest()

@@ -1,0 +1,103 @@
+"""Item sequences as slices of one flat array: nothing is copied until a batch is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class FlatSequences:
+    """``n`` sequences, sequence i being ``items[start[i]:stop[i]]``; they may overlap.
+
+    Attributes:
+        items: ``[rows]`` int64 item ids, a user's rows in order of time.
+        start: ``[n]`` int64.
+        stop: ``[n]`` int64; equal to ``start`` for an empty sequence.
+    """
+
+    items: Tensor
+    start: Tensor
+    stop: Tensor
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def lengths(self) -> Tensor:
+        """``[n]`` numbers of items."""
+        return self.stop - self.start
+
+    def padded(self, index: Tensor, max_length: int, trim: bool) -> tuple[Tensor, Tensor]:
+        """The last ``max_length`` items of each sequence, padded with 0 on the right.
+
+        Args:
+            index: ``[B]`` which sequences.
+            max_length: the most items of one sequence.
+            trim: pad to the longest of the batch, not to ``max_length``.
+
+        Returns:
+            ``item_seq`` ``[B, L]`` and ``item_seq_len`` ``[B]``.
+        """
+        stop = self.stop[index]
+        start = torch.maximum(self.start[index], stop - max_length)
+        lengths = stop - start
+        width = max(int(lengths.max()), 1) if trim and len(index) else max_length
+        step = torch.arange(width)
+        position = (start[:, None] + step).clamp_(max=len(self.items) - 1)
+        item_seq = torch.where(step < lengths[:, None], self.items[position], 0)
+        return item_seq, lengths
+
+    def flat(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Every item of each sequence, untruncated.
+
+        Returns:
+            ``row`` ``[N]``, a position in ``index``, and ``item`` ``[N]``.
+        """
+        start, lengths = self.start[index], self.lengths[index]
+        row = torch.repeat_interleave(torch.arange(len(index)), lengths)
+        first = torch.cumsum(lengths, 0) - lengths
+        position = torch.arange(len(row)) - first[row] + start[row]
+        return row, self.items[position]
+
+
+def group_starts(users: np.ndarray) -> np.ndarray:
+    """For rows grouped by user, the position of the first row of each row's user."""
+    if not len(users):
+        return np.zeros(0, dtype=np.int64)
+    first = np.flatnonzero(np.r_[True, users[1:] != users[:-1]])
+    return np.repeat(first, np.diff(np.r_[first, len(users)]))
+
+
+def prefix_slices(users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every row but a user's first is a target, predicted from all of the user's rows before it.
+
+    Returns:
+        ``start`` and ``stop`` of each prefix; the target stands at ``stop``.
+        These are the prefixes of RecBole's ``SequentialDataset.data_augmentation``.
+    """
+    start = group_starts(users)
+    rows = np.arange(len(users))
+    is_target = rows > start
+    return start[is_target], rows[is_target]
+
+
+def window_slices(users: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Consecutive windows of ``length`` inputs, ending at each user's last row.
+
+    A window's targets are its items shifted by one, so that every row but a user's first is a
+    target exactly once. A user's last window is the paper's "last L + 1 items"; users with a
+    longer history get further windows before it instead of losing rows.
+
+    Returns:
+        ``start`` and ``stop`` of each window's inputs; the last target stands at ``stop``.
+    """
+    start, rows = group_starts(users), np.arange(len(users))
+    last = np.r_[users[1:] != users[:-1], True] if len(users) else np.zeros(0, dtype=bool)
+    from_end = np.repeat(rows[last], np.diff(np.r_[-1, rows[last]])) - rows
+    is_stop = (rows > start) & (from_end % length == 0)
+    stop = rows[is_stop]
+    return np.maximum(start[is_stop], stop - length), stop
