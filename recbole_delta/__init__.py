@@ -5,7 +5,9 @@ Importing this package mends RecBole for the current stack and registers ``SASRe
 under RecBole's own ``run_recbole`` too.
 """
 
-from recbole_delta import compat
+__version__ = "0.1.0"
+
+from recbole_delta import compat  # noqa: E402
 
 compat.prepare()
 
@@ -16,5 +18,4 @@ register()
 
 from recbole_delta.run import RunResult, load_run, run  # noqa: E402
 
-__all__ = ["DeltaError", "RunResult", "load_run", "run"]
-__version__ = "0.1.0"
+__all__ = ["DeltaError", "RunResult", "__version__", "load_run", "run"]

@@ -30,8 +30,9 @@ class RunResult:
         best_valid_score: value of ``valid_metric`` at the best epoch.
         best_valid_result: validation metrics there.
         test_result: test metrics in the configured mode, as RecBole's ``test_result``.
-        test_modes: one record for each of the four modes, with counts of cases and of empty
-            histories by group.
+        test_mode: the record of the configured mode: what was recommended and shown, counts of
+            cases and of empty histories by group, metrics.
+        test_modes: such a record for each of the four modes.
         curve: one entry an epoch.
         checkpoint: the saved file, or None.
     """
@@ -40,6 +41,7 @@ class RunResult:
     best_valid_score: float
     best_valid_result: dict[str, float] | None
     test_result: dict[str, float]
+    test_mode: dict[str, Any]
     test_modes: list[dict[str, Any]]
     curve: list[dict[str, float]]
     checkpoint: str | None
@@ -73,14 +75,18 @@ def run(
     score, result = trainer.fit(
         parts.train, parts.valid, saved=saved, show_progress=config["show_progress"]
     )
-    test_result = trainer.evaluate(parts.test, load_best_model=saved)
+    if saved:
+        trainer.load_best()
     evaluations = trainer.evaluate_modes(parts.test, MODES)
+    records = [each.record(trainer.metrics, config["topk"]) for each in evaluations]
+    configured = MODES.index(trainer.configured_mode(parts.test))
     return RunResult(
         settings=run_settings(config),
         best_valid_score=score,
         best_valid_result=result,
-        test_result=dict(test_result or {}),
-        test_modes=[each.record(trainer.metrics, config["topk"]) for each in evaluations],
+        test_result=records[configured]["metrics"],
+        test_mode=records[configured],
+        test_modes=records,
         curve=trainer.curve,
         checkpoint=trainer.saved_model_file if saved else None,
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -14,7 +14,9 @@ from typing import Any
 import torch
 from recbole.trainer import Trainer
 from recbole.utils import get_local_time
+from tqdm import tqdm
 
+from recbole_delta import __version__
 from recbole_delta.checkpoint import Checkpoint, generator_states, restore_generators
 from recbole_delta.errors import DeltaError
 from recbole_delta.metrics import GROUPS
@@ -23,8 +25,6 @@ from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.evaluation import Evaluation, Mode, evaluate_modes
 from recbole_delta.seam.metrics import wanted_metrics
 from recbole_delta.seam.settings import DeltaSettings
-
-VERSIONS = ("recbole-delta", "recbole", "torch", "numpy", "pandas")
 
 
 class ColdWarmTrainer(Trainer):
@@ -68,7 +68,9 @@ class ColdWarmTrainer(Trainer):
             self._check_valid_group(valid_data.dataset)
         for epoch in range(self.start_epoch, self.epochs):
             started = perf_counter()
-            loss = self._train_epoch(train_data, epoch, show_progress=show_progress)
+            best = f", best {self.best_valid_score:.4f}" if self.best_valid_result else ""
+            bar = tqdm(train_data, f"epoch {epoch}{best}", leave=False, disable=not show_progress)
+            loss = self._train_epoch(bar, epoch)
             loss = sum(loss) if isinstance(loss, tuple) else loss
             entry = {"epoch": epoch, "train_loss": loss / len(train_data)}
             entry["seconds"] = perf_counter() - started
@@ -107,7 +109,7 @@ class ColdWarmTrainer(Trainer):
             return None
         if load_best_model:
             self.load_best(model_file)
-        [evaluation] = self.evaluate_modes(eval_data, [self._mode(eval_data)], show_progress)
+        [evaluation] = self.evaluate_modes(eval_data, [self.configured_mode(eval_data)], show_progress)
         result = OrderedDict(evaluation.metrics(self.metrics, self.config["topk"]))
         self.wandblogger.log_eval_metrics(result, head="eval")
         return result
@@ -123,6 +125,13 @@ class ColdWarmTrainer(Trainer):
             batch_size=self.config["eval_batch_size"],
             show_progress=show_progress,
         )
+
+    def configured_mode(self, eval_data: Any) -> Mode:
+        """The mode that the settings ask for on this data: validation or test."""
+        is_test = eval_data.dataset.instances.split == "test"
+        settings = self.settings
+        candidates = settings.test_candidates if is_test else settings.valid_candidates
+        return Mode(candidates, settings.cold_history)
 
     def load_best(self, model_file: str | None = None) -> None:
         """Load the weights of the best epoch, or of another checkpoint.
@@ -172,7 +181,7 @@ class ColdWarmTrainer(Trainer):
             "best_valid_score": self.best_valid_score,
             "best_valid_result": self.best_valid_result,
             "curve": self.curve,
-            "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
+            "versions": versions(),
         }
         optimizer = self.optimizer.state_dict() if self.optimizer else {}
         generators = generator_states(self._train_data.generator)
@@ -185,12 +194,6 @@ class ColdWarmTrainer(Trainer):
         states = self.__dict__.pop("_generators", None)
         if states is not None:
             restore_generators(states, self._train_data.generator)
-
-    def _mode(self, eval_data: Any) -> Mode:
-        is_test = eval_data.dataset.instances.split == "test"
-        settings = self.settings
-        candidates = settings.test_candidates if is_test else settings.valid_candidates
-        return Mode(candidates, settings.cold_history)
 
     def _log(self, head: str, values: dict[str, float], epoch: int, verbose: bool) -> None:
         shown = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
@@ -256,6 +259,12 @@ def run_settings(config: Any) -> dict[str, Any]:
     named = {"model": config["model"], "dataset": config["dataset"], "data_path": str(folder)}
     given = {k: v for k, v in config.external_config_dict.items() if v != NEVER}
     return {**given, **named}
+
+
+def versions() -> dict[str, str]:
+    """Of this package and of what a run's numbers depend on."""
+    others = ("recbole", "torch", "numpy", "pandas", "scikit-learn")
+    return {"recbole_delta": __version__} | {name: version(name) for name in others}
 
 
 def item_fingerprint(dataset: ColdWarmDataset) -> str:

@@ -1,0 +1,64 @@
+"""python -m dataset_prep NAME --raw DIR --out DIR [options]."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from dataset_prep.prepare import ContentOptions, prepare
+from dataset_prep.protocols import PROTOCOLS
+from dataset_prep.source import SOURCES, get_source
+from dataset_prep.text import DEFAULT_ENCODER
+from recbole_delta.errors import DeltaError
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prepare a data set as the command line says; an error is one sentence and exit code 2."""
+    given = _parser().parse_args(arguments)
+    chosen = {"seed": given.seed, "cold": given.cold, "fraction": given.cold_fraction}
+    try:
+        folder = prepare(
+            given.source,
+            given.out,
+            raw=given.raw,
+            name=given.name,
+            protocol=given.protocol,
+            protocol_options={name: value for name, value in chosen.items() if value is not None},
+            rating_above=given.rating_above,
+            core=given.core,
+            content=ContentOptions(given.encoder, given.template),
+        )
+    except DeltaError as error:
+        sys.exit(f"error: {error}")
+    print(f"Prepared {folder}; its record is {folder / folder.name}.json")
+
+
+def _parser() -> argparse.ArgumentParser:
+    get_source("ml-100k")  # fills the registry
+    about = "\n".join(f"  {name}: {each.about}" for name, each in sorted(SOURCES.items()))
+    parser = argparse.ArgumentParser(
+        prog="python -m dataset_prep",
+        description=__doc__,
+        epilog=f"data sets:\n{about}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", metavar="NAME", help="raw format, see below")
+    parser.add_argument("--raw", type=Path, help="folder of the raw files")
+    parser.add_argument("--out", type=Path, default=Path("dataset"), help="folder of data sets")
+    parser.add_argument("--name", help="of the prepared data set (NAME-PROTOCOL)")
+    parser.add_argument("--protocol", choices=list(PROTOCOLS), default="item_holdout")
+    parser.add_argument("--seed", type=int, help="of the protocol's choices (42)")
+    parser.add_argument("--cold", choices=["newest", "random"], help="item_holdout: which items")
+    parser.add_argument(
+        "--cold-fraction", type=float, help="item_holdout: of items, per split (0.1)"
+    )
+    parser.add_argument("--rating-above", type=float, help="keep ratings strictly above this")
+    parser.add_argument("--core", type=int, default=1, help="rows each user and item keeps")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="text model, name or path")
+    parser.add_argument("--template", help="text of an item, fields in braces")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

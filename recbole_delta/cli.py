@@ -1,0 +1,84 @@
+"""The command ``recbole-delta``, the same as ``python run_recbole_delta.py``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from recbole_delta.demo import demo
+from recbole_delta.errors import DeltaError
+from recbole_delta.report import mode_note
+from recbole_delta.run import RunResult, run
+from recbole_delta.seam.config import parse_setting
+
+USAGE = """\
+recbole-delta [FILE.yaml ...] [--model=NAME] [--dataset=NAME] [--config_files="A.yaml B.yaml"]
+              [--SETTING=VALUE ...]      train and evaluate one model, settings as in RecBole
+recbole-delta demo [--out DIR] [--seeds N ...] [--backbone NAME] [--cold random|newest]
+                                         the comparison on ml-100k, with table and picture
+"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; an error a user can mend is one sentence and exit code 2."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        if given[:1] == ["demo"]:
+            _demo(given[1:])
+        elif not given or given[0] in ("-h", "--help"):
+            print(USAGE, end="")
+        else:
+            _run(given)
+    except DeltaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _demo(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="recbole-delta demo")
+    parser.add_argument("--out", default="demo")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42])
+    parser.add_argument("--backbone", default="SASRecDelta")
+    parser.add_argument("--cold", choices=["random", "newest"], default="random")
+    demo(**vars(parser.parse_args(arguments)))
+
+
+def _run(arguments: list[str]) -> None:
+    files, settings = parse_arguments(arguments)
+    _print_result(run(config_files=files, settings=settings))
+
+
+def parse_arguments(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """YAML files and settings of a command line in RecBole's manner.
+
+    Values are YAML (``--topk=[10,20]``, ``--learning_rate=1e-3``), never evaluated as Python.
+
+    Raises:
+        DeltaError: an argument that is neither, or a setting given twice.
+    """
+    files: list[str] = []
+    settings: dict[str, Any] = {}
+    for argument in arguments:
+        name, equals, value = argument.removeprefix("--").partition("=")
+        if not argument.startswith("--"):
+            files.append(argument)
+        elif not equals:
+            raise DeltaError(f"{argument} has no value; write {argument}=VALUE.")
+        elif name == "config_files":
+            files.extend(value.split())
+        elif name in settings:
+            raise DeltaError(f"--{name} is given twice.")
+        else:
+            settings[name] = parse_setting(value)
+    return files, settings
+
+
+def _print_result(result: RunResult) -> None:
+    for record in result.test_modes:
+        cases, empty = record["cases"], record["empty_history"]["total"]
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in record["metrics"].items())
+        print(f"test, {mode_note(record)}: {cases['cold']} cold, {cases['warm']} warm, {empty} empty")
+        print(f"  {shown}")
+    print(json.dumps({"test_result": result.test_result, "checkpoint": result.checkpoint}))

@@ -1,0 +1,80 @@
+"""The result of a comparison as people read it: a table and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from tabulate import tabulate
+
+from recbole_delta.metrics import metric_key
+
+COLUMNS = ("cold", "warm", "total")
+COLOURS = {"cold": "#3b75af", "warm": "#e08214", "total": "#7f7f7f"}
+
+Values = Mapping[str, Sequence[Mapping[str, float]]]
+"""Metrics of each model, one mapping a seed."""
+
+
+def comparison_table(values: Values, notes: Mapping[str, str], metrics: Sequence[str]) -> str:
+    """A Markdown table: a row a model, cold, warm and total of each metric, mean ± std.
+
+    Args:
+        values: metrics of each model, one mapping a seed.
+        notes: for each model, what it recommended (its evaluation mode).
+        metrics: such as ``["ndcg@10", "hit@10"]``.
+    """
+    header = ["model", *(f"{m.upper()} {group}" for m in metrics for group in COLUMNS), "mode"]
+    rows = [
+        [model, *(_cell(runs, m, group) for m in metrics for group in COLUMNS), notes[model]]
+        for model, runs in values.items()
+    ]
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+
+
+def comparison_figure(values: Values, metric: str, title: str, path: Path) -> None:
+    """Bars of a metric, cold, warm and total side by side for each model; saved as ``path``."""
+    figure = Figure(figsize=(1.6 * len(values) + 2.0, 4.0), layout="constrained")
+    axes = figure.subplots()
+    place = np.arange(len(values))
+    for shift, group in zip((-0.27, 0.0, 0.27), COLUMNS):
+        runs = [[run[group_key(metric, group)] for run in each] for each in values.values()]
+        means = [float(np.mean(each)) for each in runs]
+        spread = [float(np.std(each, ddof=1)) if len(each) > 1 else 0.0 for each in runs]
+        bars = axes.bar(
+            place + shift, means, 0.26, yerr=spread if any(spread) else None,
+            label=group, color=COLOURS[group],
+        )  # fmt: skip
+        axes.bar_label(bars, [f"{mean:.3f}" for mean in means], fontsize=8, padding=2)
+    axes.set_xticks(place, list(values))
+    axes.set_ylabel(metric.upper())
+    axes.set_title(title, fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, ncols=3, loc="upper left")
+    axes.margins(y=0.15)
+    figure.savefig(path, dpi=150)
+
+
+def group_key(metric: str, group: str) -> str:
+    """``ndcg@10`` and ``cold`` to ``ndcg_cold@10``."""
+    name, k = metric.split("@")
+    return metric_key(name, group, int(k))
+
+
+def _cell(runs: Sequence[Mapping[str, float]], metric: str, group: str) -> str:
+    values = [run[group_key(metric, group)] for run in runs]
+    mean = f"{np.mean(values):.4f}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.4f}"
+
+
+def mode_note(record: Mapping[str, Any]) -> str:
+    """What an evaluation recommended, in a few words for a table's column."""
+    if not record["embeds_cold_items"]:
+        return "warm items, cold history dropped (no vectors for cold items)"
+    return f"{record['candidates']} items, cold history {_PAST[record['cold_history']]}"
+
+
+_PAST = {"keep": "kept", "drop": "dropped"}

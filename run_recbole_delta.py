@@ -1,0 +1,6 @@
+"""The command a RecBole user expects: python run_recbole_delta.py --model=SASRecDelta --dataset=…"""
+
+from recbole_delta.cli import main
+
+if __name__ == "__main__":
+    main()

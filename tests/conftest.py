@@ -1,0 +1,129 @@
+"""Data sets that the tests share, and one way to train on them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import torch
+
+import recbole_delta
+from dataset_prep import prepare
+from dataset_prep.atomic import write_atomic
+from dataset_prep.protocols import item_holdout
+from recbole_delta.content import write_content
+
+# The models here are so small that a second thread only waits.
+torch.set_num_threads(1)
+
+BACKBONES = ("SASRecDelta", "GRU4RecDelta")
+MODES = ("id", "init", "frozen", "delta")
+SMALL = {
+    "SASRecDelta": {"hidden_size": 16, "inner_size": 16},
+    "GRU4RecDelta": {"embedding_size": 16, "hidden_size": 16},
+    "ContentMean": {"embedding_size": 16},
+}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared data set in memory; write() lays it down as dataset_prep would."""
+
+    rows: pd.DataFrame
+    items: pd.DataFrame
+    vectors: dict[str, np.ndarray]
+
+    def write(self, out: Path, name: str = "tiny") -> Path:
+        folder = out / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        inter = {"user_id": "token", "item_id": "token", "timestamp": "float", "split": "token"}
+        write_atomic(self.rows, inter, folder / f"{name}.inter")
+        item = {"item_id": "token", "is_cold": "token", "train_count": "float"}
+        write_atomic(self.items, item, folder / f"{name}.item")
+        tokens = self.items["item_id"].tolist()
+        matrix = np.stack([self.vectors[token] for token in tokens])
+        write_content(folder / f"{name}.content.synthetic.safetensors", tokens, matrix)
+        return folder
+
+    def replace(self, **changes) -> Prepared:
+        return replace(self, **changes)
+
+
+def planted(n_users=60, n_items=48, n_clusters=4, length=14, dim=24, seed=0) -> Prepared:
+    """Users who stay in one cluster of items, whose content gives the cluster away."""
+    rng = np.random.default_rng(seed)
+    cluster_of_item = np.arange(n_items) % n_clusters
+    user, item = [], []
+    for u in range(n_users):
+        mine = np.flatnonzero(cluster_of_item == u % n_clusters)
+        chosen = rng.permutation(mine)[:length]
+        user += [f"u{u}"] * len(chosen)
+        item += [f"i{i}" for i in chosen]
+    rows = pd.DataFrame({"user_id": user, "item_id": item})
+    rows["timestamp"] = rng.permutation(len(rows)) * 60 + 1_700_000_000
+    rows = rows.sort_values("timestamp", ignore_index=True)
+    rows = item_holdout(rows, cold="random", fraction=0.15, seed=seed)
+    trained = rows.loc[rows["split"] == "train", "item_id"].value_counts()
+    items = pd.DataFrame({"item_id": sorted(rows["item_id"].unique())})
+    items["train_count"] = items["item_id"].map(trained).fillna(0).astype(int)
+    items["is_cold"] = np.where(items["train_count"] > 0, "0", "1")
+    centre = rng.normal(size=(n_clusters, dim))
+    vectors = {
+        f"i{i}": (centre[c] + 0.3 * rng.normal(size=dim)).astype(np.float32)
+        for i, c in enumerate(cluster_of_item)
+    }
+    return Prepared(rows, items, vectors)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    """RecBole writes its logs into the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Prepared:
+    return planted()
+
+
+@pytest.fixture
+def train(tmp_path):
+    """train(prepared, model, **settings) -> (RunResult, parts of load_run)."""
+
+    def train(prepared, model="SASRecDelta", *, name="tiny", **settings):
+        prepared.write(tmp_path / "dataset", name)
+        defaults = {
+            "data_path": str(tmp_path / "dataset"),
+            "checkpoint_dir": str(tmp_path / "saved"),
+            "MAX_ITEM_LIST_LENGTH": 8,
+            "train_batch_size": 16,
+            "epochs": 2,
+            "show_progress": False,
+            "state": "ERROR",
+            **SMALL.get(model, {}),
+        }
+        result = recbole_delta.run(model, name, settings={**defaults, **settings})
+        return result, recbole_delta.load_run(result.checkpoint)
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def ml_100k(tmp_path_factory) -> Path:
+    """ml-100k prepared with MiniLM as the demo does; its parent is RecBole's data_path."""
+    out = tmp_path_factory.mktemp("prepared")
+    return prepare("ml-100k", out, name="ml-holdout", core=5, protocol_options={"cold": "random"})
+
+
+@pytest.fixture(scope="session")
+def beauty_folder() -> Path:
+    shared = Path(__file__).parents[2] / "shared" / "data" / "amazon-beauty-2014-5core"
+    if not shared.is_dir():
+        pytest.skip("Amazon Beauty is not beside this checkout")
+    return shared

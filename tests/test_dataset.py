@@ -1,0 +1,126 @@
+"""The data set: what is trained on, and in what order."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from recbole.data import data_preparation
+
+from conftest import Prepared
+from recbole_delta.seam.config import RunConfig
+from recbole_delta.seam.dataset import ColdWarmDataset
+
+
+def loaders(folder, name, **settings):
+    config = RunConfig("SASRecDelta", name, config_dict={"data_path": str(folder), **settings})
+    dataset = ColdWarmDataset(config)
+    return dataset, *data_preparation(config, dataset)
+
+
+def decoded_targets(dataset, train_data, positions):
+    """(user, item) tokens of every target of one epoch."""
+    users, items = dataset.field2id_token["user_id"], dataset.field2id_token["item_id"]
+    pairs = Counter()
+    for batch in train_data:
+        columns = ("user_id", "item_id_list", "item_length", "item_id")
+        for user, seq, n, target in zip(*(batch[c].tolist() for c in columns)):
+            targets = [*seq[1:n], target] if positions == "all" else [target]
+            pairs.update((users[user], items[item]) for item in targets)
+    return pairs
+
+
+@pytest.mark.parametrize("positions", ["all", "last"])
+def test_an_epoch_is_the_prepared_training_rows_less_each_users_first(ml_100k, positions):
+    dataset, train_data, *_ = loaders(
+        ml_100k.parent, ml_100k.name, train_positions=positions, train_batch_size=4096
+    )
+    rows = pd.read_csv(ml_100k / f"{ml_100k.name}.inter", sep="\t", dtype=str)
+    rows.columns = [c.split(":")[0] for c in rows.columns]
+    train = rows[rows["split"] == "train"]
+    expected = train[train["user_id"].duplicated()]
+    expected = Counter(zip(expected["user_id"], expected["item_id"]))
+    assert decoded_targets(dataset, train_data, positions) == expected
+
+
+def test_prefixes_are_exactly_those_of_recboles_own_augmentation(tiny, tmp_path):
+    """The training rows alone, once through RecBole's SequentialDataset, once through ours."""
+    from recbole.config import Config
+    from recbole.data.dataset import SequentialDataset
+
+    tiny.write(tmp_path, "tiny")
+    dataset, train_data, *_ = loaders(
+        tmp_path, "tiny", train_positions="last", MAX_ITEM_LIST_LENGTH=5, train_batch_size=7
+    )
+    only_train = tiny.replace(rows=tiny.rows[tiny.rows["split"] == "train"])
+    only_train.write(tmp_path, "stock")
+    load = {"inter": ["user_id", "item_id", "timestamp"]}
+    stock_settings = {"data_path": str(tmp_path), "MAX_ITEM_LIST_LENGTH": 5, "load_col": load}
+    stock_settings["train_neg_sample_args"] = None
+    stock = SequentialDataset(Config("SASRec", "stock", config_dict=stock_settings))
+    stock._change_feat_format()
+
+    def instances(interaction, tokens):
+        lists, lengths = interaction["item_id_list"].tolist(), interaction["item_length"].tolist()
+        users, targets = interaction["user_id"].tolist(), interaction["item_id"].tolist()
+        return {
+            (
+                tokens["user_id"][u],
+                tuple(tokens["item_id"][i] for i in seq[:n]),
+                tokens["item_id"][t],
+            )
+            for u, seq, n, t in zip(users, lists, lengths, targets)
+        }
+
+    ours = set().union(*(instances(batch, dataset.field2id_token) for batch in train_data))
+    assert ours == instances(stock.inter_feat, stock.field2id_token)
+
+
+def test_float32_timestamps_do_not_disturb_the_order(tmp_path):
+    """Events a second apart at today's epoch, written in reverse: RecBole keeps 128 s."""
+    n = 12
+    base = 1_790_000_000
+    assert len(np.unique(np.float32(base + np.arange(n)))) == 1
+    item = [f"i{k}" for k in range(n)]
+    rows = pd.DataFrame({"user_id": "u", "item_id": item, "timestamp": base + np.arange(n)})
+    rows["split"] = ["train"] * (n - 2) + ["test", "test"]
+    items = pd.DataFrame({"item_id": item, "is_cold": ["0"] * (n - 2) + ["1", "1"]})
+    # The warm test target that every test split must have.
+    again = pd.DataFrame(
+        {"user_id": ["v", "v"], "item_id": ["i0", "i1"], "timestamp": [1, 2], "split": ["history", "test"]}
+    )
+    rows = pd.concat([rows.iloc[::-1], again], ignore_index=True)
+    vectors = {k: np.random.default_rng(7).normal(size=4).astype(np.float32) for k in item}
+    Prepared(rows, items.assign(train_count=1), vectors).write(tmp_path)
+    dataset, train_data, _, test_data = loaders(tmp_path, "tiny", shuffle=False)
+    tokens = dataset.field2id_token["item_id"]
+    window = next(iter(train_data))
+    assert [tokens[i] for i in window["item_id_list"][0]] == item[: n - 3]
+    assert tokens[window["item_id"][0]] == item[n - 3]
+    last_case = test_data.dataset[np.array([1])]
+    assert [tokens[i] for i in last_case["item_id_list"][0]] == item[: n - 1]
+
+
+def test_warm_items_are_numbered_first_whatever_is_held_out(tiny, tmp_path):
+    tiny.write(tmp_path)
+    dataset, *_ = loaders(tmp_path, "tiny")
+    warm = dataset.field2id_token["item_id"][1 : dataset.n_warm + 1]
+    train = tiny.rows.loc[tiny.rows["split"] == "train", "item_id"]
+    assert list(warm) == list(dict.fromkeys(train))
+
+
+def test_an_empty_history_is_a_counted_miss(train, tiny):
+    extra = pd.DataFrame(
+        {"user_id": ["new1", "new2"], "item_id": ["i0", "i1"], "timestamp": 5, "split": "test"}
+    )
+    rows = pd.concat([extra, tiny.rows], ignore_index=True)
+    before, _ = train(tiny)
+    after, _ = train(tiny.replace(rows=rows))
+    total = before.test_mode["cases"]["total"]
+    assert after.test_mode["cases"]["total"] == total + 2
+    empty = before.test_mode["empty_history"]["total"]
+    assert after.test_mode["empty_history"]["total"] == empty + 2
+    diluted = before.test_result["ndcg@10"] * total / (total + 2)
+    assert after.test_result["ndcg@10"] == pytest.approx(diluted, abs=1e-9)

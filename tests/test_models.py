@@ -1,0 +1,168 @@
+"""Models against RecBole's own, against oracles, and under planted changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from recbole.data import data_preparation
+from recbole.data.interaction import Interaction
+from recbole.utils import get_model
+from torch.nn import functional as F
+
+from conftest import BACKBONES, planted
+from recbole_delta.errors import DeltaError
+from recbole_delta.metrics import expected_gain
+from recbole_delta.seam.config import RunConfig
+from recbole_delta.seam.dataset import ColdWarmDataset
+from recbole_delta.seam.evaluation import MODES, Mode, evaluate_modes
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_delta_max_0_is_frozen_bit_for_bit(tiny, train, backbone):
+    frozen, (_, a, *_) = train(tiny, backbone, item_embedding="frozen")
+    zero, (_, b, *_) = train(tiny, backbone, item_embedding="delta", delta_max=0)
+    assert frozen.test_modes == zero.test_modes
+    assert all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values()))
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_recbole_weights_give_recboles_logits_loss_and_gradients(tiny, train, backbone):
+    """`id` with `last` is RecBole's model, but for the padding column of its softmax."""
+    no_dropout = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "dropout_prob": 0.0}
+    _, (config, ours, dataset, train_data, *_) = train(
+        tiny, backbone, item_embedding="id", train_positions="last", epochs=1, **no_dropout
+    )
+    stock_class = get_model(backbone.removesuffix("Delta"))
+    stock = stock_class(config, dataset.with_items(dataset.n_warm + 1))
+    with torch.no_grad():
+        stock.item_embedding.weight[0] = 0
+    ours.load_state_dict(stock.state_dict())
+    batch = next(iter(train_data))
+    ours.train(), stock.train()
+    n_warm = dataset.n_warm
+    logits = stock.full_sort_predict(batch)
+    ours_scores = ours.full_sort_predict(batch)
+    torch.testing.assert_close(ours_scores[:, : n_warm + 1], logits, rtol=1e-5, atol=1e-5)
+    assert ours_scores[:, n_warm + 1 :].eq(-torch.inf).all()
+    stock_loss = F.cross_entropy(logits[:, 1:], batch["item_id"] - 1)
+    loss = ours.calculate_loss(batch)
+    torch.testing.assert_close(loss, stock_loss, rtol=1e-5, atol=1e-5)
+    loss.backward(), stock_loss.backward()
+    for (name, a), (_, b) in zip(ours.named_parameters(), stock.named_parameters()):
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-5, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_loss_at_every_position_is_the_mean_over_all_prefixes(tiny, train, backbone):
+    _, (_, model, _, train_data, *_) = train(tiny, backbone, epochs=1)
+    model.eval()
+    batch = next(iter(train_data))
+    losses = []
+    for seq, n, target in zip(batch["item_id_list"], batch["item_length"], batch["item_id"]):
+        whole = [*seq[:n].tolist(), int(target)]
+        for t in range(1, n + 1):
+            prefix = {
+                "item_id_list": torch.tensor([whole[:t]]),
+                "item_length": torch.tensor([t]),
+                "item_id": torch.tensor([whole[t]]),
+            }
+            logits = model.full_sort_predict(Interaction(prefix))[:, 1 : model.item_embedding.n_warm + 1]
+            losses.append(F.cross_entropy(logits, prefix["item_id"] - 1))
+    torch.testing.assert_close(model.calculate_loss(batch), torch.stack(losses).mean())
+
+
+def test_content_mean_equals_an_oracle_per_user_in_all_modes(tiny, train):
+    settings = {"MAX_ITEM_LIST_LENGTH": 50}
+    _, (_, _, dataset, _, _, test) = (result := train(tiny, "ContentMean", **settings))
+    model = result[1][1]
+    ours = {e.mode: e for e in evaluate_modes(model, test.dataset, MODES, batch_size=7)}
+    expected = {mode: content_mean_oracle(tiny, mode) for mode in MODES}
+    for mode in MODES:
+        gain = expected_gain("ndcg", ours[mode].ranks, 10)
+        users = dataset.field2id_token["user_id"][test.dataset.instances.user]
+        items = dataset.field2id_token["item_id"][test.dataset.instances.target]
+        for user, item, value in zip(users, items, gain):
+            assert value == pytest.approx(expected[mode][user, item], abs=1e-6), (mode, user, item)
+
+
+def content_mean_oracle(prepared, mode) -> dict[tuple[str, str], float]:
+    """NDCG@10 of each (user, target) by plain numpy on the prepared frames."""
+    items = prepared.items["item_id"].tolist()
+    cold = np.array(prepared.items["is_cold"] == "1")
+    raw = np.stack([prepared.vectors[i] for i in items]).astype(np.float64)
+    raw = (raw - raw[~cold].mean(0)) / raw[~cold].std(0)
+    centred = raw - raw[~cold].mean(0)
+    _, _, axes = np.linalg.svd(centred[~cold], full_matrices=False)
+    vectors = centred @ axes[:16].T
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    gains = {}
+    for user, rows in prepared.rows.groupby("user_id"):
+        seen = [items.index(i) for i in rows["item_id"]]
+        for position, split in enumerate(rows["split"]):
+            if split != "test":
+                continue
+            target, history = seen[position], seen[:position]
+            shown = [i for i in history if mode.cold_history == "keep" or not cold[i]]
+            candidate = np.ones(len(items), bool) if mode.candidates == "all" else ~cold
+            candidate[history] = False
+            gains[user, items[target]] = 0.0
+            if shown and candidate[target]:
+                scores = vectors @ vectors[shown].mean(0)
+                rank = 1 + (scores[candidate] > scores[target]).sum()
+                gains[user, items[target]] = 1 / np.log2(rank + 1) if rank <= 10 else 0.0
+    return gains
+
+
+def test_cold_ranking_comes_from_the_cold_items_content(train):
+    """Content shuffled among cold items after training: cold NDCG falls to chance."""
+    prepared = planted(n_users=200, n_items=160, length=30)
+    _, (_, model, dataset, _, _, test) = train(prepared, item_embedding="frozen", epochs=15)
+
+    def cold_ndcg():
+        [evaluation] = evaluate_modes(model, test.dataset, [Mode("all", "keep")], batch_size=512)
+        return evaluation.metrics(["ndcg"], [10])["ndcg_cold@10"]
+
+    informed = cold_ndcg()
+    content, first = model.item_embedding.content, dataset.n_warm + 1
+    original = content[first:].clone()
+    shuffled = []
+    for seed in range(8):
+        order = torch.randperm(len(original), generator=torch.Generator().manual_seed(seed))
+        content[first:] = original[order]
+        shuffled.append(cold_ndcg())
+    # Chance: a random one of the four clusters' worth of cold items is as good as another.
+    assert informed > 2.5 * np.mean(shuffled)
+
+
+def test_only_a_causal_backbone_trains_at_every_position(tiny, train):
+    with pytest.raises(DeltaError, match="causal"):
+        train(tiny, "NARM", train_positions="all")
+
+
+def test_a_built_in_model_sees_warm_items_only(tiny, train):
+    result, (_, model, dataset, train_data, *_) = train(
+        tiny, "SASRec", hidden_size=16, inner_size=16, n_heads=1
+    )
+    assert model.n_items == dataset.n_warm + 1
+    assert result.test_mode["embeds_cold_items"] is False
+    assert all(record["metrics"]["ndcg_cold@10"] == 0 for record in result.test_modes)
+    assert result.test_result["ndcg_warm@10"] > 0
+    assert max(int(batch["item_id_list"].max()) for batch in train_data) <= dataset.n_warm
+
+
+@pytest.mark.parametrize("model", ["NARM", "STAMP", "SASRec", "GRU4Rec"])
+def test_built_in_models_run_on_the_same_cases(tiny, train, model):
+    result, _ = train(tiny, model, epochs=1)
+    ours, _ = train(tiny, "SASRecDelta", epochs=1)
+    assert result.test_mode["cases"] == ours.test_mode["cases"]
+
+
+def test_what_tells_cold_from_warm_is_no_input(tiny, tmp_path):
+    tiny.write(tmp_path)
+    config = RunConfig("SASRecDelta", "tiny", config_dict={"data_path": str(tmp_path), "load_col": None})
+    dataset = ColdWarmDataset(config)
+    train_data, _, test_data = data_preparation(config, dataset)
+    for batch in (next(iter(train_data)), next(iter(test_data))[0]):
+        assert not {"split", "is_cold", "train_count"} & set(batch.columns)
+    assert not {"split", "is_cold", "train_count"} & set(dataset.field2type)
