@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dataset_prep.prepare import ContentOptions, prepare
+from dataset_prep.pipeline import ContentOptions, prepare
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.source import SOURCES, get_source
 from dataset_prep.text import DEFAULT_ENCODER

@@ -35,7 +35,8 @@ def write_atomic(frame: pd.DataFrame, types: Mapping[str, str], path: Path) -> N
 
 
 def _check_ids(ids: pd.Series, name: str) -> None:
-    bad = ids[ids.isin(READ_AS_MISSING) | ids.str.contains(r"[\t\r\n]", regex=True)]
+    blank = ids.str.strip() == ""
+    bad = ids[blank | ids.isin(READ_AS_MISSING) | ids.str.contains(r"[\t\r\n]", regex=True)]
     if len(bad):
         raise DeltaError(
             f"{name}: RecBole cannot read the {ids.name} {bad.iloc[0]!r} back; rename it."

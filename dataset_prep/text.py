@@ -52,7 +52,9 @@ class TextEncoder:
 
     def __init__(self, model: str, cache: Path) -> None:
         self.model = _packaged(model) or model
-        if os.sep in self.model and not (Path(self.model) / "modules.json").is_file():
+        folder = Path(self.model)
+        is_path = folder.is_absolute() or folder.is_dir() or self.model.startswith(".")
+        if is_path and not (folder / "modules.json").is_file():
             raise DeltaError(f"{self.model} is not a sentence-transformers model folder.")
         self.name = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(model).name)
         self._cache = cache / f"{self.name}.{_fingerprint(self.model)}.safetensors"

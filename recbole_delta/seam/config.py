@@ -70,6 +70,12 @@ class RunConfig(Config):
         _require_model(model)
         return super()._get_model_and_dataset(model, dataset)
 
+    def _set_default_parameters(self) -> None:
+        try:
+            super()._set_default_parameters()
+        except (ValueError, TypeError, NotImplementedError, RuntimeError) as error:
+            raise DeltaError(f"{_one_line(error)}.") from error
+
 
 class YamlLoader(yaml.SafeLoader):
     """The safe loader, reading ``1e-3`` as the number that RecBole's users mean."""
@@ -94,7 +100,7 @@ def parse_setting(text: str) -> Any:
     try:
         return yaml.load(text, Loader=YamlLoader)
     except yaml.YAMLError as error:
-        raise DeltaError(f"{text!r} is not a value: {_first_line(error)}.") from error
+        raise DeltaError(f"{text!r} is not a value: {_one_line(error)}.") from error
 
 
 def add_defaults(config: Config, model: str, ours: bool) -> None:
@@ -158,11 +164,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DeltaError(f"Cannot read {path}: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DeltaError(f"{path} is not YAML: {_first_line(error)}.") from error
+        raise DeltaError(f"{path} is not YAML: {_one_line(error)}.") from error
     if not isinstance(content, (dict, type(None))):
         raise DeltaError(f"{path} must hold settings, one 'name: value' a line.")
     return content or {}
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).replace("\n", " ").strip()
+def _one_line(error: Exception) -> str:
+    return str(error).replace("\n", " ").strip().rstrip(".")

@@ -15,12 +15,16 @@ from torch import Tensor
 
 from recbole_delta.content import find_content, read_content
 from recbole_delta.errors import DeltaError
-from recbole_delta.instances import SPLITS, Instances, Interactions
+from recbole_delta.instances import Instances, Interactions
+from recbole_delta.seam.checks import (
+    COLD_FIELD,
+    COUNT_FIELD,
+    SPLIT_FIELD,
+    check_inter,
+    check_item,
+    check_shape,
+)
 from recbole_delta.seam.settings import DeltaSettings
-
-SPLIT_FIELD = "split"
-COLD_FIELD = "is_cold"
-COUNT_FIELD = "train_count"
 
 
 class ColdWarmDataset(SequentialDataset):
@@ -78,8 +82,9 @@ class ColdWarmDataset(SequentialDataset):
             if not path.is_file():
                 raise DeltaError(f"There is no {path}; prepare the data set with dataset_prep.")
         super()._load_data(token, dataset_path)
-        self._check_inter()
-        self._check_item()
+        fields = [self.uid_field, self.iid_field, self.time_field]
+        check_inter(self.inter_feat, fields, token)
+        self._n_warm = check_item(self.item_feat, self.inter_feat, self.iid_field, token)
 
     def _get_load_and_unload_col(self, source: Any) -> tuple[set[str] | None, set[str] | None]:
         load, unload = super()._get_load_and_unload_col(source)
@@ -90,53 +95,23 @@ class ColdWarmDataset(SequentialDataset):
         return (load if load is None else load | needed), unload
 
     def _load_feat(self, filepath: str, source: Any) -> pd.DataFrame:
+        check_shape(Path(filepath), self.config["field_separator"], self.config["encoding"])
         try:
             return super()._load_feat(filepath, source)
         except (ValueError, LookupError) as error:
             raise DeltaError(f"{filepath} is not a RecBole atomic file: {error}.") from error
 
-    def _check_inter(self) -> None:
-        name = f"{self.dataset_name}.inter"
-        fields = [self.uid_field, self.iid_field, self.time_field, SPLIT_FIELD]
-        _require_filled(self.inter_feat, fields, name)
-        if not len(self.inter_feat):
-            raise DeltaError(f"{name} holds no interactions.")
-        unknown = set(self.inter_feat[SPLIT_FIELD].unique()) - set(SPLITS)
-        if unknown:
-            raise DeltaError(
-                f"{name}: split must be one of {', '.join(SPLITS)}, but is {unknown.pop()!r}."
-            )
-        unlisted = set(self.inter_feat[self.iid_field]) - set(self.item_feat[self.iid_field])
-        if unlisted:
-            raise DeltaError(
-                f"{self.dataset_name}.item lacks {len(unlisted)} items of {name}, "
-                f"{min(unlisted)!r} among them."
-            )
-
-    def _check_item(self) -> None:
-        name = f"{self.dataset_name}.item"
-        _require_filled(self.item_feat, [self.iid_field, COLD_FIELD], name)
-        trained = self.inter_feat.loc[self.inter_feat[SPLIT_FIELD] == "train", self.iid_field]
-        is_warm = self.item_feat[self.iid_field].isin(set(trained))
-        flags = pd.to_numeric(self.item_feat[COLD_FIELD], errors="coerce")
-        wrong = self.item_feat.loc[flags != (~is_warm).astype(int), self.iid_field]
-        if len(wrong):
-            raise DeltaError(
-                f"{name}: is_cold must be 0 for an item with a training row and 1 for the others, "
-                f"but is not so for {wrong.iloc[0]!r}; prepare the data set again."
-            )
-        self._n_warm = int(is_warm.sum())
-        for group, missing in (("warm", not is_warm.any()), ("cold", is_warm.all())):
-            if missing:
-                raise DeltaError(f"{name} has no {group} item, so there is nothing to compare.")
-
     # -- processing ------------------------------------------------------------------------
 
     def _data_filtering(self) -> None:
         rows = len(self.inter_feat)
-        if not self.config["rm_dup_inter"]:
-            super()._data_filtering()
-        if self.config["rm_dup_inter"] or len(self.inter_feat) != rows:
+        filters = bool(self.config["rm_dup_inter"])
+        try:
+            if not filters:
+                super()._data_filtering()
+        except ValueError:  # nothing is left
+            filters = True
+        if filters or len(self.inter_feat) != rows:
             raise DeltaError(
                 "RecBole's filters (rm_dup_inter, val_interval, *_inter_num_interval) would change "
                 f"the prepared split of {self.dataset_name}; filter in dataset_prep instead."
@@ -241,12 +216,3 @@ def train_positions(settings: DeltaSettings, model_class: type) -> str:
             "declare itself one; use last."
         )
     return chosen
-
-
-def _require_filled(frame: pd.DataFrame, fields: list[str], name: str) -> None:
-    for field in fields:
-        if field not in frame:
-            raise DeltaError(f"{name} has no column {field!r}; prepare it with dataset_prep.")
-        empty = np.flatnonzero(frame[field].isna())
-        if len(empty):
-            raise DeltaError(f"{name}, line {empty[0] + 2}: {field} is missing.")

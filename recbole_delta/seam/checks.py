@@ -1,0 +1,97 @@
+"""Checks of a prepared data set's files, before RecBole reads anything wrong in silence."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from recbole_delta.errors import DeltaError
+from recbole_delta.instances import SPLITS
+
+SPLIT_FIELD = "split"
+COLD_FIELD = "is_cold"
+COUNT_FIELD = "train_count"
+
+
+def check_shape(path: Path, separator: str, encoding: str | None) -> None:
+    """Every line has as many fields as the header.
+
+    pandas would take one field too many for a row label and shift all columns by one.
+
+    Raises:
+        DeltaError: it is not so, or the file is not text.
+    """
+    with path.open(encoding=encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=separator)
+        try:
+            width = len(next(reader, []))
+            wrong = next((row for row in reader if row and len(row) != width), None)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DeltaError(f"{path}, line {reader.line_num}: {error}.") from error
+    if wrong is not None:
+        raise DeltaError(
+            f"{path}, line {reader.line_num}: {len(wrong)} fields, but the header has {width}."
+        )
+
+
+def check_inter(inter: pd.DataFrame, fields: list[str], name: str) -> None:
+    """Rows of ``name``.inter: ids, times and splits are there and make sense.
+
+    Raises:
+        DeltaError: they do not.
+    """
+    _require_filled(inter, [*fields, SPLIT_FIELD], f"{name}.inter")
+    if not len(inter):
+        raise DeltaError(f"{name}.inter holds no interactions.")
+    unknown = set(inter[SPLIT_FIELD].unique()) - set(SPLITS)
+    if unknown:
+        raise DeltaError(
+            f"{name}.inter: split must be one of {', '.join(SPLITS)}, but is {unknown.pop()!r}."
+        )
+
+
+def check_item(item: pd.DataFrame, inter: pd.DataFrame, field: str, name: str) -> int:
+    """Rows of ``name``.item: they cover the interactions, and ``is_cold`` tells the truth.
+
+    Args:
+        item: rows of .item, a token each in ``field``.
+        inter: rows of .inter.
+        field: name of the item id.
+        name: of the data set.
+
+    Returns:
+        The number of warm items.
+
+    Raises:
+        DeltaError: an item is missing, or flagged wrongly, or none is warm or cold.
+    """
+    _require_filled(item, [field, COLD_FIELD], f"{name}.item")
+    unlisted = set(inter[field]) - set(item[field])
+    if unlisted:
+        raise DeltaError(
+            f"{name}.item lacks {len(unlisted)} items of {name}.inter, {min(unlisted)!r} among them."
+        )
+    is_warm = item[field].isin(set(inter.loc[inter[SPLIT_FIELD] == "train", field]))
+    flags = pd.to_numeric(item[COLD_FIELD], errors="coerce")
+    wrong = item.loc[flags != (~is_warm).astype(int), field]
+    if len(wrong):
+        raise DeltaError(
+            f"{name}.item: is_cold must be 0 for an item with a training row and 1 for the others, "
+            f"but is not so for {wrong.iloc[0]!r}; prepare the data set again."
+        )
+    for group, missing in (("warm", not is_warm.any()), ("cold", is_warm.all())):
+        if missing:
+            raise DeltaError(f"{name}.item has no {group} item, so there is nothing to compare.")
+    return int(is_warm.sum())
+
+
+def _require_filled(frame: pd.DataFrame, fields: list[str], name: str) -> None:
+    for field in fields:
+        if field not in frame:
+            raise DeltaError(f"{name} has no column {field!r}; prepare it with dataset_prep.")
+        empty = np.flatnonzero(frame[field].isna())
+        if len(empty):
+            raise DeltaError(f"{name}, line {empty[0] + 2}: {field} is missing.")

@@ -1,0 +1,244 @@
+"""dataset_prep end to end, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dataset_prep.pipeline
+import dataset_prep.text
+from dataset_prep import SOURCES, ContentOptions, RawData, Source, prepare
+from dataset_prep.__main__ import main
+from dataset_prep.atomic import write_atomic
+from dataset_prep.text import TextEncoder, item_texts
+from recbole_delta.content import read_content
+from recbole_delta.errors import DeltaError
+
+
+def read(path):
+    frame = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    return frame.rename(columns=lambda column: column.split(":")[0])
+
+
+def test_ml_100k_keeps_every_count(ml_100k):
+    name = ml_100k.name
+    record = json.loads((ml_100k / f"{name}.json").read_text())
+    # GroupLens states 100,000 ratings of 943 users on 1,682 movies.
+    assert record["steps"][0] == {"step": "raw", "rows": 100_000, "users": 943, "items": 1_682}
+    rows, items = read(ml_100k / f"{name}.inter"), read(ml_100k / f"{name}.item")
+    targets = rows[rows["split"] == "test"]
+    cold = set(items.loc[items["is_cold"] == "1", "item_id"])
+    n_cold = targets["item_id"].isin(cold).sum()
+    assert record["targets"]["test"] == {
+        "cold": n_cold,
+        "warm": len(targets) - n_cold,
+        "empty_history": sum(
+            rows.loc[rows["user_id"] == user].index[0] == row
+            for row, user in targets["user_id"].items()
+        ),
+    }
+    assert n_cold >= 300
+    assert len(targets) - n_cold >= 300
+    counts = rows.loc[rows["split"] == "train", "item_id"].value_counts()
+    expected = items["item_id"].map(counts).fillna(0).astype(int)
+    assert items["train_count"].astype(int).equals(expected)
+    assert (items["is_cold"] == "1").equals(expected == 0)
+    assert rows["timestamp"].astype(float).is_monotonic_increasing
+
+
+def test_texts_of_similar_movies_are_close(ml_100k):
+    [path] = ml_100k.glob("*.content.*.safetensors")
+    items = read(ml_100k / f"{ml_100k.name}.item").set_index("movie_title")["item_id"]
+    titles = ["Empire Strikes Back, The", "Return of the Jedi", "Piano, The"]
+    empire, jedi, piano = read_content(path).align([items[title] for title in titles])
+    assert empire @ jedi > empire @ piano + 0.1
+
+
+def test_a_second_run_encodes_nothing_and_writes_the_same_bytes(ml_100k, monkeypatch):
+    def encode(*_):
+        raise AssertionError("a cached text was encoded again")
+
+    monkeypatch.setattr(TextEncoder, "_encode_missing", encode)
+    before = {path.name: path.read_bytes() for path in ml_100k.iterdir()}
+    options = {"cold": "random"}
+    prepare("ml-100k", ml_100k.parent, name=ml_100k.name, core=5, protocol_options=options)
+    assert {path.name: path.read_bytes() for path in ml_100k.iterdir()} == before
+
+
+class CountingModel:
+    """Stands in for SentenceTransformer: a vector that depends on the text alone."""
+
+    encoded: list[str] = []
+
+    def __init__(self, _):
+        pass
+
+    def encode(self, texts, show_progress_bar):
+        self.encoded.extend(texts)
+        return np.stack([np.random.default_rng([*text.encode(), 1]).normal(size=4) for text in texts])
+
+
+@pytest.fixture
+def counting(monkeypatch):
+    import sentence_transformers
+
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", CountingModel)
+    CountingModel.encoded = []
+    return CountingModel
+
+
+def test_a_text_is_encoded_once_however_often_it_occurs(counting, tmp_path):
+    encoder = TextEncoder("some/model", tmp_path)
+    first = encoder.encode(["aa", "b", "aa", ""])
+    assert sorted(counting.encoded) == ["", "aa", "b"]
+    again = encoder.encode(["b", "ccc", "aa"])
+    assert counting.encoded[3:] == ["ccc"]
+    np.testing.assert_array_equal(again[[2, 0]], first[[0, 1]])
+
+
+def test_a_killed_encoding_goes_on_where_it_stopped(counting, tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset_prep.text, "CHUNK", 2)
+    texts = ["eeeee", "dddd", "ccc", "bb", "a"]
+
+    class Killed(CountingModel):
+        def encode(self, texts, show_progress_bar):
+            if len(self.encoded) == 4:
+                raise KeyboardInterrupt
+            return super().encode(texts, show_progress_bar)
+
+    import sentence_transformers
+
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", Killed)
+    with pytest.raises(KeyboardInterrupt):
+        TextEncoder("some/model", tmp_path).encode(texts)
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", CountingModel)
+    TextEncoder("some/model", tmp_path).encode(texts)
+    assert counting.encoded == texts
+
+
+def test_a_missing_field_is_empty_and_an_unknown_one_refused():
+    items = pd.DataFrame({"title": ["A", None], "year": ["1999", "2001"]})
+    assert item_texts(items, "{title} ({year})") == ["A (1999)", " (2001)"]
+    with pytest.raises(DeltaError, match="'brand'; the fields are title, year"):
+        item_texts(items, "{brand}")
+
+
+tokens = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
+
+
+@given(st.lists(tokens, min_size=1, max_size=6, unique=True))
+@settings(max_examples=60, deadline=None)
+def test_ids_survive_recboles_reader(tmp_path_factory, ids):
+    """As Dataset._load_feat reads: quotes, spaces and leading zeros come back; the rest is refused."""
+    path = tmp_path_factory.mktemp("atomic") / "x.item"
+    frame = pd.DataFrame({"item_id": ids})
+    try:
+        write_atomic(frame, {"item_id": "token"}, path)
+    except DeltaError:
+        return
+    back = pd.read_csv(path, delimiter="\t", dtype=str, engine="python", encoding="utf-8")
+    assert back["item_id:token"].tolist() == ids
+
+
+@pytest.mark.parametrize("token", ["NA", "null", "None", "a\tb", "a\nb", ""])
+def test_ids_that_recbole_would_lose_are_refused(tmp_path, token):
+    frame = pd.DataFrame({"item_id": ["fine", token]})
+    with pytest.raises(DeltaError, match=r"RecBole cannot read the item_id"):
+        write_atomic(frame, {"item_id": "token"}, tmp_path / "x.item")
+
+
+@pytest.fixture
+def toy(monkeypatch, counting):
+    """A source whose rows a test can spoil."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {"user_id": [f"u{u}" for u in rng.integers(0, 12, 300)],
+         "item_id": [f"i{i}" for i in rng.integers(0, 20, 300)],
+         "timestamp": np.arange(300.0)}
+    )  # fmt: skip
+    items = pd.DataFrame({"item_id": [f"i{i}" for i in range(20)], "title": list("abcdefghijklmnopqrst")})
+    data = {"interactions": rows, "items": items}
+
+    def reader(_):
+        return RawData(item_types={"title": "token_seq"}, files=(), **data)
+
+    monkeypatch.setitem(SOURCES, "toy", Source("toy", reader, "{title}", "a toy"))
+    return data
+
+
+@pytest.mark.parametrize("protocol", ["item_holdout", "paper"])
+def test_a_prepared_set_trains(toy, tmp_path, protocol):
+    import recbole_delta
+
+    toy["interactions"].loc[290:, "item_id"] = "i0"
+    if protocol == "paper":
+        late = toy["interactions"].index >= 285
+        toy["interactions"].loc[late, "item_id"] = [f"i{n % 2 * 19}" for n in range(15)]
+        early = toy["interactions"].index < 285
+        toy["interactions"].loc[early, "item_id"] = toy["interactions"].loc[early, "item_id"].replace("i19", "i1")
+    folder = prepare("toy", tmp_path, protocol=protocol)
+    settings = {"data_path": str(tmp_path), "epochs": 1, "embedding_size": 2, "show_progress": False}
+    result = recbole_delta.run("ContentMean", folder.name, settings=settings)
+    record = json.loads((folder / f"{folder.name}.json").read_text())
+    assert result.test_mode["cases"]["cold"] == record["targets"]["test"]["cold"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"source": "ml-100K"}, "Unknown data set 'ml-100K'"),
+        ({"name": "ml-100k"}, "name must not be ml-100k"),
+        ({"name": "../elsewhere"}, "name must be letters"),
+        ({"protocol": "leave_two_out"}, "protocol must be one of item_holdout | paper"),
+        ({"core": 1000}, "No interaction of toy is left after 1000-core"),
+        ({"protocol_options": {"fraction": 0.9}}, "leaves no cold or no warm item"),
+        ({"content": ContentOptions("/nowhere/model")}, "/nowhere/model is not a sentence-transformers"),
+        ({"content": ContentOptions(template="{colour}")}, "'colour'; the fields are"),
+    ],
+)
+def test_bad_options_write_nothing(toy, tmp_path, options, message):
+    out = tmp_path / "out"
+    with pytest.raises(DeltaError) as error:
+        prepare(**{"source": "toy", "out": out, **options})
+    assert message in str(error.value)
+    assert not list(out.glob("[!.]*"))
+
+
+def test_items_without_text_or_with_two_are_refused(toy, tmp_path):
+    whole = toy["items"]
+    toy["items"] = whole.iloc[1:]
+    with pytest.raises(DeltaError, match="no texts for 1 items, 'i0'"):
+        prepare("toy", tmp_path)
+    toy["items"] = pd.concat([whole, whole.iloc[:1]])
+    with pytest.raises(DeltaError, match="Item 'i0' occurs twice"):
+        prepare("toy", tmp_path)
+
+
+def test_an_interrupted_run_leaves_the_old_data_set(toy, tmp_path, monkeypatch):
+    folder = prepare("toy", tmp_path)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full_disk(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(dataset_prep.pipeline, "write_content", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        prepare("toy", tmp_path)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in tmp_path.glob("*toy*")] == [folder.name]
+
+
+def test_the_command(tmp_path, capsys, ml_100k):
+    arguments = ["ml-100k", "--out", str(ml_100k.parent), "--name", "again", "--core", "5"]
+    main([*arguments, "--cold", "newest", "--cold-fraction", "0.1", "--seed", "7"])
+    assert "Prepared" in capsys.readouterr().out
+    record = json.loads((ml_100k.parent / "again" / "again.json").read_text())
+    assert record["protocol_options"] == {"seed": 7, "cold": "newest", "fraction": 0.1}
+    with pytest.raises(SystemExit) as stop:
+        main(["ml-100k", "--out", str(tmp_path), "--name", "ml-100k"])
+    assert "must not be ml-100k" in str(stop.value)
