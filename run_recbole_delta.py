@@ -1,4 +1,4 @@
-"""The command a RecBole user expects: python run_recbole_delta.py --model=SASRecDelta --dataset=…"""
+"""The command a RecBole user expects: python run_recbole_delta.py --model=… --dataset=…."""
 
 from recbole_delta.cli import main
 

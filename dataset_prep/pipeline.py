@@ -130,7 +130,9 @@ def _flag_cold(items: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     occurring = items[items["item_id"].isin(set(rows["item_id"]))]
     missing = set(rows["item_id"]) - set(occurring["item_id"])
     if missing:
-        raise DeltaError(f"There are no texts for {len(missing)} items, {min(missing)!r} among them.")
+        raise DeltaError(
+            f"There are no texts for {len(missing)} items, {min(missing)!r} among them."
+        )
     double = occurring.loc[occurring["item_id"].duplicated(), "item_id"]
     if len(double):
         raise DeltaError(f"Item {double.iloc[0]!r} occurs twice among the items; keep one.")

@@ -7,7 +7,7 @@ under RecBole's own ``run_recbole`` too.
 
 __version__ = "0.1.0"
 
-from recbole_delta import compat  # noqa: E402
+from recbole_delta import compat
 
 compat.prepare()
 

@@ -87,7 +87,7 @@ class Checkpoint:
 
 def generator_states(loader: torch.Generator) -> dict[str, Any]:
     """States of the generators that training draws from, ``loader`` being the data loader's."""
-    numpy_state = np.random.get_state()
+    numpy_state: Any = np.random.get_state()
     return {
         "torch": torch.get_rng_state(),
         "loader": loader.get_state(),

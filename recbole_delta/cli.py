@@ -79,6 +79,8 @@ def _print_result(result: RunResult) -> None:
     for record in result.test_modes:
         cases, empty = record["cases"], record["empty_history"]["total"]
         shown = "  ".join(f"{name} {value:.4f}" for name, value in record["metrics"].items())
-        print(f"test, {mode_note(record)}: {cases['cold']} cold, {cases['warm']} warm, {empty} empty")
+        print(
+            f"test, {mode_note(record)}: {cases['cold']} cold, {cases['warm']} warm, {empty} empty"
+        )
         print(f"  {shown}")
     print(json.dumps({"test_result": result.test_result, "checkpoint": result.checkpoint}))

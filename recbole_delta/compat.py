@@ -39,7 +39,7 @@ def prepare() -> None:
 
 
 def _refuse_pandas_3() -> None:
-    """pandas 3 makes ``Series.fillna(inplace=True)`` a silent no-op in RecBole's dataset."""
+    """Pandas 3 makes ``Series.fillna(inplace=True)`` a silent no-op in RecBole's dataset."""
     version = importlib.metadata.version("pandas")
     if int(version.split(".")[0]) >= 3:
         raise ImportError(
@@ -71,7 +71,7 @@ def _name_numpy_types() -> None:
 
 
 def _stand_in_for_torchaudio_extension() -> None:
-    """torchaudio's compiled extension is linked to CUDA and fails beside a CPU torch.
+    """Torchaudio's compiled extension is linked to CUDA and fails beside a CPU torch.
 
     transformers imports torchaudio where it is installed, so that failure would take
     sentence-transformers with it. The extension serves only RNN-T loss and forced alignment.

@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -58,9 +59,9 @@ class ContentTable:
         self._refuse(tokens, ~rows.any(axis=1), "a vector of zeros")
         return rows
 
-    def _refuse(self, tokens: Sequence[str], bad: np.ndarray, what: str) -> None:
+    def _refuse(self, tokens: Sequence[str], bad: Any, what: str) -> None:
         if bad.any():
-            names = [tokens[row] for row in np.flatnonzero(bad)]
+            names = [tokens[int(row)] for row in np.flatnonzero(bad)]
             raise DeltaError(
                 f"{self.source} has {what} for {len(names)} items ({_some(names)}); "
                 "encode them again."
@@ -123,9 +124,7 @@ def _read_safetensors(path: Path) -> tuple[np.ndarray, list[str]]:
         tensors = load_file(path)
         return tensors["vectors"], tensors["tokens"].tobytes().decode().split("\n")
     except (SafetensorError, UnicodeDecodeError, OSError) as error:
-        raise DeltaError(
-            f"{path} is not a whole content file ({error}); make it again."
-        ) from error
+        raise DeltaError(f"{path} is not a whole content file ({error}); make it again.") from error
     except KeyError as error:
         raise DeltaError(f"{path} has no tensor {error}; make it with dataset_prep.") from error
 

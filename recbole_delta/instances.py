@@ -11,7 +11,7 @@ from torch import Tensor
 from recbole_delta.sequences import FlatSequences, group_starts, prefix_slices, window_slices
 
 SPLITS = ("train", "valid", "test", "history")
-"""What a row of .inter is for: trained on; a validation or test target; history of a target only."""
+"""What a row of .inter is for: training, a validation or test target, or a history only."""
 
 
 @dataclass(frozen=True)

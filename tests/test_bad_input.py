@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -225,8 +226,7 @@ def test_checkpoints_that_cannot_be_used(tiny, train, tmp_path):
     result, _ = train(tiny)
     cut = tmp_path / "cut.safetensors"
     for size in (0, 5, 500, -1):
-        with open(result.checkpoint, "rb") as whole:
-            cut.write_bytes(whole.read()[:size])
+        cut.write_bytes(Path(result.checkpoint).read_bytes()[:size])
         with pytest.raises(DeltaError, match="cut.safetensors is not a whole checkpoint"):
             recbole_delta.load_run(cut)
     write_content(cut, ["a"], np.ones((1, 2)))
@@ -247,8 +247,6 @@ def test_a_checkpoint_is_refused_when_its_items_have_changed(tiny, train):
         vectors=vectors,
     )
     folder = result.settings["data_path"]
-    from pathlib import Path
-
     changed.write(Path(folder))
     with pytest.raises(DeltaError, match="items of tiny are not those"):
         recbole_delta.load_run(result.checkpoint)

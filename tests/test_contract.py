@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
 from conftest import BACKBONES, MODES
+
 from recbole_delta.seam.evaluation import MODES as EVALUATION_MODES
 from recbole_delta.seam.evaluation import evaluate_modes
 

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import Prepared
 from recbole.data import data_preparation
 
-from conftest import Prepared
 from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.dataset import ColdWarmDataset
 
@@ -89,7 +89,12 @@ def test_float32_timestamps_do_not_disturb_the_order(tmp_path):
     items = pd.DataFrame({"item_id": item, "is_cold": ["0"] * (n - 2) + ["1", "1"]})
     # The warm test target that every test split must have.
     again = pd.DataFrame(
-        {"user_id": ["v", "v"], "item_id": ["i0", "i1"], "timestamp": [1, 2], "split": ["history", "test"]}
+        {
+            "user_id": ["v", "v"],
+            "item_id": ["i0", "i1"],
+            "timestamp": [1, 2],
+            "split": ["history", "test"],
+        }
     )
     rows = pd.concat([rows.iloc[::-1], again], ignore_index=True)
     vectors = {k: np.random.default_rng(7).normal(size=4).astype(np.float32) for k in item}

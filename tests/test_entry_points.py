@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import SMALL
 from recbole.quick_start import run_recbole
 from recbole.utils import get_model, get_trainer
 
 import recbole_delta
-from conftest import SMALL
 from recbole_delta.cli import main, parse_arguments
 from recbole_delta.errors import DeltaError
 from recbole_delta.seam.config import RunConfig
@@ -60,7 +60,9 @@ def test_all_entry_points_give_the_same_numbers(settings, tmp_path, capsys, monk
     assert last_json(printed) == pytest.approx(expected, abs=1e-12)
 
     monkeypatch.setattr(sys, "argv", ["anything"])
-    theirs = run_recbole("SASRecDelta", "tiny", config_file_list=[str(part)], config_dict={"epochs": 2})
+    theirs = run_recbole(
+        "SASRecDelta", "tiny", config_file_list=[str(part)], config_dict={"epochs": 2}
+    )
     assert dict(theirs["test_result"]) == expected
     nothing = run_recbole(config_file_list=[str(whole)])
     assert dict(nothing["test_result"]) == expected

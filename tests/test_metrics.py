@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-import recbole_delta  # noqa: F401 (mends RecBole before the next import)
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from recbole.evaluator.collector import Collector
 from recbole.evaluator.register import metrics_dict
 from sklearn.metrics import ndcg_score
 
+import recbole_delta  # noqa: F401 (mends RecBole before the next import)
 from recbole_delta.errors import DeltaError
 from recbole_delta.metrics import GAINS, expected_gain, grouped_metrics
 from recbole_delta.ranking import TargetRanks, rank_targets

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from conftest import BACKBONES, planted
 from recbole.data import data_preparation
 from recbole.data.interaction import Interaction
 from recbole.utils import get_model
 from torch.nn import functional as F
 
-from conftest import BACKBONES, planted
 from recbole_delta.errors import DeltaError
 from recbole_delta.metrics import expected_gain
 from recbole_delta.seam.config import RunConfig
@@ -67,7 +67,9 @@ def test_the_loss_at_every_position_is_the_mean_over_all_prefixes(tiny, train, b
                 "item_length": torch.tensor([t]),
                 "item_id": torch.tensor([whole[t]]),
             }
-            logits = model.full_sort_predict(Interaction(prefix))[:, 1 : model.item_embedding.n_warm + 1]
+            logits = model.full_sort_predict(Interaction(prefix))[
+                :, 1 : model.item_embedding.n_warm + 1
+            ]
             losses.append(F.cross_entropy(logits, prefix["item_id"] - 1))
     torch.testing.assert_close(model.calculate_loss(batch), torch.stack(losses).mean())
 
@@ -160,7 +162,9 @@ def test_built_in_models_run_on_the_same_cases(tiny, train, model):
 
 def test_what_tells_cold_from_warm_is_no_input(tiny, tmp_path):
     tiny.write(tmp_path)
-    config = RunConfig("SASRecDelta", "tiny", config_dict={"data_path": str(tmp_path), "load_col": None})
+    config = RunConfig(
+        "SASRecDelta", "tiny", config_dict={"data_path": str(tmp_path), "load_col": None}
+    )
     dataset = ColdWarmDataset(config)
     train_data, _, test_data = data_preparation(config, dataset)
     for batch in (next(iter(train_data)), next(iter(test_data))[0]):

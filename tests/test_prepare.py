@@ -80,7 +80,9 @@ class CountingModel:
 
     def encode(self, texts, show_progress_bar):
         self.encoded.extend(texts)
-        return np.stack([np.random.default_rng([*text.encode(), 1]).normal(size=4) for text in texts])
+        return np.stack(
+            [np.random.default_rng([*text.encode(), 1]).normal(size=4) for text in texts]
+        )
 
 
 @pytest.fixture
@@ -161,7 +163,9 @@ def toy(monkeypatch, counting):
          "item_id": [f"i{i}" for i in rng.integers(0, 20, 300)],
          "timestamp": np.arange(300.0)}
     )  # fmt: skip
-    items = pd.DataFrame({"item_id": [f"i{i}" for i in range(20)], "title": list("abcdefghijklmnopqrst")})
+    items = pd.DataFrame(
+        {"item_id": [f"i{i}" for i in range(20)], "title": list("abcdefghijklmnopqrst")}
+    )
     data = {"interactions": rows, "items": items}
 
     def reader(_):
@@ -180,9 +184,16 @@ def test_a_prepared_set_trains(toy, tmp_path, protocol):
         late = toy["interactions"].index >= 285
         toy["interactions"].loc[late, "item_id"] = [f"i{n % 2 * 19}" for n in range(15)]
         early = toy["interactions"].index < 285
-        toy["interactions"].loc[early, "item_id"] = toy["interactions"].loc[early, "item_id"].replace("i19", "i1")
+        toy["interactions"].loc[early, "item_id"] = (
+            toy["interactions"].loc[early, "item_id"].replace("i19", "i1")
+        )
     folder = prepare("toy", tmp_path, protocol=protocol)
-    settings = {"data_path": str(tmp_path), "epochs": 1, "embedding_size": 2, "show_progress": False}
+    settings = {
+        "data_path": str(tmp_path),
+        "epochs": 1,
+        "embedding_size": 2,
+        "show_progress": False,
+    }
     result = recbole_delta.run("ContentMean", folder.name, settings=settings)
     record = json.loads((folder / f"{folder.name}.json").read_text())
     assert result.test_mode["cases"]["cold"] == record["targets"]["test"]["cold"]
@@ -197,7 +208,10 @@ def test_a_prepared_set_trains(toy, tmp_path, protocol):
         ({"protocol": "leave_two_out"}, "protocol must be one of item_holdout | paper"),
         ({"core": 1000}, "No interaction of toy is left after 1000-core"),
         ({"protocol_options": {"fraction": 0.9}}, "leaves no cold or no warm item"),
-        ({"content": ContentOptions("/nowhere/model")}, "/nowhere/model is not a sentence-transformers"),
+        (
+            {"content": ContentOptions("/nowhere/model")},
+            "/nowhere/model is not a sentence-transformers",
+        ),
         ({"content": ContentOptions(template="{colour}")}, "'colour'; the fields are"),
     ],
 )

@@ -109,7 +109,9 @@ def test_n_core_is_the_largest_subset(seed, n):
     assert kept["user_id"].value_counts().ge(n).all()
     assert kept["item_id"].value_counts().ge(n).all()
     # No dropped row could stay: adding it back breaks the bound for its user or its item.
-    for row in rows.drop(kept.index).sample(min(10, len(rows) - len(kept)), random_state=0).itertuples():
+    for row in (
+        rows.drop(kept.index).sample(min(10, len(rows) - len(kept)), random_state=0).itertuples()
+    ):
         more = pd.concat([kept, rows.loc[[row.Index]]])
         again = n_core(more, n)
         assert len(again) == len(kept)
@@ -122,8 +124,14 @@ def test_the_papers_counts_on_beauty(beauty_folder):
         columns={"reviewerID": "user_id", "asin": "item_id", "unixReviewTime": "timestamp"}
     )
     assert len(reviews) == 198_502
-    liked = reviews[reviews["overall"] > 3].sort_values("timestamp", kind="stable", ignore_index=True)
-    assert (len(liked), liked["user_id"].nunique(), liked["item_id"].nunique()) == (154_272, 22_269, 12_086)
+    liked = reviews[reviews["overall"] > 3].sort_values(
+        "timestamp", kind="stable", ignore_index=True
+    )
+    assert (len(liked), liked["user_id"].nunique(), liked["item_id"].nunique()) == (
+        154_272,
+        22_269,
+        12_086,
+    )
     rows = paper(liked)
     threshold = liked["timestamp"].quantile(0.9)
     early, late = rows[rows["timestamp"] <= threshold], rows[rows["timestamp"] > threshold]

@@ -72,7 +72,8 @@ def check_item(item: pd.DataFrame, inter: pd.DataFrame, field: str, name: str) -
     unlisted = set(inter[field]) - set(item[field])
     if unlisted:
         raise DeltaError(
-            f"{name}.item lacks {len(unlisted)} items of {name}.inter, {min(unlisted)!r} among them."
+            f"{name}.item lacks {len(unlisted)} items of {name}.inter, "
+            f"{min(unlisted)!r} among them."
         )
     is_warm = item[field].isin(set(inter.loc[inter[SPLIT_FIELD] == "train", field]))
     flags = pd.to_numeric(item[COLD_FIELD], errors="coerce")

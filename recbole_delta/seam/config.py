@@ -22,8 +22,21 @@ NEVER = str(Path(__file__) / "caches are off")
 """No file can exist below a file: RecBole finds no pickled cache at this path."""
 
 CALLER_SETTINGS = frozenset(
-    "model dataset config_files encoding local_rank nproc world_size ip port offset "
-    "mask_ratio crop_eta reorder_beta".split()
+    [
+        "model",
+        "dataset",
+        "config_files",
+        "encoding",
+        "mask_ratio",
+        "crop_eta",
+        "reorder_beta",
+        "local_rank",
+        "nproc",
+        "world_size",
+        "ip",
+        "port",
+        "offset",
+    ]
 )
 """Settings that RecBole or its callers read but list in none of its YAML files."""
 
@@ -114,10 +127,9 @@ def add_defaults(config: Config, model: str, ours: bool) -> None:
     Raises:
         DeltaError: a setting that nothing reads, or one that asks for a pickled cache.
     """
-    if not ours:
+    if config.internal_config_dict.get("loss_type") == "CE":
         # RecBole's overall default samples negatives, which it then refuses under CE.
-        if config.internal_config_dict.get("loss_type") == "CE":
-            config.internal_config_dict["train_neg_sample_args"] = None
+        config.internal_config_dict["train_neg_sample_args"] = None
     config._update_internal_config_dict(properties() / "overall.yaml")
     if ours:
         config._update_internal_config_dict(properties() / "model" / f"{model}.yaml")

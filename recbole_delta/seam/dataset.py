@@ -42,6 +42,8 @@ class ColdWarmDataset(SequentialDataset):
 
     interactions: Interactions
     instances: Instances
+    inter_feat: Any
+    item_feat: Any
 
     def __init__(self, config: Any) -> None:
         self.settings = DeltaSettings.from_config(config)
@@ -117,7 +119,7 @@ class ColdWarmDataset(SequentialDataset):
                 f"the prepared split of {self.dataset_name}; filter in dataset_prep instead."
             )
 
-    def _remap_ID_all(self) -> None:  # noqa: N802 (RecBole's name)
+    def _remap_ID_all(self) -> None:
         # RecBole numbers tokens by their first appearance.
         trained_first = (self.inter_feat[SPLIT_FIELD] != "train").argsort(kind="stable")
         self.inter_feat = self.inter_feat.iloc[trained_first].copy()
@@ -162,7 +164,9 @@ class ColdWarmDataset(SequentialDataset):
         positions = train_positions(self.settings, self.config.model_class)
         training = self.interactions.training(positions, self.max_item_list_len)
         self.instances = training
-        return [self._over(part) for part in (training, self.interactions.evaluation("valid"), test)]
+        return [
+            self._over(part) for part in (training, self.interactions.evaluation("valid"), test)
+        ]
 
     # -- serving ---------------------------------------------------------------------------
 

@@ -122,7 +122,7 @@ def evaluate_modes(
 
 
 def _scores(
-    model: torch.nn.Module, cases: ColdWarmDataset, index: torch.Tensor, drop_cold: bool
+    model: Any, cases: ColdWarmDataset, index: torch.Tensor, drop_cold: bool
 ) -> torch.Tensor:
     """``[B, n_items]`` with −inf for padding, items without a vector and, if asked, the history."""
     device = next(iter(model.state_dict().values())).device

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from recbole_delta import __version__
 from recbole_delta.checkpoint import Checkpoint, generator_states, restore_generators
+from recbole_delta.embedding import DeltaEmbedding
 from recbole_delta.errors import DeltaError
 from recbole_delta.metrics import GROUPS
 from recbole_delta.seam.config import NEVER
@@ -36,6 +37,10 @@ class ColdWarmTrainer(Trainer):
 
     In front of another RecBole trainer in a class's bases it gives that one the same.
     """
+
+    best_valid_score: float
+    best_valid_result: dict[str, float] | None
+    cur_step: int
 
     def __init__(self, config: Any, model: torch.nn.Module) -> None:
         super().__init__(config, model)
@@ -109,7 +114,9 @@ class ColdWarmTrainer(Trainer):
             return None
         if load_best_model:
             self.load_best(model_file)
-        [evaluation] = self.evaluate_modes(eval_data, [self.configured_mode(eval_data)], show_progress)
+        [evaluation] = self.evaluate_modes(
+            eval_data, [self.configured_mode(eval_data)], show_progress
+        )
         result = OrderedDict(evaluation.metrics(self.metrics, self.config["topk"]))
         self.wandblogger.log_eval_metrics(result, head="eval")
         return result
@@ -164,11 +171,11 @@ class ColdWarmTrainer(Trainer):
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
+    def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer | None:
         kwargs.setdefault("params", [p for p in self.model.parameters() if p.requires_grad])
         optimizer = super()._build_optimizer(**kwargs)
         embedding = getattr(self.model, "item_embedding", None)
-        if hasattr(embedding, "project_"):
+        if isinstance(embedding, DeltaEmbedding):
             optimizer.register_step_post_hook(lambda *_: embedding.project_())
         return optimizer
 
@@ -210,7 +217,8 @@ class ColdWarmTrainer(Trainer):
         if not known or k not in map(str, self.config["topk"]):
             raise DeltaError(
                 f"valid_metric: {self.config['valid_metric']} is not among metrics "
-                f"{', '.join(self.metrics)} (with _cold, _warm or neither) at {self.config['topk']}."
+                f"{', '.join(self.metrics)} (with _cold, _warm or neither) "
+                f"at {self.config['topk']}."
             )
 
     def _check_valid_group(self, valid: ColdWarmDataset) -> None:

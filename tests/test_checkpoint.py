@@ -1,0 +1,77 @@
+"""Checkpoints: whole or absent, and a resumed training goes on as if it had not stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import BACKBONES, SMALL
+from recbole.data import data_preparation
+from recbole.utils import init_seed
+
+from recbole_delta.checkpoint import Checkpoint
+from recbole_delta.errors import DeltaError
+from recbole_delta.model import MODELS
+from recbole_delta.seam.config import RunConfig
+from recbole_delta.seam.dataset import ColdWarmDataset
+from recbole_delta.seam.trainer import ColdWarmTrainer
+
+
+def fresh(folder, backbone, epochs):
+    settings = {"data_path": str(folder), "checkpoint_dir": str(folder / "saved"), "epochs": epochs,
+                "train_batch_size": 16, "eval_step": 0, **SMALL[backbone]}  # fmt: skip
+    config = RunConfig(backbone, "tiny", config_dict=settings)
+    train_data, *_ = data_preparation(config, ColdWarmDataset(config))
+    init_seed(config["seed"], True)
+    [model_class] = [model for model in MODELS if model.__name__ == backbone]
+    return ColdWarmTrainer(config, model_class(config, train_data.dataset)), train_data
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_resumed_training_is_bit_identical(tiny, tmp_path, backbone):
+    tiny.write(tmp_path)
+    whole, data = fresh(tmp_path, backbone, epochs=5)
+    whole.fit(data)
+    begun, data = fresh(tmp_path, backbone, epochs=3)
+    begun.fit(data)
+    torch.rand(100)
+    resumed, data = fresh(tmp_path, backbone, epochs=5)
+    resumed.resume_checkpoint(begun.saved_model_file)
+    resumed.fit(data)
+    for (name, a), (_, b) in zip(whole.model.named_parameters(), resumed.model.named_parameters()):
+        assert torch.equal(a, b), name
+    losses = [[entry["train_loss"] for entry in t.curve] for t in (whole, resumed)]
+    assert losses[0] == losses[1]
+
+
+def test_another_models_checkpoint_is_not_resumed(tiny, tmp_path):
+    tiny.write(tmp_path)
+    sasrec, data = fresh(tmp_path, "SASRecDelta", epochs=1)
+    sasrec.fit(data)
+    gru, _ = fresh(tmp_path, "GRU4RecDelta", epochs=1)
+    with pytest.raises(DeltaError, match="holds a SASRecDelta, not a GRU4RecDelta"):
+        gru.resume_checkpoint(sasrec.saved_model_file)
+
+
+def test_runs_started_together_do_not_share_a_file(tiny, tmp_path):
+    tiny.write(tmp_path)
+    names = {fresh(tmp_path, "SASRecDelta", epochs=1)[0].saved_model_file for _ in range(5)}
+    assert len(names) == 5
+
+
+def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "run.safetensors"
+    Checkpoint({"w": torch.ones(3)}, {}, {}, {"epoch": 1}).save(path)
+
+    def full_disk(tensors, filename, metadata):
+        Path(filename).write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("recbole_delta.checkpoint.save_file", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        Checkpoint({"w": torch.zeros(3)}, {}, {}, {"epoch": 2}).save(path)
+    monkeypatch.undo()
+    old = Checkpoint.load(path)
+    assert old.facts == {"epoch": 1}
+    assert old.model["w"].eq(1).all()
