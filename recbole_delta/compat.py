@@ -31,7 +31,8 @@ def prepare() -> None:
     _require_recbole()
     _name_numpy_types()
     _stand_in_for_torchaudio_extension()
-    with _stand_in_for_ray():
+    with _stand_in_for_ray(), _anomaly_detection_as_it_was():
+        import recbole.model.sequential_recommender
         import recbole.quick_start  # noqa: F401
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"recbole\.")
     _let_dok_matrix_update()
@@ -117,6 +118,17 @@ def _stand_in_for_ray() -> Iterator[None]:
         yield
     finally:
         del sys.modules["ray"], sys.modules["ray.tune"]
+
+
+@contextmanager
+def _anomaly_detection_as_it_was() -> Iterator[None]:
+    """RecBole's SINE switches autograd's anomaly detection on for the whole process.
+
+    Every other model is imported with it, and trains about a third slower from then on.
+    """
+    enabled = torch.is_anomaly_enabled()
+    yield
+    torch.autograd.set_detect_anomaly(enabled)
 
 
 def _let_dok_matrix_update() -> None:

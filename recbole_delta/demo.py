@@ -12,6 +12,7 @@ from typing import Any
 from dataset_prep import prepare
 from recbole_delta.report import comparison_figure, comparison_table, mode_note
 from recbole_delta.run import RunResult, run
+from recbole_delta.seam.config import properties
 from recbole_delta.seam.settings import ITEM_EMBEDDINGS
 
 DATASET = "ml-100k-holdout"
@@ -63,7 +64,8 @@ def _train(model: str, dataset: str, out: Path, settings: dict[str, Any]) -> Run
         "show_progress": True,
     }
     logging.getLogger().setLevel(logging.WARNING)
-    result = run(model, dataset, settings={**everywhere, **settings})
+    shared = [str(properties() / "demo.yaml")]
+    result = run(model, dataset, shared, settings={**everywhere, **settings})
     trained = f"{len(result.curve)} epochs, best validation {result.best_valid_score:.4f}"
     print(trained if result.curve else "not trained", flush=True)
     return result
@@ -79,7 +81,8 @@ def _report(results: dict[str, list[RunResult]], out: Path, backbone: str, datas
     heading = (
         f"{backbone} on {dataset}: {cases['cold']} cold and {cases['warm']} warm test targets "
         f"({empty} with an empty history count as misses); history items masked; "
-        f"content all-MiniLM-L6-v2; {len(next(iter(values.values())))} seed(s)"
+        f"content all-MiniLM-L6-v2; {len(next(iter(values.values())))} seed(s). id has no vectors "
+        "for cold items, so it recommends warm ones."
     )
     (out / "table.md").write_text(f"{heading}\n\n{table}\n", encoding="utf-8")
     comparison_figure(values, METRICS[0], heading.split(" (")[0], out / "comparison.png")

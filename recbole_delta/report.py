@@ -27,7 +27,7 @@ def comparison_table(values: Values, notes: Mapping[str, str], metrics: Sequence
         notes: for each model, what it recommended (its evaluation mode).
         metrics: such as ``["ndcg@10", "hit@10"]``.
     """
-    header = ["model", *(f"{m.upper()} {group}" for m in metrics for group in COLUMNS), "mode"]
+    header = ["model", *(f"{_label(m)} {group}" for m in metrics for group in COLUMNS), "mode"]
     rows = [
         [model, *(_cell(runs, m, group) for m in metrics for group in COLUMNS), notes[model]]
         for model, runs in values.items()
@@ -50,7 +50,7 @@ def comparison_figure(values: Values, metric: str, title: str, path: Path) -> No
         )  # fmt: skip
         axes.bar_label(bars, [f"{mean:.3f}" for mean in means], fontsize=8, padding=2)
     axes.set_xticks(place, list(values))
-    axes.set_ylabel(metric.upper())
+    axes.set_ylabel(_label(metric))
     axes.set_title(title, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=3, loc="upper left")
@@ -64,6 +64,11 @@ def group_key(metric: str, group: str) -> str:
     return metric_key(name, group, int(k))
 
 
+def _label(metric: str) -> str:
+    name, k = metric.split("@")
+    return f"{'Hit' if name == 'hit' else name.upper()}@{k}"
+
+
 def _cell(runs: Sequence[Mapping[str, float]], metric: str, group: str) -> str:
     values = [run[group_key(metric, group)] for run in runs]
     mean = f"{np.mean(values):.4f}"
@@ -73,7 +78,7 @@ def _cell(runs: Sequence[Mapping[str, float]], metric: str, group: str) -> str:
 def mode_note(record: Mapping[str, Any]) -> str:
     """What an evaluation recommended, in a few words for a table's column."""
     if not record["embeds_cold_items"]:
-        return "warm items, cold history dropped (no vectors for cold items)"
+        return "warm items, cold history dropped"
     return f"{record['candidates']} items, cold history {_PAST[record['cold_history']]}"
 
 

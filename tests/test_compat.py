@@ -50,6 +50,17 @@ def test_ray_is_left_to_whoever_wants_the_real_one():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_anomaly_detection_stays_as_the_user_set_it(wanted):
+    done = python(
+        f"import torch; torch.autograd.set_detect_anomaly({wanted})\n"
+        "import recbole_delta\n"
+        "from recbole.utils import get_model; get_model('SINE')\n"
+        f"assert torch.is_anomaly_enabled() is {wanted}"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_graph_model_of_recbole_builds_its_matrix():
     done = python(
         "import recbole_delta\n"
