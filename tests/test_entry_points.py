@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,23 @@ def test_recboles_own_models_still_run_under_recbole(tiny, tmp_path, monkeypatch
               "show_progress": False}  # fmt: skip
     result = run_recbole("GRU4Rec", "tiny", config_dict=config)
     assert set(result["test_result"]) >= {"ndcg@10", "recall@10"}
+
+
+def test_recboles_pickled_caches_are_not_read(settings, tmp_path, monkeypatch):
+    """A file where RecBole looks for a cached data set or loaders is not unpickled."""
+    monkeypatch.setattr(sys, "argv", ["anything"])
+    trap = tmp_path / "trap"
+
+    class Trap:
+        def __reduce__(self):
+            return Path.touch, (trap,)
+
+    (tmp_path / "saved").mkdir()
+    for name in ("tiny-ColdWarmDataset.pth", "tiny-for-SASRecDelta-dataloader.pth"):
+        (tmp_path / "saved" / name).write_bytes(pickle.dumps(Trap()))
+    run_recbole(config_dict=settings)
+    recbole_delta.run(settings=settings)
+    assert not trap.exists()
 
 
 def test_early_stopping_takes_no_tie_for_an_improvement(tiny, train):

@@ -74,21 +74,21 @@ def test_the_loss_at_every_position_is_the_mean_over_all_prefixes(tiny, train, b
     torch.testing.assert_close(model.calculate_loss(batch), torch.stack(losses).mean())
 
 
-def test_content_mean_equals_an_oracle_per_user_in_all_modes(tiny, train):
-    settings = {"MAX_ITEM_LIST_LENGTH": 50}
-    _, (_, _, dataset, _, _, test) = (result := train(tiny, "ContentMean", **settings))
-    model = result[1][1]
-    ours = {e.mode: e for e in evaluate_modes(model, test.dataset, MODES, batch_size=7)}
-    expected = {mode: content_mean_oracle(tiny, mode) for mode in MODES}
-    for mode in MODES:
-        gain = expected_gain("ndcg", ours[mode].ranks, 10)
-        users = dataset.field2id_token["user_id"][test.dataset.instances.user]
-        items = dataset.field2id_token["item_id"][test.dataset.instances.target]
+@pytest.mark.parametrize("mask_history", [True, False])
+def test_content_mean_equals_an_oracle_per_user_in_all_modes(tiny, train, mask_history):
+    settings = {"MAX_ITEM_LIST_LENGTH": 50, "mask_history": mask_history}
+    _, (_, model, dataset, _, _, test) = train(tiny, "ContentMean", **settings)
+    users = dataset.field2id_token["user_id"][test.dataset.instances.user]
+    items = dataset.field2id_token["item_id"][test.dataset.instances.target]
+    for evaluation in evaluate_modes(model, test.dataset, MODES, batch_size=7):
+        expected = content_mean_oracle(tiny, evaluation.mode, mask_history)
+        gain = expected_gain("ndcg", evaluation.ranks, 10)
+        assert len(gain) == len(expected)
         for user, item, value in zip(users, items, gain):
-            assert value == pytest.approx(expected[mode][user, item], abs=1e-6), (mode, user, item)
+            assert value == pytest.approx(expected[user, item], abs=1e-6), (user, item)
 
 
-def content_mean_oracle(prepared, mode) -> dict[tuple[str, str], float]:
+def content_mean_oracle(prepared, mode, mask_history) -> dict[tuple[str, str], float]:
     """NDCG@10 of each (user, target) by plain numpy on the prepared frames."""
     items = prepared.items["item_id"].tolist()
     cold = np.array(prepared.items["is_cold"] == "1")
@@ -107,7 +107,8 @@ def content_mean_oracle(prepared, mode) -> dict[tuple[str, str], float]:
             target, history = seen[position], seen[:position]
             shown = [i for i in history if mode.cold_history == "keep" or not cold[i]]
             candidate = np.ones(len(items), bool) if mode.candidates == "all" else ~cold
-            candidate[history] = False
+            if mask_history:
+                candidate[history] = False
             gains[user, items[target]] = 0.0
             if shown and candidate[target]:
                 scores = vectors @ vectors[shown].mean(0)
@@ -120,21 +121,37 @@ def test_cold_ranking_comes_from_the_cold_items_content(train):
     """Content shuffled among cold items after training: cold NDCG falls to chance."""
     prepared = planted(n_users=200, n_items=160, length=30)
     _, (_, model, dataset, _, _, test) = train(prepared, item_embedding="frozen", epochs=15)
+    cases, first = test.dataset, dataset.n_warm + 1
 
     def cold_ndcg():
-        [evaluation] = evaluate_modes(model, test.dataset, [Mode("all", "keep")], batch_size=512)
+        # Without cold items in the history, only the candidates' content is shuffled.
+        [evaluation] = evaluate_modes(model, cases, [Mode("all", "drop")], batch_size=512)
         return evaluation.metrics(["ndcg"], [10])["ndcg_cold@10"]
 
+    # Chance: the target has the content of any cold item.
+    chance = []
+    for case in torch.nonzero(cases.instances.target >= first).flatten():
+        if cases.instances.warm_history.lengths[case] == 0:
+            chance.append(torch.tensor(0.0))
+            continue
+        scores = model.full_sort_predict(cases.batch(case[None], drop_cold=True)).detach()[0]
+        scores[0] = -torch.inf
+        scores[cases.instances.warm_history.flat(case[None])[1]] = -torch.inf
+        ranks = (scores[None] > scores[first:, None]).sum(1) + 1
+        chance.append(torch.where(ranks <= 10, 1 / torch.log2(ranks + 1.0), 0).mean())
+    chance = float(torch.stack(chance).mean())
+
     informed = cold_ndcg()
-    content, first = model.item_embedding.content, dataset.n_warm + 1
+    content = model.item_embedding.content
     original = content[first:].clone()
     shuffled = []
-    for seed in range(8):
+    for seed in range(30):
         order = torch.randperm(len(original), generator=torch.Generator().manual_seed(seed))
         content[first:] = original[order]
         shuffled.append(cold_ndcg())
-    # Chance: a random one of the four clusters' worth of cold items is as good as another.
-    assert informed > 2.5 * np.mean(shuffled)
+    assert informed > 2 * chance
+    error = np.std(shuffled, ddof=1) / np.sqrt(len(shuffled))
+    assert np.mean(shuffled) == pytest.approx(chance, abs=3 * error)
 
 
 def test_only_a_causal_backbone_trains_at_every_position(tiny, train):

@@ -248,8 +248,8 @@ class UntrainedTrainer(ColdWarmTrainer):
         valid_data: Any = None,
         verbose: bool = True,
         saved: bool = True,
-        show_progress: bool = False,
-        callback_fn: Callable[[int, float], None] | None = None,
+        *_: Any,
+        **__: Any,
     ) -> tuple[float, dict[str, float] | None]:
         """Validate; there is nothing to train."""
         self._train_data = train_data
