@@ -18,7 +18,8 @@ from recbole_delta.model import MODELS
 from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.evaluation import MODES
-from recbole_delta.seam.trainer import ColdWarmTrainer, item_fingerprint, run_settings
+from recbole_delta.seam.facts import item_fingerprint, run_settings
+from recbole_delta.seam.trainer import ColdWarmTrainer
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from recbole.evaluator.base_metric import AbstractMetric
 from recbole.utils import EvaluatorType
 
 from recbole_delta.errors import DeltaError
-from recbole_delta.metrics import GAINS, GROUPS
+from recbole_delta.metrics import GAINS, GROUPS, metric_key
 
 
 class GroupMetric(AbstractMetric):
@@ -57,3 +57,37 @@ def wanted_metrics(names: list[str]) -> list[str]:
         if metric not in wanted:
             wanted.append(metric)
     return wanted
+
+
+def check_valid_metric(valid_metric: str, metrics: list[str], topk: list[int]) -> None:
+    """``valid_metric`` (lower case) is one of the values that an evaluation gives.
+
+    Raises:
+        DeltaError: it is not.
+    """
+    keys = {metric_key(metric, group, k) for metric in metrics for group in GROUPS for k in topk}
+    if valid_metric not in keys:
+        raise DeltaError(
+            f"valid_metric: {valid_metric} is not among metrics {', '.join(metrics)} "
+            f"(with _cold, _warm or neither) at {topk}."
+        )
+
+
+def check_cold_validation(valid_metric: str, has_cold: bool, candidates: str, dataset: str) -> None:
+    """A cold validation metric has cold targets, and ranks cold items.
+
+    Raises:
+        DeltaError: it would have no value, or always 0.
+    """
+    if "_cold" not in valid_metric:
+        return
+    if not has_cold:
+        raise DeltaError(
+            f"valid_metric: {valid_metric} has no value, because the protocol of {dataset} "
+            "gives no cold validation target; use a warm one."
+        )
+    if candidates == "warm":
+        raise DeltaError(
+            f"valid_metric: {valid_metric} is always 0 where only warm items are ranked; "
+            "set valid_candidates: all."
+        )

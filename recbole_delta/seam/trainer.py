@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,15 +14,16 @@ from recbole.trainer import Trainer
 from recbole.utils import get_local_time
 from tqdm import tqdm
 
-from recbole_delta import __version__
 from recbole_delta.checkpoint import Checkpoint, generator_states, restore_generators
 from recbole_delta.embedding import DeltaEmbedding
 from recbole_delta.errors import DeltaError
-from recbole_delta.metrics import GROUPS
-from recbole_delta.seam.config import NEVER
-from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.evaluation import Evaluation, Mode, evaluate_modes
-from recbole_delta.seam.metrics import wanted_metrics
+from recbole_delta.seam.facts import item_fingerprint, run_settings, versions
+from recbole_delta.seam.metrics import (
+    check_cold_validation,
+    check_valid_metric,
+    wanted_metrics,
+)
 from recbole_delta.seam.settings import DeltaSettings
 
 
@@ -46,7 +45,7 @@ class ColdWarmTrainer(Trainer):
         super().__init__(config, model)
         self.settings = DeltaSettings.from_config(config)
         self.metrics = wanted_metrics(config["metrics"])
-        self._check_valid_metric()
+        check_valid_metric(self.valid_metric, self.metrics, config["topk"])
         name = f"{config['model']}-{config['dataset']}-{get_local_time()}-{uuid.uuid4().hex[:8]}"
         self.saved_model_file = str(Path(self.checkpoint_dir) / f"{name}.safetensors")
         self.curve: list[dict[str, float]] = []
@@ -70,7 +69,7 @@ class ColdWarmTrainer(Trainer):
         self._resume_generators()
         evaluates = bool(valid_data) and self.eval_step > 0
         if evaluates:
-            self._check_valid_group(valid_data.dataset)
+            self._check_cold_validation(valid_data)
         for epoch in range(self.start_epoch, self.epochs):
             started = perf_counter()
             best = f", best {self.best_valid_score:.4f}" if self.best_valid_result else ""
@@ -202,6 +201,12 @@ class ColdWarmTrainer(Trainer):
         if states is not None:
             restore_generators(states, self._train_data.generator)
 
+    def _check_cold_validation(self, valid_data: Any) -> None:
+        valid = valid_data.dataset
+        has_cold = bool((valid.instances.target > valid.n_warm).any())
+        candidates = self.settings.valid_candidates
+        check_cold_validation(self.valid_metric, has_cold, candidates, valid.dataset_name)
+
     def _log(self, head: str, values: dict[str, float], epoch: int, verbose: bool) -> None:
         shown = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
         if verbose:
@@ -209,31 +214,6 @@ class ColdWarmTrainer(Trainer):
         for name, value in values.items():
             self.tensorboard.add_scalar(f"{head}/{name}", value, epoch)
         self.wandblogger.log_metrics({**values, f"{head}_step": epoch}, head=head)
-
-    def _check_valid_metric(self) -> None:
-        name, _, k = self.valid_metric.partition("@")
-        metric, _, group = name.partition("_")
-        known = metric in self.metrics and group in ("", *GROUPS[1:])
-        if not known or k not in map(str, self.config["topk"]):
-            raise DeltaError(
-                f"valid_metric: {self.config['valid_metric']} is not among metrics "
-                f"{', '.join(self.metrics)} (with _cold, _warm or neither) "
-                f"at {self.config['topk']}."
-            )
-
-    def _check_valid_group(self, valid: ColdWarmDataset) -> None:
-        if "_cold" not in self.valid_metric:
-            return
-        if not (valid.instances.target > valid.n_warm).any():
-            raise DeltaError(
-                f"valid_metric: {self.config['valid_metric']} has no value, because the protocol "
-                f"of {valid.dataset_name} gives no cold validation target; use a warm one."
-            )
-        if self.settings.valid_candidates == "warm":
-            raise DeltaError(
-                f"valid_metric: {self.config['valid_metric']} is always 0 where only warm items "
-                "are ranked; set valid_candidates: all."
-            )
 
 
 class UntrainedTrainer(ColdWarmTrainer):
@@ -254,28 +234,8 @@ class UntrainedTrainer(ColdWarmTrainer):
         """Validate; there is nothing to train."""
         self._train_data = train_data
         if valid_data:
-            self._check_valid_group(valid_data.dataset)
+            self._check_cold_validation(valid_data)
             self.best_valid_score, self.best_valid_result = self._valid_epoch(valid_data)
         if saved:
             self._save_checkpoint(0, verbose=verbose)
         return self.best_valid_score, self.best_valid_result
-
-
-def run_settings(config: Any) -> dict[str, Any]:
-    """The settings that differ from the defaults, enough to build the same Config again."""
-    folder = Path(config["data_path"]).resolve().parent
-    named = {"model": config["model"], "dataset": config["dataset"], "data_path": str(folder)}
-    given = {k: v for k, v in config.external_config_dict.items() if v != NEVER}
-    return {**given, **named}
-
-
-def versions() -> dict[str, str]:
-    """Of this package and of what a run's numbers depend on."""
-    others = ("recbole", "torch", "numpy", "pandas", "scikit-learn")
-    return {"recbole_delta": __version__} | {name: version(name) for name in others}
-
-
-def item_fingerprint(dataset: ColdWarmDataset) -> str:
-    """SHA-256 of the item tokens in the order of their ids."""
-    tokens = dataset.field2id_token[dataset.iid_field]
-    return hashlib.sha256("\n".join(tokens).encode()).hexdigest()
