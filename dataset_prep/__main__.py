@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from dataset_prep.pipeline import ContentOptions, prepare
+from tabulate import tabulate
+
+from dataset_prep.pipeline import ContentOptions, Filters, prepare
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.source import SOURCES, get_source
 from dataset_prep.text import DEFAULT_ENCODER
@@ -22,16 +26,38 @@ def main(arguments: list[str] | None = None) -> None:
             given.source,
             given.out,
             raw=given.raw,
+            source_options=dict(_pairs(given.set)),
             name=given.name,
+            filters=Filters(
+                above={name: float(bound) for name, bound in _pairs(given.above)},
+                users=given.users,
+                drop_repeats=given.drop_repeats,
+                core=given.core,
+            ),
             protocol=given.protocol,
             protocol_options={name: value for name, value in chosen.items() if value is not None},
-            rating_above=given.rating_above,
-            core=given.core,
             content=ContentOptions(given.encoder, given.template),
         )
     except DeltaError as error:
-        sys.exit(f"error: {error}")
-    print(f"Prepared {folder}; its record is {folder / folder.name}.json")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    print(summary(json.loads((folder / f"{folder.name}.json").read_text(encoding="utf-8"))))
+    print(f"\nPrepared {folder}")
+
+
+def summary(record: dict[str, Any]) -> str:
+    """Counts after each step and of the targets, as two tables."""
+    steps = tabulate(record["steps"], headers="keys", tablefmt="github", intfmt=",")
+    targets = [{"targets": split, **counts} for split, counts in record["targets"].items()]
+    return f"{steps}\n\n{tabulate(targets, headers='keys', tablefmt='github', intfmt=',')}"
+
+
+def _pairs(texts: list[str]) -> list[tuple[str, str]]:
+    pairs = [text.partition("=") for text in texts]
+    for text, (name, equals, _) in zip(texts, pairs):
+        if not name or not equals:
+            raise DeltaError(f"{text!r} should be NAME=VALUE.")
+    return [(name, value) for name, _, value in pairs]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,14 +73,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--raw", type=Path, help="folder of the raw files")
     parser.add_argument("--out", type=Path, default=Path("dataset"), help="folder of data sets")
     parser.add_argument("--name", help="of the prepared data set (NAME-PROTOCOL)")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                        help="an option of the raw format, such as category=Beauty")  # fmt: skip
+    parser.add_argument("--above", action="append", default=[], metavar="COLUMN=BOUND",
+                        help="keep rows strictly above, such as rating=3")  # fmt: skip
+    parser.add_argument("--users", type=int, help="draw so many users")
+    parser.add_argument("--drop-repeats", action="store_true", help="consecutive ones of a user")
+    parser.add_argument("--core", type=int, default=1, help="rows each user and item keeps")
     parser.add_argument("--protocol", choices=list(PROTOCOLS), default="item_holdout")
     parser.add_argument("--seed", type=int, help="of the protocol's choices (42)")
     parser.add_argument("--cold", choices=["newest", "random"], help="item_holdout: which items")
     parser.add_argument(
         "--cold-fraction", type=float, help="item_holdout: of items, per split (0.1)"
     )
-    parser.add_argument("--rating-above", type=float, help="keep ratings strictly above this")
-    parser.add_argument("--core", type=int, default=1, help="rows each user and item keeps")
     parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="text model, name or path")
     parser.add_argument("--template", help="text of an item, fields in braces")
     return parser

@@ -2,61 +2,44 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import pandas as pd
+import polars as pl
 
 from recbole_delta.errors import DeltaError
 
-READ_AS_MISSING = frozenset(
-    [
-        "",
-        "#N/A",
-        "#N/A N/A",
-        "#NA",
-        "-1.#IND",
-        "-1.#QNAN",
-        "-NaN",
-        "-nan",
-        "1.#IND",
-        "1.#QNAN",
-        "<NA>",
-        "N/A",
-        "NA",
-        "NULL",
-        "NaN",
-        "None",
-        "n/a",
-        "nan",
-        "null",
-    ]
-)
+READ_AS_MISSING = [
+    *["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"],
+    *["<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"],
+]
 """Texts that RecBole's reader (pandas.read_csv with its defaults) takes for a missing value."""
 
 
-def write_atomic(frame: pd.DataFrame, types: Mapping[str, str], path: Path) -> None:
-    """Write the columns of ``types``, in that order, as ``name:type``.
+def write_atomic(frames: Iterable[pl.DataFrame], types: Mapping[str, str], path: Path) -> None:
+    """Write the columns of ``types``, in that order, as ``name:type``, frame after frame.
+
+    Ids must have passed :func:`check_ids`.
+    """
+    words = [
+        pl.col(column).str.replace_all(r"\s+", " ").str.strip_chars()
+        for column, kind in types.items()
+        if kind == "token_seq"
+    ]
+    with path.open("w", encoding="utf-8") as file:
+        file.write("\t".join(f"{column}:{kind}" for column, kind in types.items()) + "\n")
+        for frame in frames:
+            text = frame.select(list(types)).with_columns(words)
+            file.write(text.write_csv(include_header=False, separator="\t"))
+
+
+def check_ids(ids: pl.Series, what: str) -> None:
+    """RecBole's reader gives every id back as it is.
 
     Raises:
-        DeltaError: an id that RecBole's reader would drop or split.
+        DeltaError: it would drop or split one.
     """
-    for column in ("user_id", "item_id"):
-        if column in types:
-            _check_ids(frame[column], path.name)
-    written = frame[list(types)].copy()
-    for column, kind in types.items():
-        if kind == "token_seq":
-            written[column] = written[column].str.split().str.join(" ")
-    written.columns = [f"{column}:{kind}" for column, kind in types.items()]
-    written.to_csv(path, sep="\t", index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
-
-
-def _check_ids(ids: pd.Series, name: str) -> None:
-    blank = ids.str.strip() == ""
-    bad = ids[blank | ids.isin(READ_AS_MISSING) | ids.str.contains(r"[\t\r\n]", regex=True)]
+    unreadable = ids.str.contains(r"[\t\r\n]") | ids.is_in(READ_AS_MISSING)
+    bad = ids.filter(unreadable | (ids.str.strip_chars() == ""))
     if len(bad):
-        raise DeltaError(
-            f"{name}: RecBole cannot read the {ids.name} {bad.iloc[0]!r} back; rename it."
-        )
+        raise DeltaError(f"RecBole cannot read the {what} {bad[0]!r} back; rename it.")

@@ -2,20 +2,59 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import numpy as np
+
+from dataset_prep.log import Log, sorted_users
+from recbole_delta.errors import DeltaError
 
 
-def min_rating(interactions: pd.DataFrame, above: float) -> pd.DataFrame:
-    """Rows whose rating is strictly greater than ``above``."""
-    return interactions[interactions["rating"] > above]
+def above(log: Log, column: str, bound: float) -> Log:
+    """Rows whose ``column`` (rating, seconds played) is strictly greater than ``bound``.
+
+    Raises:
+        DeltaError: there is no such column.
+    """
+    if column not in log.extra:
+        known = ", ".join(log.extra) or "none"
+        raise DeltaError(f"There is no column {column!r} to filter by; there are: {known}.")
+    return log.keep(log.extra[column] > bound)
 
 
-def n_core(interactions: pd.DataFrame, n: int) -> pd.DataFrame:
+def n_core(log: Log, n: int) -> Log:
     """The largest subset in which every user and every item has at least ``n`` rows."""
+    return log.keep(in_n_core(log.user, log.item, n))
+
+
+def in_n_core(user: np.ndarray, item: np.ndarray, n: int) -> np.ndarray:
+    """Mask of the rows of the n-core of (``user``, ``item``) codes."""
+    kept = np.ones(len(user), dtype=bool)
     while True:
-        rows = len(interactions)
-        for field in ("item_id", "user_id"):
-            counts = interactions[field].map(interactions[field].value_counts())
-            interactions = interactions[counts >= n]
-        if len(interactions) == rows:
-            return interactions
+        rows = np.count_nonzero(kept)
+        for codes in (item, user):
+            counts = np.bincount(codes[kept], minlength=codes.max(initial=0) + 1)
+            kept &= (counts >= n)[codes]
+        if np.count_nonzero(kept) == rows:
+            return kept
+
+
+def without_repeats(log: Log) -> Log:
+    """Of consecutive rows of a user with the same item, the first (rows in order of time)."""
+    by_user = np.argsort(log.user, kind="stable")
+    user, item = log.user[by_user], log.item[by_user]
+    repeats = np.zeros(len(log), dtype=bool)
+    repeats[by_user[1:]] = (user[1:] == user[:-1]) & (item[1:] == item[:-1])
+    return log.keep(~repeats)
+
+
+def sample_users(log: Log, n: int, seed: int) -> Log:
+    """Rows of ``n`` users drawn without replacement from the sorted tokens.
+
+    Raises:
+        DeltaError: there are fewer users.
+    """
+    users = sorted_users(log, log.user)
+    if n > len(users):
+        raise DeltaError(f"Cannot draw {n} users; there are {len(users)}.")
+    chosen = np.zeros(len(log.users), dtype=bool)
+    chosen[np.random.default_rng(seed).permutation(users)[:n]] = True
+    return log.keep(chosen[log.user])

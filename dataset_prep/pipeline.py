@@ -8,20 +8,62 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import polars as pl
 
-from dataset_prep.atomic import write_atomic
-from dataset_prep.filters import min_rating, n_core
+from dataset_prep.atomic import check_ids, write_atomic
+from dataset_prep.filters import above, n_core, sample_users, without_repeats
+from dataset_prep.log import Log
 from dataset_prep.protocols import PROTOCOLS
-from dataset_prep.source import RawData, get_source
+from dataset_prep.protocols.common import TEST, TRAIN, VALID
+from dataset_prep.source import get_source
 from dataset_prep.text import DEFAULT_ENCODER, TextEncoder, item_texts
 from recbole_delta.content import write_content
 from recbole_delta.errors import DeltaError
+from recbole_delta.instances import SPLITS
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is kept of the raw interactions; applied in this order.
+
+    Attributes:
+        above: columns and bounds: only rows strictly above are kept (``{"rating": 3}``).
+        users: how many users to draw; None for all.
+        seed: of that draw.
+        drop_repeats: of consecutive rows of a user with the same item keep the first.
+        core: every user and item keeps at least this many rows.
+    """
+
+    above: Mapping[str, float] = field(default_factory=dict)
+    users: int | None = None
+    seed: int = 42
+    drop_repeats: bool = False
+    core: int = 1
+
+    def apply(self, log: Log) -> tuple[Log, list[dict[str, Any]]]:
+        """The kept rows in order of time, and the counts after each step."""
+        steps = [_counts("raw", log)]
+        log = log.in_order_of_time()
+        for column, bound in self.above.items():
+            log = above(log, column, bound)
+            steps.append(_counts(f"{column} > {bound:g}", log))
+        if self.users is not None:
+            log = sample_users(log, self.users, self.seed)
+            steps.append(_counts(f"{self.users} users", log))
+        if self.drop_repeats:
+            log = without_repeats(log)
+            steps.append(_counts("repeats dropped", log))
+        if self.core > 1:
+            log = n_core(log, self.core)
+            steps.append(_counts(f"{self.core}-core", log))
+        if not len(log):
+            raise DeltaError(f"No interaction is left after {steps[-1]['step']}.")
+        return log, steps
 
 
 @dataclass(frozen=True)
@@ -44,11 +86,11 @@ def prepare(
     out: str | Path,
     *,
     raw: str | Path | None = None,
+    source_options: Mapping[str, Any] | None = None,
     name: str | None = None,
+    filters: Filters = Filters(),
     protocol: str = "item_holdout",
     protocol_options: Mapping[str, Any] | None = None,
-    rating_above: float | None = None,
-    core: int = 1,
     content: ContentOptions = ContentOptions(),
 ) -> Path:
     """Prepare a data set; the folder appears whole or not at all.
@@ -57,11 +99,11 @@ def prepare(
         source: name of a raw format, see :data:`dataset_prep.SOURCES`.
         out: folder of data sets, RecBole's ``data_path``.
         raw: folder of the raw files; None for data that comes with RecBole.
+        source_options: keyword arguments of the source, such as Amazon's category.
         name: of the prepared data set; by default the source and the protocol.
+        filters: what is kept of the raw interactions.
         protocol: see :data:`dataset_prep.protocols.PROTOCOLS`.
         protocol_options: keyword arguments of the protocol.
-        rating_above: keep ratings strictly above it.
-        core: every user and item keeps at least this many rows.
         content: how items become vectors.
 
     Returns:
@@ -75,22 +117,16 @@ def prepare(
     name = _check_name(name or f"{source}-{protocol}")
     if protocol not in PROTOCOLS:
         raise DeltaError(f"protocol must be one of {' | '.join(PROTOCOLS)}, but is {protocol!r}.")
-    data = origin.read(Path(raw) if raw else None)
-    steps = [_counts("raw", data.interactions)]
-    rows = data.interactions.sort_values("timestamp", kind="stable", ignore_index=True)
-    if rating_above is not None:
-        rows = min_rating(rows, rating_above)
-        steps.append(_counts(f"rating > {rating_above:g}", rows))
-    if core > 1:
-        rows = n_core(rows, core)
-        steps.append(_counts(f"{core}-core", rows))
-    if rows.empty:
-        raise DeltaError(f"No interaction of {source} is left after {steps[-1]['step']}.")
+    data = origin.read(Path(raw) if raw else None, source_options or {})
+    log = Log.read(data.interactions, " and ".join(path.name for path in data.files) or source)
+    check_ids(log.users, "user_id")
+    check_ids(log.items, "item_id")
+    log, steps = filters.apply(log)
     options = dict(protocol_options or {})
-    rows = PROTOCOLS[protocol](rows, **options)
-    steps.append(_counts(protocol, rows))
-    items = _flag_cold(data.items, rows)
-    targets = _count_targets(rows, items)
+    log, split = PROTOCOLS[protocol](log, **options)
+    steps.append(_counts(protocol, log))
+    items = _flag_cold(data.items, log, split)
+    targets = _count_targets(log, split)
     _require_targets(targets, name)
     encoder = TextEncoder(content.encoder, content.cache or Path(out) / ".content")
     template = content.template or origin.template
@@ -98,16 +134,53 @@ def prepare(
     record = {
         "name": name,
         "source": source,
+        "source_options": dict(source_options or {}),
         "protocol": protocol,
         "protocol_options": options,
         "order": "stable sort by timestamp; ties keep the order of the raw file",
         "steps": steps,
         "items": {"warm": int((items["is_cold"] == "0").sum()), "all": len(items)},
         "targets": targets,
-        "content": {**asdict(content), "template": template, "cache": None},
+        "content": {"encoder": content.encoder, "template": template},
         "inputs": {path.name: _sha256(path) for path in data.files},
     }
-    return _write(Path(out), name, data, rows, items, encoder.name, vectors, record)
+    prepared = _Prepared(log, split, items, data.item_types, encoder.name, vectors, record)
+    return prepared.write(Path(out), name)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    log: Log
+    split: np.ndarray
+    items: pl.DataFrame
+    item_types: Mapping[str, str]
+    encoder: str
+    vectors: np.ndarray
+    record: dict[str, Any]
+
+    def write(self, out: Path, name: str) -> Path:
+        """Fill a temporary folder, then rename it."""
+        folder, temporary = out / name, out / f".{name}.{os.getpid()}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            self._fill(temporary, name)
+            shutil.rmtree(folder, ignore_errors=True)
+            temporary.rename(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return folder
+
+    def _fill(self, folder: Path, name: str) -> None:
+        inter = {"user_id": "token", "item_id": "token", **dict.fromkeys(self.log.extra, "float")}
+        inter |= {"timestamp": "float", "split": "token"}
+        item = {"item_id": "token", **self.item_types, "is_cold": "token", "train_count": "float"}
+        write_atomic(self.log.frames(self.split, SPLITS), inter, folder / f"{name}.inter")
+        write_atomic([self.items], item, folder / f"{name}.item")
+        content = folder / f"{name}.content.{self.encoder}.safetensors"
+        write_content(content, self.items["item_id"].to_list(), self.vectors)
+        text = json.dumps(self.record, indent=2, ensure_ascii=False, default=str)
+        (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _check_name(name: str) -> str:
@@ -120,38 +193,47 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _counts(step: str, rows: pd.DataFrame) -> dict[str, Any]:
-    users, items = rows["user_id"].nunique(), rows["item_id"].nunique()
-    return {"step": step, "rows": len(rows), "users": users, "items": items}
+def _counts(step: str, log: Log) -> dict[str, Any]:
+    return {"step": step, "rows": len(log), "users": log.n_users(), "items": log.n_items()}
 
 
-def _flag_cold(items: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """The items that occur, with ``is_cold`` and ``train_count``."""
-    occurring = items[items["item_id"].isin(set(rows["item_id"]))]
-    missing = set(rows["item_id"]) - set(occurring["item_id"])
-    if missing:
-        raise DeltaError(
-            f"There are no texts for {len(missing)} items, {min(missing)!r} among them."
-        )
-    double = occurring.loc[occurring["item_id"].duplicated(), "item_id"]
+def _flag_cold(items: pl.DataFrame, log: Log, split: np.ndarray) -> pl.DataFrame:
+    """The items that occur, in order of appearance, with ``is_cold`` and ``train_count``.
+
+    Raises:
+        DeltaError: an item has no line, or two.
+    """
+    occurring = np.unique(log.item)
+    trained = np.bincount(log.item[split == TRAIN], minlength=len(log.items))[occurring]
+    flagged = pl.DataFrame(
+        {
+            "item_id": log.items.gather(occurring),
+            "is_cold": np.where(trained > 0, "0", "1"),
+            "train_count": trained,
+        }
+    )
+    described = items.filter(pl.col("item_id").is_in(flagged["item_id"].to_list()))
+    double = described.filter(pl.col("item_id").is_duplicated())["item_id"]
     if len(double):
-        raise DeltaError(f"Item {double.iloc[0]!r} occurs twice among the items; keep one.")
-    counts = rows.loc[rows["split"] == "train", "item_id"].value_counts()
-    trained = occurring["item_id"].map(counts).fillna(0).astype(int)
-    return occurring.assign(is_cold=np.where(trained > 0, "0", "1"), train_count=trained)
+        raise DeltaError(f"Item {double[0]!r} occurs twice among the items; keep one.")
+    missing = flagged.join(described, on="item_id", how="anti")["item_id"]
+    if len(missing):
+        raise DeltaError(f"There are no texts for {len(missing)} items, {missing[0]!r} among them.")
+    return flagged.join(described, on="item_id", how="left", maintain_order="left")
 
 
-def _count_targets(rows: pd.DataFrame, items: pd.DataFrame) -> dict[str, dict[str, int]]:
-    cold = set(items.loc[items["is_cold"] == "1", "item_id"])
-    first = ~rows["user_id"].duplicated()
+def _count_targets(log: Log, split: np.ndarray) -> dict[str, dict[str, int]]:
+    warm = np.bincount(log.item[split == TRAIN], minlength=len(log.items)) > 0
+    first = np.zeros(len(log), dtype=bool)
+    first[np.unique(log.user, return_index=True)[1]] = True
     counts = {}
-    for split in ("valid", "test"):
-        targets = rows[rows["split"] == split]
-        n_cold = int(targets["item_id"].isin(cold).sum())
-        counts[split] = {
-            "cold": n_cold,
-            "warm": len(targets) - n_cold,
-            "empty_history": int(first[targets.index].sum()),
+    for name, code in (("valid", VALID), ("test", TEST)):
+        targets = split == code
+        n_warm = int(warm[log.item[targets]].sum())
+        counts[name] = {
+            "cold": int(targets.sum()) - n_warm,
+            "warm": n_warm,
+            "empty_history": int((first & targets).sum()),
         }
     return counts
 
@@ -164,39 +246,9 @@ def _require_targets(targets: dict[str, dict[str, int]], name: str) -> None:
             )
 
 
-def _write(
-    out: Path,
-    name: str,
-    data: RawData,
-    rows: pd.DataFrame,
-    items: pd.DataFrame,
-    encoder: str,
-    vectors: np.ndarray,
-    record: dict[str, Any],
-) -> Path:
-    """Fill a temporary folder, then rename it."""
-    folder, temporary = out / name, out / f".{name}.{os.getpid()}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        inter_types = {"user_id": "token", "item_id": "token"}
-        if "rating" in rows:
-            inter_types["rating"] = "float"
-        inter_types |= {"timestamp": "float", "split": "token"}
-        item_types = {"item_id": "token", **data.item_types}
-        item_types |= {"is_cold": "token", "train_count": "float"}
-        write_atomic(rows, inter_types, temporary / f"{name}.inter")
-        write_atomic(items, item_types, temporary / f"{name}.item")
-        content = temporary / f"{name}.content.{encoder}.safetensors"
-        write_content(content, items["item_id"].tolist(), vectors)
-        text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
-        (temporary / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return folder
-
-
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
+import polars as pl
 
 from recbole_delta.errors import DeltaError
 
-Reader = Callable[[Path | None], "RawData"]
+Reader = Callable[..., "RawData"]
 
 
 @dataclass(frozen=True)
 class RawData:
-    """A raw data set in memory.
+    """A raw data set, not yet in memory.
 
     Attributes:
-        interactions: ``user_id``, ``item_id`` (strings), ``timestamp`` (seconds) and perhaps
+        interactions: ``user_id``, ``item_id``, ``timestamp`` and further numbers such as
             ``rating``, one row an interaction, in the order of the file.
-        items: ``item_id`` and the text fields, one row an item.
+        items: ``item_id`` (text) and the text fields, one row an item.
         item_types: RecBole's type of each text field, ``token`` or ``token_seq``.
-        files: what was read, for the record.
+        files: what is read, for the record.
     """
 
-    interactions: pd.DataFrame
-    items: pd.DataFrame
+    interactions: pl.LazyFrame
+    items: pl.DataFrame
     item_types: Mapping[str, str]
     files: tuple[Path, ...]
 
@@ -37,26 +39,48 @@ class Source:
 
     Attributes:
         name: what the command calls it.
-        read: turns a folder (None for data that comes with RecBole) into :class:`RawData`.
+        reader: takes a folder (None for data that comes with RecBole) and options.
         template: the text of an item that is encoded, with field names in braces.
         about: one line for the command's help.
     """
 
     name: str
-    read: Reader
+    reader: Reader
     template: str
     about: str
+
+    def options(self) -> dict[str, Any]:
+        """Names and defaults of the reader's own options."""
+        parameters = inspect.signature(self.reader).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    def read(self, raw: Path | None, options: Mapping[str, Any]) -> RawData:
+        """Open the raw files.
+
+        Raises:
+            DeltaError: an unknown or missing option, or a file that is not there.
+        """
+        known = self.options()
+        for name in options:
+            if name not in known:
+                listed = ", ".join(known) or "none"
+                raise DeltaError(f"{self.name} has no option {name!r}; it has: {listed}.")
+        for name, default in known.items():
+            if default is inspect.Parameter.empty and name not in options:
+                raise DeltaError(f"{self.name} needs the option {name}.")
+        return self.reader(raw, **options)
 
 
 SOURCES: dict[str, Source] = {}
 
 
-def source(name: str, *, template: str) -> Callable[[Reader], Reader]:
+def source(*names: str, template: str) -> Callable[[Reader], Reader]:
     """Register a reader; the first line of its docstring becomes its description."""
 
-    def register(read: Reader) -> Reader:
-        SOURCES[name] = Source(name, read, template, (read.__doc__ or "").splitlines()[0])
-        return read
+    def register(reader: Reader) -> Reader:
+        about = (reader.__doc__ or "").splitlines()[0]
+        SOURCES.update({name: Source(name, reader, template, about) for name in names})
+        return reader
 
     return register
 
@@ -72,3 +96,27 @@ def get_source(name: str) -> Source:
     if name not in SOURCES:
         raise DeltaError(f"Unknown data set {name!r}; choose from {', '.join(sorted(SOURCES))}.")
     return SOURCES[name]
+
+
+def need(raw: Path | None, *names: str, where: str) -> list[Path]:
+    """Paths of files in the raw folder.
+
+    Args:
+        raw: the folder.
+        names: of the files; of alternatives ``a|b`` the first that is there.
+        where: one sentence on where to get them.
+
+    Raises:
+        DeltaError: one is missing; the message lists all of them and where they are to be had.
+    """
+    listed = " and ".join(name.replace("|", " or ") for name in names)
+    if raw is None:
+        raise DeltaError(f"Say where the raw files are (--raw DIR): {listed}. {where}")
+    found = []
+    for name in names:
+        there = [raw / each for each in name.split("|") if (raw / each).is_file()]
+        if not there:
+            missing = name.replace("|", " or ")
+            raise DeltaError(f"There is no {missing} in {raw}; it takes {listed}. {where}")
+        found.append(there[0])
+    return found

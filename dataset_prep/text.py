@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import polars as pl
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from tqdm import tqdm
@@ -25,13 +25,13 @@ CHUNK = 1024
 """Texts between two writes of the cache: what a killed run loses at most."""
 
 
-def item_texts(items: pd.DataFrame, template: str) -> list[str]:
+def item_texts(items: pl.DataFrame, template: str) -> list[str]:
     """The text of each item: ``template`` with the item's fields, a missing field being empty.
 
     Raises:
         DeltaError: the template names a field that there is not.
     """
-    fields = items.fillna("").to_dict("records")
+    fields = items.select(pl.all().cast(pl.String).fill_null("")).to_dicts()
     try:
         return [template.format_map(row) for row in fields]
     except (KeyError, ValueError, IndexError) as error:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dataset_prep import prepare
+from dataset_prep import Filters, prepare
 from recbole_delta.report import comparison_figure, comparison_table, mode_note
 from recbole_delta.run import RunResult, run
 from recbole_delta.seam.config import properties
@@ -40,7 +40,13 @@ def demo(
     out = Path(out)
     name = f"{DATASET}-{cold}"
     options = {"cold": cold, "fraction": 0.1, "seed": 42}
-    prepare("ml-100k", out / "dataset", name=name, core=5, protocol_options=options)
+    prepare(
+        "ml-100k",
+        out / "dataset",
+        name=name,
+        filters=Filters(core=5),
+        protocol_options=options,
+    )
     results: dict[str, list[RunResult]] = {}
     for label, model, settings in _runs(backbone):
         for seed in seeds:

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import torch
 
 import recbole_delta
-from dataset_prep import prepare
+from dataset_prep import Filters, prepare
 from dataset_prep.atomic import write_atomic
+from dataset_prep.log import Log
 from dataset_prep.protocols import item_holdout
 from recbole_delta.content import write_content
+from recbole_delta.instances import SPLITS
 
 # The models here are so small that a second thread only waits.
 torch.set_num_threads(1)
@@ -42,9 +45,9 @@ class Prepared:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         inter = {"user_id": "token", "item_id": "token", "timestamp": "float", "split": "token"}
-        write_atomic(self.rows, inter, folder / f"{name}.inter")
+        write_atomic([as_polars(self.rows)], inter, folder / f"{name}.inter")
         item = {"item_id": "token", "is_cold": "token", "train_count": "float"}
-        write_atomic(self.items, item, folder / f"{name}.item")
+        write_atomic([as_polars(self.items)], item, folder / f"{name}.item")
         tokens = self.items["item_id"].tolist()
         matrix = np.stack([self.vectors[token] for token in tokens])
         write_content(folder / f"{name}.content.synthetic.safetensors", tokens, matrix)
@@ -52,6 +55,19 @@ class Prepared:
 
     def replace(self, **changes) -> Prepared:
         return replace(self, **changes)
+
+
+def as_polars(frame: pd.DataFrame) -> pl.DataFrame:
+    return pl.DataFrame({str(name): frame[name].tolist() for name in frame})
+
+
+def as_log(frame: pd.DataFrame) -> Log:
+    return Log.read(as_polars(frame).lazy(), "rows").in_order_of_time()
+
+
+def as_pandas(log: Log, split: np.ndarray) -> pd.DataFrame:
+    frames = [pd.DataFrame(f.to_dict(as_series=False)) for f in log.frames(split, SPLITS)]
+    return pd.concat(frames, ignore_index=True)
 
 
 def planted(n_users=60, n_items=48, n_clusters=4, length=14, dim=24, seed=0) -> Prepared:
@@ -66,8 +82,7 @@ def planted(n_users=60, n_items=48, n_clusters=4, length=14, dim=24, seed=0) -> 
         item += [f"i{i}" for i in chosen]
     rows = pd.DataFrame({"user_id": user, "item_id": item})
     rows["timestamp"] = rng.permutation(len(rows)) * 60 + 1_700_000_000
-    rows = rows.sort_values("timestamp", ignore_index=True)
-    rows = item_holdout(rows, cold="random", fraction=0.15, seed=seed)
+    rows = as_pandas(*item_holdout(as_log(rows), cold="random", fraction=0.15, seed=seed))
     trained = rows.loc[rows["split"] == "train", "item_id"].value_counts()
     items = pd.DataFrame({"item_id": sorted(rows["item_id"].unique())})
     items["train_count"] = items["item_id"].map(trained).fillna(0).astype(int)
@@ -117,7 +132,8 @@ def train(tmp_path):
 def ml_100k(tmp_path_factory) -> Path:
     """ml-100k prepared with MiniLM as the demo does; its parent is RecBole's data_path."""
     out = tmp_path_factory.mktemp("prepared")
-    return prepare("ml-100k", out, name="ml-holdout", core=5, protocol_options={"cold": "random"})
+    options = {"name": "ml-holdout", "filters": Filters(core=5)}
+    return prepare("ml-100k", out, protocol_options={"cold": "random"}, **options)
 
 
 @pytest.fixture(scope="session")

@@ -6,15 +6,17 @@ import json
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+from conftest import as_polars
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dataset_prep.pipeline
 import dataset_prep.text
-from dataset_prep import SOURCES, ContentOptions, RawData, Source, prepare
+from dataset_prep import SOURCES, ContentOptions, Filters, RawData, Source, prepare
 from dataset_prep.__main__ import main
-from dataset_prep.atomic import write_atomic
+from dataset_prep.atomic import check_ids, write_atomic
 from dataset_prep.text import TextEncoder, item_texts
 from recbole_delta.content import read_content
 from recbole_delta.errors import DeltaError
@@ -66,7 +68,8 @@ def test_a_second_run_encodes_nothing_and_writes_the_same_bytes(ml_100k, monkeyp
     monkeypatch.setattr(TextEncoder, "_encode_missing", encode)
     before = {path.name: path.read_bytes() for path in ml_100k.iterdir()}
     options = {"cold": "random"}
-    prepare("ml-100k", ml_100k.parent, name=ml_100k.name, core=5, protocol_options=options)
+    settings = {"name": ml_100k.name, "filters": Filters(core=5)}
+    prepare("ml-100k", ml_100k.parent, protocol_options=options, **settings)
     assert {path.name: path.read_bytes() for path in ml_100k.iterdir()} == before
 
 
@@ -124,7 +127,7 @@ def test_a_killed_encoding_goes_on_where_it_stopped(counting, tmp_path, monkeypa
 
 
 def test_a_missing_field_is_empty_and_an_unknown_one_refused():
-    items = pd.DataFrame({"title": ["A", None], "year": ["1999", "2001"]})
+    items = pl.DataFrame({"title": ["A", None], "year": ["1999", "2001"]})
     assert item_texts(items, "{title} ({year})") == ["A (1999)", " (2001)"]
     with pytest.raises(DeltaError, match="'brand'; the fields are title, year"):
         item_texts(items, "{brand}")
@@ -138,20 +141,20 @@ tokens = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max
 def test_ids_survive_recboles_reader(tmp_path_factory, ids):
     """As Dataset._load_feat reads: quotes, spaces and leading zeros come back; the rest is refused."""
     path = tmp_path_factory.mktemp("atomic") / "x.item"
-    frame = pd.DataFrame({"item_id": ids})
+    frame = pl.DataFrame({"item_id": ids})
     try:
-        write_atomic(frame, {"item_id": "token"}, path)
+        check_ids(frame["item_id"], "item_id")
     except DeltaError:
         return
+    write_atomic([frame], {"item_id": "token"}, path)
     back = pd.read_csv(path, delimiter="\t", dtype=str, engine="python", encoding="utf-8")
     assert back["item_id:token"].tolist() == ids
 
 
 @pytest.mark.parametrize("token", ["NA", "null", "None", "a\tb", "a\nb", ""])
-def test_ids_that_recbole_would_lose_are_refused(tmp_path, token):
-    frame = pd.DataFrame({"item_id": ["fine", token]})
+def test_ids_that_recbole_would_lose_are_refused(token):
     with pytest.raises(DeltaError, match=r"RecBole cannot read the item_id"):
-        write_atomic(frame, {"item_id": "token"}, tmp_path / "x.item")
+        check_ids(pl.Series(["fine", token]), "item_id")
 
 
 @pytest.fixture
@@ -169,7 +172,9 @@ def toy(monkeypatch, counting):
     data = {"interactions": rows, "items": items}
 
     def reader(_):
-        return RawData(item_types={"title": "token_seq"}, files=(), **data)
+        frames = {name: as_polars(frame) for name, frame in data.items()}
+        types = {"title": "token_seq"}
+        return RawData(frames["interactions"].lazy(), frames["items"], types, files=())
 
     monkeypatch.setitem(SOURCES, "toy", Source("toy", reader, "{title}", "a toy"))
     return data
@@ -205,8 +210,14 @@ def test_a_prepared_set_trains(toy, tmp_path, protocol):
         ({"source": "ml-100K"}, "Unknown data set 'ml-100K'"),
         ({"name": "ml-100k"}, "name must not be ml-100k"),
         ({"name": "../elsewhere"}, "name must be letters"),
-        ({"protocol": "leave_two_out"}, "protocol must be one of item_holdout | paper"),
-        ({"core": 1000}, "No interaction of toy is left after 1000-core"),
+        (
+            {"protocol": "leave_two_out"},
+            "protocol must be one of item_holdout | leave_one_out | paper",
+        ),
+        ({"filters": Filters(core=1000)}, "No interaction is left after 1000-core"),
+        ({"filters": Filters(above={"rating": 3})}, "no column 'rating' to filter by"),
+        ({"filters": Filters(users=13)}, "Cannot draw 13 users; there are 12"),
+        ({"source_options": {"category": "x"}}, "toy has no option 'category'"),
         ({"protocol_options": {"fraction": 0.9}}, "leaves no cold or no warm item"),
         (
             {"content": ContentOptions("/nowhere/model")},
@@ -255,4 +266,5 @@ def test_the_command(tmp_path, capsys, ml_100k):
     assert record["protocol_options"] == {"seed": 7, "cold": "newest", "fraction": 0.1}
     with pytest.raises(SystemExit) as stop:
         main(["ml-100k", "--out", str(tmp_path), "--name", "ml-100k"])
-    assert "must not be ml-100k" in str(stop.value)
+    assert stop.value.code == 2
+    assert "must not be ml-100k" in capsys.readouterr().err

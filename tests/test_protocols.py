@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+from conftest import as_log, as_pandas
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataset_prep.filters import n_core
-from dataset_prep.protocols import item_holdout, paper
+from dataset_prep import protocols
+from dataset_prep.filters import above, n_core, sample_users, without_repeats
+from dataset_prep.log import Log
+from dataset_prep.source import get_source
 from recbole_delta.errors import DeltaError
+
+
+def item_holdout(frame, **options):
+    return as_pandas(*protocols.item_holdout(as_log(frame), **options))
+
+
+def paper(frame, **options):
+    return as_pandas(*protocols.paper(as_log(frame), **options))
 
 
 def frame(rows):
@@ -104,40 +118,76 @@ def test_paper_properties(seed):
 @given(st.integers(0, 10_000), st.integers(1, 6))
 @settings(max_examples=40, deadline=None)
 def test_n_core_is_the_largest_subset(seed, n):
-    rows = random_interactions(seed, n=120)
-    kept = n_core(rows, n)
-    assert kept["user_id"].value_counts().ge(n).all()
-    assert kept["item_id"].value_counts().ge(n).all()
-    # No dropped row could stay: adding it back breaks the bound for its user or its item.
-    for row in (
-        rows.drop(kept.index).sample(min(10, len(rows) - len(kept)), random_state=0).itertuples()
-    ):
-        more = pd.concat([kept, rows.loc[[row.Index]]])
-        again = n_core(more, n)
-        assert len(again) == len(kept)
+    whole = as_log(random_interactions(seed, n=120))
+    kept = n_core(whole, n)
+    rows = Counter(zip(kept.user.tolist(), kept.item.tolist(), kept.time.tolist()))
+    for codes in (kept.user, kept.item):
+        assert all(count >= n for count in Counter(codes.tolist()).values())
+    # By removing one bad row after the other, in another order, nothing more is left.
+    left = list(zip(whole.user.tolist(), whole.item.tolist(), whole.time.tolist()))[::-1]
+    while True:
+        users, items = Counter(u for u, _, _ in left), Counter(i for _, i, _ in left)
+        bad = next((r for r in left if users[r[0]] < n or items[r[1]] < n), None)
+        if bad is None:
+            break
+        left.remove(bad)
+    assert Counter(left) == rows
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_of_repeats_the_first_stays(seed):
+    whole = as_log(random_interactions(seed, n=80, users=4, items=3))
+    kept = without_repeats(whole)
+    last, expected = {}, []
+    for user, item, time in zip(whole.user, whole.item, whole.time):
+        if last.get(user) != item:
+            expected.append((user, item, time))
+        last[user] = item
+    assert list(zip(kept.user, kept.item, kept.time)) == expected
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=30, deadline=None)
+def test_leave_one_out_is_recboles_split(seed):
+    rows = random_interactions(seed, n=40)
+    split = as_pandas(*protocols.leave_one_out(as_log(rows)))
+    for _, mine in split.groupby("user_id"):
+        expected = {1: ["train"], 2: ["train", "test"]}.get(
+            len(mine), ["train"] * (len(mine) - 2) + ["valid", "test"]
+        )
+        assert mine["split"].tolist() == expected
+
+
+def test_sampled_users_do_not_depend_on_the_order_of_rows():
+    rows = random_interactions(3)
+    kept = [
+        set(as_pandas(log, np.zeros(len(log), dtype=int))["user_id"])
+        for log in (sample_users(as_log(r), 7, seed=1) for r in (rows, rows.iloc[::-1]))
+    ]
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == 7
+
+
+def test_reading_keeps_rows_and_numbers_tokens_by_appearance():
+    rows = random_interactions(5, n=500)
+    log = Log.read(pl.DataFrame({c: rows[c].tolist() for c in rows}).lazy(), "rows")
+    assert log.users.gather(log.user).to_list() == rows["user_id"].tolist()
+    assert log.items.to_list() == list(dict.fromkeys(rows["item_id"]))
 
 
 def test_the_papers_counts_on_beauty(beauty_folder):
     """Counts that do not depend on which users were sampled for training (paper.md)."""
-    reviews = pd.read_json(beauty_folder / "reviews_Beauty_5.json.gz", lines=True)
-    reviews = reviews.rename(
-        columns={"reviewerID": "user_id", "asin": "item_id", "unixReviewTime": "timestamp"}
-    )
-    assert len(reviews) == 198_502
-    liked = reviews[reviews["overall"] > 3].sort_values(
-        "timestamp", kind="stable", ignore_index=True
-    )
-    assert (len(liked), liked["user_id"].nunique(), liked["item_id"].nunique()) == (
-        154_272,
-        22_269,
-        12_086,
-    )
-    rows = paper(liked)
-    threshold = liked["timestamp"].quantile(0.9)
-    early, late = rows[rows["timestamp"] <= threshold], rows[rows["timestamp"] > threshold]
-    assert (len(early), len(late)) == (133_780, 15_373)
-    test_users = set(late["user_id"])
-    assert len(late) + early["user_id"].isin(test_users).sum() == 46_727
+    data = get_source("amazon-2014").read(beauty_folder, {"category": "Beauty"})
+    log = Log.read(data.interactions, "Beauty").in_order_of_time()
+    assert (len(log), log.n_users(), log.n_items()) == (198_502, 22_363, 12_101)
+    liked = above(log, "rating", 3)
+    assert (len(liked), liked.n_users(), liked.n_items()) == (154_272, 22_269, 12_086)
+    rows = as_pandas(*protocols.paper(liked))
+    late = rows["timestamp"] > np.quantile(liked.time, 0.9)
+    assert ((~late).sum(), late.sum()) == (133_780, 15_373)
+    test_users = set(rows.loc[late, "user_id"])
+    assert late.sum() + rows.loc[~late, "user_id"].isin(test_users).sum() == 46_727
     targets = rows[rows["split"] == "test"]
     assert len(targets) == 5_161
     first = ~rows["user_id"].duplicated()

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
+from dataset_prep.log import Log
+from dataset_prep.protocols.common import (
+    HISTORY,
+    TEST,
+    TRAIN,
+    VALID,
+    before_first,
+    last_of_users,
+)
 from recbole_delta.errors import DeltaError
 
 
 def item_holdout(
-    interactions: pd.DataFrame, *, seed: int = 42, cold: str = "newest", fraction: float = 0.1
-) -> pd.DataFrame:
+    log: Log, *, seed: int = 42, cold: str = "newest", fraction: float = 0.1
+) -> tuple[Log, np.ndarray]:
     """Hold out two disjoint sets of items, one for validation, one for test.
 
     A user's test targets are the last interaction with a warm item and the last with a
@@ -20,68 +28,56 @@ def item_holdout(
     target.
 
     Args:
-        interactions: sorted stably by time.
+        log: in order of time.
         seed: of the choice of cold items.
         cold: ``newest`` (by first interaction) or ``random``.
         fraction: of the items, for validation and again for test.
-
-    Returns:
-        All rows with ``split``.
 
     Raises:
         DeltaError: an unknown choice, or a fraction that leaves no warm or no cold item.
     """
     if cold not in ("newest", "random"):
         raise DeltaError(f"cold must be newest or random, but is {cold!r}.")
-    test_cold, valid_cold = _choose_cold(interactions, cold, fraction, seed)
-    item = interactions["item_id"]
-    is_test_cold, is_valid_cold = item.isin(test_cold), item.isin(valid_cold)
-    is_warm = ~(is_test_cold | is_valid_cold)
+    test_cold, valid_cold = _choose_cold(log, cold, fraction, seed)
+    is_warm = ~(test_cold | valid_cold)
     while True:
-        split = _assign(interactions["user_id"], is_warm, is_valid_cold, is_test_cold)
-        trained = item.isin(set(item[split == "train"]))
-        if (trained | ~is_warm).all():
-            return interactions.assign(split=split)
+        split = _assign(log.user, *(flags[log.item] for flags in (is_warm, valid_cold, test_cold)))
+        trained = np.bincount(log.item[split == TRAIN], minlength=len(log.items)) > 0
+        if (trained[log.item] | ~is_warm[log.item]).all():
+            return log, split
         # Without a training row an item cannot be a warm target: choose the targets anew.
         is_warm &= trained
 
 
-def _choose_cold(
-    interactions: pd.DataFrame, cold: str, fraction: float, seed: int
-) -> tuple[set[str], set[str]]:
-    born = interactions.drop_duplicates("item_id")["item_id"].to_numpy()
-    n_cold = int(len(born) * fraction)
-    if not 0 < 2 * n_cold < len(born):
+def _choose_cold(log: Log, cold: str, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Flags by item of the test-cold and of the validation-cold ones."""
+    present, first = np.unique(log.item, return_index=True)
+    n_cold = int(len(present) * fraction)
+    if not 0 < 2 * n_cold < len(present):
         raise DeltaError(
-            f"fraction: {fraction} of {len(born)} items, twice, leaves no cold or no warm item."
+            f"fraction: {fraction} of {len(present)} items, twice, leaves no cold or no warm item."
         )
-    rng = np.random.default_rng(seed)
-    pool = born[-2 * n_cold :] if cold == "newest" else np.sort(born)
-    chosen = rng.permutation(pool)[: 2 * n_cold]
-    return set(chosen[:n_cold]), set(chosen[n_cold:])
+    if cold == "newest":
+        pool = present[np.argsort(first, kind="stable")][-2 * n_cold :]
+    else:
+        pool = present[np.argsort(log.items.gather(present).to_numpy(), kind="stable")]
+    chosen = np.random.default_rng(seed).permutation(pool)[: 2 * n_cold]
+    flags = np.zeros((2, len(log.items)), dtype=bool)
+    flags[0, chosen[:n_cold]] = flags[1, chosen[n_cold:]] = True
+    return flags[0], flags[1]
 
 
 def _assign(
-    user: pd.Series, is_warm: pd.Series, is_valid_cold: pd.Series, is_test_cold: pd.Series
-) -> pd.Series:
-    split = pd.Series("history", index=user.index)
-    tests = _last(user, is_warm) | _last(user, is_test_cold)
-    before_tests = _before_first(user, tests)
-    valids = _last(user, is_warm & before_tests) | _last(user, is_valid_cold & before_tests)
-    split[is_warm & _before_first(user, tests | valids)] = "train"
-    split[valids] = "valid"
-    split[tests] = "test"
+    user: np.ndarray, is_warm: np.ndarray, is_valid_cold: np.ndarray, is_test_cold: np.ndarray
+) -> np.ndarray:
+    split = np.full(len(user), HISTORY)
+    tests = np.zeros(len(user), dtype=bool)
+    tests[last_of_users(user, is_warm)] = tests[last_of_users(user, is_test_cold)] = True
+    before_tests = before_first(user, tests)
+    valids = np.zeros(len(user), dtype=bool)
+    for group in (is_warm, is_valid_cold):
+        valids[last_of_users(user, group & before_tests)] = True
+    split[is_warm & before_first(user, tests | valids)] = TRAIN
+    split[valids] = VALID
+    split[tests] = TEST
     return split
-
-
-def _last(user: pd.Series, rows: pd.Series) -> pd.Series:
-    """The last of ``rows`` of each user."""
-    chosen = user[rows]
-    last = pd.Series(False, index=user.index)
-    last[chosen.index[~chosen.duplicated(keep="last")]] = True
-    return last
-
-
-def _before_first(user: pd.Series, rows: pd.Series) -> pd.Series:
-    """Rows of each user that come before all of its ``rows``."""
-    return rows.astype(int).groupby(user).cumsum() == 0

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
-from dataset_prep.filters import n_core
+from dataset_prep.filters import in_n_core
+from dataset_prep.log import Log, sorted_users
+from dataset_prep.protocols.common import HISTORY, TEST, TRAIN, VALID, last_of_users
 
 QUANTILE = 0.9
 CORE = 3
 TRAIN_USERS = 0.9
 
 
-def paper(interactions: pd.DataFrame, *, seed: int = 42) -> pd.DataFrame:
+def paper(log: Log, *, seed: int = 42) -> tuple[Log, np.ndarray]:
     """Split at the 0.9 quantile of time; cold items are those unseen in training.
 
     Up to the quantile the rows are reduced to their 3-core; 90% of its users train, the
@@ -20,28 +21,22 @@ def paper(interactions: pd.DataFrame, *, seed: int = 42) -> pd.DataFrame:
     the last item; the rows before it are its history.
 
     Args:
-        interactions: sorted stably by time.
+        log: in order of time.
         seed: of the sample of training users.
-
-    Returns:
-        The kept rows with ``split``.
     """
-    threshold = interactions["timestamp"].quantile(QUANTILE)
-    early = n_core(interactions[interactions["timestamp"] <= threshold], CORE)
-    late = interactions[interactions["timestamp"] > threshold]
+    late = log.time > np.quantile(log.time, QUANTILE)
+    kept = late.copy()
+    kept[~late] = in_n_core(log.user[~late], log.item[~late], CORE)
+    log, late = log.keep(kept), late[kept]
 
-    users = np.sort(early["user_id"].unique())
-    chosen = np.random.default_rng(seed).permutation(users)[: int(len(users) * TRAIN_USERS)]
-    trains = early["user_id"].isin(set(chosen))
-    warm = set(early.loc[trains, "item_id"])
+    users = sorted_users(log, log.user[~late])
+    trains = np.zeros(len(log.users), dtype=bool)
+    trains[np.random.default_rng(seed).permutation(users)[: int(len(users) * TRAIN_USERS)]] = True
+    is_train = ~late & trains[log.user]
+    warm = np.bincount(log.item[is_train], minlength=len(log.items)) > 0
 
-    split = pd.Series("history", index=[*early.index, *late.index])
-    split[early.index[trains]] = "train"
-    validates = early[~trains & early["item_id"].isin(warm)]
-    split[_last_of_each_user(validates)] = "valid"
-    split[_last_of_each_user(late)] = "test"
-    return interactions.loc[np.sort(split.index)].assign(split=split)
-
-
-def _last_of_each_user(rows: pd.DataFrame) -> pd.Index:
-    return rows.index[~rows["user_id"].duplicated(keep="last")]
+    split = np.full(len(log), HISTORY)
+    split[is_train] = TRAIN
+    split[last_of_users(log.user, ~late & ~is_train & warm[log.item])] = VALID
+    split[last_of_users(log.user, late)] = TEST
+    return log, split

@@ -1,5 +1,5 @@
-"""One module for each raw format; importing it registers its sources."""
+"""One module for each family of raw formats; importing it registers its sources."""
 
-from dataset_prep.sources import ml_100k
+from dataset_prep.sources import amazon, movielens, situnes
 
-__all__ = ["ml_100k"]
+__all__ = ["amazon", "movielens", "situnes"]

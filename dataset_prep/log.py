@@ -1,0 +1,142 @@
+"""Interactions in memory: columns of small integers, whatever the ids look like.
+
+A hundred million rows are 1.6 GB here (two int32 codes and an int64 time each). Ids are kept
+once, as the tokens that the atomic files will hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from recbole_delta.errors import DeltaError
+
+BATCH = 1_000_000
+"""Rows read or written at a time."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """``n`` interactions.
+
+    Attributes:
+        user: ``[n]`` int32, positions in ``users``.
+        item: ``[n]`` int32, positions in ``items``.
+        time: ``[n]`` int64 or float64 seconds, or any number that orders a user's rows.
+        users: tokens of users, in order of appearance.
+        items: tokens of items, in order of appearance.
+        extra: further columns by name, such as ``rating``, ``[n]`` each.
+    """
+
+    user: np.ndarray
+    item: np.ndarray
+    time: np.ndarray
+    users: pl.Series
+    items: pl.Series
+    extra: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    @classmethod
+    def read(cls, rows: pl.LazyFrame, source: str) -> Log:
+        """Read rows batch by batch; only the codes stay in memory.
+
+        Args:
+            rows: ``user_id``, ``item_id``, ``timestamp`` and further numbers.
+            source: what is read, for messages.
+
+        Raises:
+            DeltaError: a value is missing, or the file cannot be read as such rows.
+        """
+        categories = {name: pl.Categories.random() for name in ("user_id", "item_id")}
+        coded = rows.with_columns(
+            pl.col(name).cast(pl.String).cast(pl.Categorical(categories[name]))
+            for name in categories
+        )
+        parts: dict[str, list[np.ndarray]] = {}
+        try:
+            for batch in coded.collect_batches(chunk_size=BATCH, maintain_order=True):
+                _require_filled(batch, source)
+                for column in batch:
+                    values = column.to_physical().to_numpy()
+                    if column.name in categories:
+                        values = values.astype(np.int32)
+                    parts.setdefault(column.name, []).append(values)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise DeltaError(f"Cannot read {source}: {_first_line(error)}.") from error
+        if not parts:
+            raise DeltaError(f"{source} holds no interactions.")
+        columns = {name: np.concatenate(parts.pop(name)) for name in list(parts)}
+        user, users = _by_appearance(columns.pop("user_id"), categories["user_id"])
+        item, items = _by_appearance(columns.pop("item_id"), categories["item_id"])
+        return cls(user, item, columns.pop("timestamp"), users, items, columns)
+
+    def keep(self, rows: np.ndarray) -> Log:
+        """The rows of a mask or of positions, in that order."""
+        extra = {name: column[rows] for name, column in self.extra.items()}
+        kept = {"user": self.user[rows], "item": self.item[rows], "time": self.time[rows]}
+        return replace(self, **kept, extra=extra)
+
+    def in_order_of_time(self) -> Log:
+        """Sorted by time; ties keep the order of the rows."""
+        if (self.time[1:] >= self.time[:-1]).all():
+            return self
+        return self.keep(np.argsort(self.time, kind="stable"))
+
+    def n_users(self) -> int:
+        """Users with a row."""
+        return int(np.count_nonzero(np.bincount(self.user, minlength=1)))
+
+    def n_items(self) -> int:
+        """Items with a row."""
+        return int(np.count_nonzero(np.bincount(self.item, minlength=1)))
+
+    def frames(self, split: np.ndarray, names: Sequence[str]) -> Iterable[pl.DataFrame]:
+        """Rows with tokens and ``split`` (its codes being positions in ``names``), in batches."""
+        labels = pl.Series(names)
+        for start in range(0, len(self), BATCH):
+            part = slice(start, start + BATCH)
+            columns = {
+                "user_id": self.users.gather(self.user[part]),
+                "item_id": self.items.gather(self.item[part]),
+                **{name: column[part] for name, column in self.extra.items()},
+                "timestamp": self.time[part],
+                "split": labels.gather(split[part]),
+            }
+            yield pl.DataFrame(columns)
+
+
+def sorted_users(log: Log, user: np.ndarray) -> np.ndarray:
+    """Codes of the users in ``user``, sorted by token: a sample does not depend on row order."""
+    present = np.unique(user)
+    return present[np.argsort(log.users.gather(present).to_numpy(), kind="stable")]
+
+
+def _by_appearance(codes: np.ndarray, categories: pl.Categories) -> tuple[np.ndarray, pl.Series]:
+    """Codes in order of appearance, whichever thread met a token first, and their tokens."""
+    tokens = categories.to_series()
+    first = np.full(len(tokens), len(codes), dtype=np.int64)
+    for start in reversed(range(0, len(codes), BATCH)):
+        part = codes[start : start + BATCH]
+        # The last assignment to a position stays: the first appearance, seen from the end.
+        first[part[::-1]] = np.arange(start, start + len(part))[::-1]
+    order = np.argsort(first, kind="stable")
+    rank = np.empty(len(tokens), dtype=np.int32)
+    rank[order] = np.arange(len(tokens), dtype=np.int32)
+    return rank[codes], tokens.gather(order)
+
+
+def _require_filled(batch: pl.DataFrame, source: str) -> None:
+    for name in batch.columns:
+        missing = batch[name].null_count()
+        if missing:
+            raise DeltaError(f"{source}: {name} is missing in {missing} rows; mend or drop them.")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")

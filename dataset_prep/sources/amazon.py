@@ -1,0 +1,106 @@
+"""Amazon product reviews: the 5-cores of 2014, the files of 2018 and of 2023, any category.
+
+J. McAuley et al., SIGIR'15; R. He and J. McAuley, WWW'16 (2014). J. Ni et al., EMNLP'19 (2018).
+Y. Hou et al., arXiv 2403.03952 (2023).
+"""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from dataset_prep.source import RawData, need, source
+from recbole_delta.errors import DeltaError
+
+WHERE = "See jmcauley.ucsd.edu/data/amazon (2014) or amazon-reviews-2023.github.io (2018, 2023)."
+TEMPLATE = "{title}"
+ITEM_TYPES = {"title": "token_seq", "brand": "token", "categories": "token_seq"}
+
+
+@source("amazon-2014", "amazon-2018", template=TEMPLATE)
+def read_amazon(raw: Path | None, *, category: str) -> RawData:
+    """Amazon 2014 or 2018, one category (5-core): reviews and metadata, JSON or Python lines."""
+    reviews_file, meta_file = need(
+        raw,
+        f"reviews_{category}_5.json.gz|{category}_5.json.gz|{category}.json.gz",
+        f"meta_{category}.json.gz",
+        where=WHERE,
+    )
+    names = {"reviewerID": "user_id", "asin": "item_id", "overall": "rating"}
+    names["unixReviewTime"] = "timestamp"
+    reviews = _records(reviews_file, list(names)).rename(names)
+    fields = {"asin": "item_id", "title": "title", "brand": "brand"}
+    kind = "category" if category_key_is_new(meta_file) else "categories"
+    items = _records(meta_file, [*fields, kind]).rename(fields)
+    return RawData(reviews.lazy(), _items(items, kind), ITEM_TYPES, (reviews_file, meta_file))
+
+
+@source("amazon-2023", template=TEMPLATE)
+def read_amazon_2023(raw: Path | None, *, category: str) -> RawData:
+    """Amazon Reviews 2023, one category: full reviews (jsonl) or ratings only (csv), metadata."""
+    reviews_file, meta_file = need(
+        raw,
+        f"{category}.jsonl.gz|{category}.jsonl|{category}.csv.gz|{category}.csv",
+        f"meta_{category}.jsonl.gz|meta_{category}.jsonl",
+        where=WHERE,
+    )
+    wanted = ["user_id", "parent_asin", "rating", "timestamp"]
+    if ".csv" in reviews_file.name:
+        reviews = pl.scan_csv(reviews_file).select(wanted)
+    else:
+        reviews = pl.scan_ndjson(reviews_file).select(wanted)
+    seconds = (pl.col("timestamp") / 1000).cast(pl.Float64)
+    reviews = reviews.rename({"parent_asin": "item_id"}).with_columns(timestamp=seconds)
+    items = _records(meta_file, ["parent_asin", "title", "store", "categories"])
+    items = items.rename({"parent_asin": "item_id", "store": "brand"})
+    return RawData(reviews, _items(items, "categories"), ITEM_TYPES, (reviews_file, meta_file))
+
+
+def category_key_is_new(meta_file: Path) -> bool:
+    """2018 calls it ``category``, 2014 ``categories``."""
+    return "category" in next(_lines(meta_file), {})
+
+
+def _items(table: pl.DataFrame, categories: str) -> pl.DataFrame:
+    return table.with_columns(categories=pl.col(categories)).select("item_id", *ITEM_TYPES)
+
+
+def _records(path: Path, wanted: list[str]) -> pl.DataFrame:
+    """The wanted fields of every line; a field that a line lacks is null."""
+    columns: dict[str, list[Any]] = {name: [] for name in wanted}
+    for record in _lines(path):
+        for name, values in columns.items():
+            value = record.get(name)
+            values.append(_words(value) if isinstance(value, list) else value)
+    return pl.DataFrame(columns, strict=False)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Lines of strict JSON, or of Python literals as the files of 2014 have them."""
+    opener: Any = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8") as file:
+            yield from (_parse(line) for line in file if line.strip())
+    except (OSError, EOFError, ValueError, SyntaxError) as error:
+        raise DeltaError(f"Cannot read {path}: {error}; is the file whole?") from error
+
+
+def _parse(line: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError:
+        record = ast.literal_eval(line)
+    if not isinstance(record, dict):
+        raise ValueError("not a record")
+    return record
+
+
+def _words(nested: list[Any]) -> str:
+    """A list, perhaps of lists, as words."""
+    return " ".join(_words(each) if isinstance(each, list) else str(each) for each in nested)
