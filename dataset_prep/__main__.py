@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cold-fraction", type=float, help="item_holdout: of items, per split (0.1)"
     )
-    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="text model, name or path")
+    parser.add_argument("--encoder", help=f"text model, name or path ({DEFAULT_ENCODER})")
     parser.add_argument("--template", help="text of an item, fields in braces")
     return parser
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataset_prep.log import Log, sorted_users
+from dataset_prep.log import OFFICIAL_TEST, Log, sorted_users
 from recbole_delta.errors import DeltaError
 
 
@@ -43,7 +43,8 @@ def without_repeats(log: Log) -> Log:
     user, item = log.user[by_user], log.item[by_user]
     repeats = np.zeros(len(log), dtype=bool)
     repeats[by_user[1:]] = (user[1:] == user[:-1]) & (item[1:] == item[:-1])
-    return log.keep(~repeats)
+    # Given test sessions stay as they are.
+    return log.keep(~repeats | (log.extra.get(OFFICIAL_TEST, np.zeros(1)) > 0))
 
 
 def sample_users(log: Log, n: int, seed: int) -> Log:

@@ -14,6 +14,9 @@ import polars as pl
 
 from recbole_delta.errors import DeltaError
 
+OFFICIAL_TEST = "official_test"
+"""Extra column of sources whose test sessions are given: 1 in a row of such a session."""
+
 BATCH = 1_000_000
 """Rows read or written at a time."""
 
@@ -95,6 +98,10 @@ class Log:
         """Items with a row."""
         return int(np.count_nonzero(np.bincount(self.item, minlength=1)))
 
+    def numbers(self) -> list[str]:
+        """Extra columns that an atomic file gets."""
+        return [name for name in self.extra if name != OFFICIAL_TEST]
+
     def frames(self, split: np.ndarray, names: Sequence[str]) -> Iterable[pl.DataFrame]:
         """Rows with tokens and ``split`` (its codes being positions in ``names``), in batches."""
         labels = pl.Series(names)
@@ -103,7 +110,7 @@ class Log:
             columns = {
                 "user_id": self.users.gather(self.user[part]),
                 "item_id": self.items.gather(self.item[part]),
-                **{name: column[part] for name, column in self.extra.items()},
+                **{name: self.extra[name][part] for name in self.numbers()},
                 "timestamp": self.time[part],
                 "split": labels.gather(split[part]),
             }

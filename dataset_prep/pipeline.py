@@ -20,9 +20,9 @@ from dataset_prep.filters import above, n_core, sample_users, without_repeats
 from dataset_prep.log import Log
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.protocols.common import TEST, TRAIN, VALID
-from dataset_prep.source import get_source
+from dataset_prep.source import RawData, Source, get_source
 from dataset_prep.text import DEFAULT_ENCODER, TextEncoder, item_texts
-from recbole_delta.content import write_content
+from recbole_delta.content import ContentTable, write_content
 from recbole_delta.errors import DeltaError
 from recbole_delta.instances import SPLITS
 
@@ -71,12 +71,13 @@ class ContentOptions:
     """How items become vectors.
 
     Attributes:
-        encoder: a sentence-transformers model by name or path.
+        encoder: a sentence-transformers model by name or path; None for the vectors that the
+            source has itself, or else all-MiniLM-L6-v2.
         template: the text of an item; None for the source's own.
         cache: folder of the encodings; None for ``.content`` beside the data sets.
     """
 
-    encoder: str = DEFAULT_ENCODER
+    encoder: str | None = None
     template: str | None = None
     cache: Path | None = None
 
@@ -128,9 +129,7 @@ def prepare(
     items = _flag_cold(data.items, log, split)
     targets = _count_targets(log, split)
     _require_targets(targets, name)
-    encoder = TextEncoder(content.encoder, content.cache or Path(out) / ".content")
-    template = content.template or origin.template
-    vectors = encoder.encode(item_texts(items, template))
+    encoder, vectors, described = _vectors(data, items, content, origin, Path(out))
     record = {
         "name": name,
         "source": source,
@@ -141,11 +140,29 @@ def prepare(
         "steps": steps,
         "items": {"warm": int((items["is_cold"] == "0").sum()), "all": len(items)},
         "targets": targets,
-        "content": {"encoder": content.encoder, "template": template},
+        "content": described,
         "inputs": {path.name: _sha256(path) for path in data.files},
     }
-    prepared = _Prepared(log, split, items, data.item_types, encoder.name, vectors, record)
+    prepared = _Prepared(log, split, items, data.item_types, encoder, vectors, record)
     return prepared.write(Path(out), name)
+
+
+def _vectors(
+    data: RawData, items: pl.DataFrame, content: ContentOptions, origin: Source, out: Path
+) -> tuple[str, np.ndarray, dict[str, Any]]:
+    """Name of the encoder, vectors in the order of ``items``, and what the record says of them."""
+    tokens = items["item_id"].to_list()
+    if content.encoder is None and data.vectors is not None:
+        rows = data.vectors.filter(pl.col("item_id").is_in(tokens)).collect()
+        matrix = np.stack(rows["vector"].to_list()).astype(np.float32)
+        table = ContentTable(rows["item_id"].to_list(), matrix, data.files[-1].name)
+        return "own", table.align(tokens), {"encoder": f"vectors of {data.files[-1].name}"}
+    template = content.template or origin.template
+    if not template:
+        raise DeltaError(f"{origin.name} has no texts; leave out the encoder.")
+    encoder = TextEncoder(content.encoder or DEFAULT_ENCODER, content.cache or out / ".content")
+    described = {"encoder": content.encoder or DEFAULT_ENCODER, "template": template}
+    return encoder.name, encoder.encode(item_texts(items, template)), described
 
 
 @dataclass(frozen=True)
@@ -172,7 +189,11 @@ class _Prepared:
         return folder
 
     def _fill(self, folder: Path, name: str) -> None:
-        inter = {"user_id": "token", "item_id": "token", **dict.fromkeys(self.log.extra, "float")}
+        inter = {
+            "user_id": "token",
+            "item_id": "token",
+            **dict.fromkeys(self.log.numbers(), "float"),
+        }
         inter |= {"timestamp": "float", "split": "token"}
         item = {"item_id": "token", **self.item_types, "is_cold": "token", "train_count": "float"}
         write_atomic(self.log.frames(self.split, SPLITS), inter, folder / f"{name}.inter")

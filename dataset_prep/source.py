@@ -25,12 +25,14 @@ class RawData:
         items: ``item_id`` (text) and the text fields, one row an item.
         item_types: RecBole's type of each text field, ``token`` or ``token_seq``.
         files: what is read, for the record.
+        vectors: ``item_id`` and ``vector`` (a list of numbers), where the data has them.
     """
 
     interactions: pl.LazyFrame
     items: pl.DataFrame
     item_types: Mapping[str, str]
     files: tuple[Path, ...]
+    vectors: pl.LazyFrame | None = None
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ def read_amazon_2023(raw: Path | None, *, category: str) -> RawData:
     )
     wanted = ["user_id", "parent_asin", "rating", "timestamp"]
     if ".csv" in reviews_file.name:
-        reviews = pl.scan_csv(reviews_file).select(wanted)
+        text = {"user_id": pl.String, "parent_asin": pl.String}
+        reviews = pl.scan_csv(reviews_file, schema_overrides=text).select(wanted)
     else:
         reviews = pl.scan_ndjson(reviews_file).select(wanted)
     seconds = (pl.col("timestamp") / 1000).cast(pl.Float64)

@@ -1,0 +1,38 @@
+"""A split whose test sessions are given, as Amazon-M2's."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dataset_prep.log import OFFICIAL_TEST, Log, sorted_users
+from dataset_prep.protocols.common import HISTORY, TEST, TRAIN, VALID, last_of_users
+from recbole_delta.errors import DeltaError
+
+
+def official_test(log: Log, *, seed: int = 42, train_users: float = 0.8) -> tuple[Log, np.ndarray]:
+    """The last item of each given test session is a target; the other users train or validate.
+
+    The paper's protocol for Amazon-M2: 80% of the other users train; of each of the rest the
+    last warm item is the validation target.
+
+    Args:
+        log: in order of time, from a source that has test sessions.
+        seed: of the sample of training users.
+        train_users: their share.
+
+    Raises:
+        DeltaError: the source has no test sessions.
+    """
+    if OFFICIAL_TEST not in log.extra:
+        raise DeltaError("protocol official_test needs a source with test sessions (amazon-m2).")
+    is_test = log.extra[OFFICIAL_TEST] > 0
+    users = sorted_users(log, log.user[~is_test])
+    trains = np.zeros(len(log.users), dtype=bool)
+    trains[np.random.default_rng(seed).permutation(users)[: int(len(users) * train_users)]] = True
+    is_train = ~is_test & trains[log.user]
+    warm = np.bincount(log.item[is_train], minlength=len(log.items)) > 0
+    split = np.full(len(log), HISTORY)
+    split[is_train] = TRAIN
+    split[last_of_users(log.user, ~is_test & ~is_train & warm[log.item])] = VALID
+    split[last_of_users(log.user, is_test)] = TEST
+    return log, split

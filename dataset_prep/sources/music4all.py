@@ -1,0 +1,76 @@
+"""Music4All and Music4All-Onion: listening events of songs.
+
+I. A. P. Santana et al., "Music4All: A New Music Database and Its Applications", IWSSIP 2020.
+M. Moscati et al., "Music4All-Onion", CIKM 2022.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+from pathlib import Path
+
+import polars as pl
+
+from dataset_prep.source import RawData, need, source
+
+WHERE = "Music4All is to be had from its authors, Music4All-Onion from zenodo.org."
+ITEM_TYPES = {"song": "token_seq", "artist": "token_seq", "album_name": "token_seq"}
+ITEM_TYPES |= {"genres": "token_seq"}
+TEMPLATE = "{song} by {artist}, album {album_name}. Genres: {genres}"
+
+
+@source("music4all", template=TEMPLATE)
+def read_music4all(raw: Path | None) -> RawData:
+    """Music4All: listening_history.csv, names and genres of the songs."""
+    names = ["listening_history.csv", "id_information.csv", "id_genres.csv"]
+    history, information, genres = need(raw, *names, where=WHERE)
+    events = pl.scan_csv(history, separator="\t", infer_schema=False).select(
+        user_id="user", item_id="song", timestamp=_seconds("timestamp")
+    )
+    songs = pl.read_csv(information, separator="\t", infer_schema=False, quote_char=None)
+    tagged = pl.read_csv(genres, separator="\t", infer_schema=False, quote_char=None)
+    items = songs.join(tagged, on="id", how="left", maintain_order="left")
+    items = items.with_columns(pl.col("genres").str.replace_all(",", " ", literal=True))
+    return RawData(
+        events,
+        items.select(item_id="id", **{name: pl.col(name) for name in ITEM_TYPES}),
+        ITEM_TYPES,
+        (history, information, genres),
+    )
+
+
+@source("music4all-onion", template="")
+def read_music4all_onion(raw: Path | None, *, features: str) -> RawData:
+    """Music4All-Onion: userid_trackid_timestamp and one feature file, such as id_maest.tsv.
+
+    Args:
+        raw: folder of the files, packed (.bz2) or not.
+        features: name of a file whose first column is ``id`` and whose others are numbers.
+    """
+    name = "userid_trackid_timestamp.tsv"
+    events_file, features_file = need(
+        raw, f"{name}|{name}.bz2", f"{features}|{features}.bz2", where=WHERE
+    )
+    events = pl.scan_csv(_unpacked(events_file), separator="\t", infer_schema=False).select(
+        "user_id", item_id="track_id", timestamp=_seconds("timestamp")
+    )
+    table = pl.read_csv(_unpacked(features_file), separator="\t", infer_schema_length=None)
+    numbers = [column for column in table.columns if column != "id"]
+    vectors = table.select(
+        item_id=pl.col("id").cast(pl.String),
+        vector=pl.concat_list(pl.col(numbers).cast(pl.Float64)),
+    )
+    files = (events_file, features_file)
+    return RawData(events, vectors.select("item_id"), {}, files, vectors.lazy())
+
+
+def _seconds(column: str) -> pl.Expr:
+    """Seconds since the epoch of "2019-01-31 12:00" or "2019-01-31 12:00:05"."""
+    text = pl.col(column)
+    whole = pl.when(text.str.len_chars() == 16).then(text + ":00").otherwise(text)
+    return whole.str.to_datetime("%Y-%m-%d %H:%M:%S").dt.epoch("s")
+
+
+def _unpacked(path: Path) -> Path | io.BytesIO:
+    return io.BytesIO(bz2.decompress(path.read_bytes())) if path.suffix == ".bz2" else path

@@ -1,0 +1,31 @@
+"""Zvuk: plays of a music service, with audio vectors of the tracks (Kaggle alexxl/zvuk-dataset)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from dataset_prep.source import RawData, need, source
+
+WHERE = "They are at kaggle.com/datasets/alexxl/zvuk-dataset."
+
+
+@source("zvuk", template="")
+def read_zvuk(raw: Path | None) -> RawData:
+    """Zvuk: plays with seconds (parquet, read in batches) and the data set's own 128-d vectors."""
+    plays_file, vectors_file = need(
+        raw, "zvuk-interactions.parquet", "zvuk-track_artist_embedding.parquet", where=WHERE
+    )
+    plays = pl.scan_parquet(plays_file).select(
+        "user_id",
+        item_id="track_id",
+        timestamp=pl.col("datetime").dt.epoch("ms") / 1000,
+        play_duration="play_duration",
+    )
+    tracks = pl.scan_parquet(vectors_file).select(item_id=pl.col("track_id").cast(pl.String))
+    vectors = pl.scan_parquet(vectors_file).select(
+        item_id=pl.col("track_id").cast(pl.String), vector="vector"
+    )
+    items = tracks.unique(maintain_order=True).collect()
+    return RawData(plays, items, {}, (plays_file, vectors_file), vectors)
