@@ -8,18 +8,6 @@ from dataset_prep.log import OFFICIAL_TEST, Log, sorted_users
 from recbole_delta.errors import DeltaError
 
 
-def above(log: Log, column: str, bound: float) -> Log:
-    """Rows whose ``column`` (rating, seconds played) is strictly greater than ``bound``.
-
-    Raises:
-        DeltaError: there is no such column.
-    """
-    if column not in log.extra:
-        known = ", ".join(log.extra) or "none"
-        raise DeltaError(f"There is no column {column!r} to filter by; there are: {known}.")
-    return log.keep(log.extra[column] > bound)
-
-
 def n_core(log: Log, n: int) -> Log:
     """The largest subset in which every user and every item has at least ``n`` rows."""
     return log.keep(in_n_core(log.user, log.item, n))

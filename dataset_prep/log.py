@@ -45,26 +45,40 @@ class Log:
         return len(self.user)
 
     @classmethod
-    def read(cls, rows: pl.LazyFrame, source: str) -> Log:
-        """Read rows batch by batch; only the codes stay in memory.
+    def read(
+        cls, rows: pl.LazyFrame, source: str, above: Mapping[str, float] | None = None
+    ) -> tuple[Log, dict[str, int]]:
+        """Read rows batch by batch; only the codes of those that are kept stay in memory.
 
         Args:
             rows: ``user_id``, ``item_id``, ``timestamp`` and further numbers.
             source: what is read, for messages.
+            above: columns and bounds; only rows strictly above are kept. Such a column is
+                dropped then, unless it is the rating.
+
+        Returns:
+            The kept rows, and counts of rows, users and items before the bounds.
 
         Raises:
-            DeltaError: a value is missing, or the file cannot be read as such rows.
+            DeltaError: a value or a column is missing, or the file cannot be read as such rows.
         """
+        above = above or {}
         categories = {name: pl.Categories.random() for name in ("user_id", "item_id")}
-        coded = rows.with_columns(
+        tokens = (
             pl.col(name).cast(pl.String).cast(pl.Categorical(categories[name]))
             for name in categories
         )
         parts: dict[str, list[np.ndarray]] = {}
+        n_raw = 0
         try:
+            _require_columns(rows, above, source)
+            coded = rows.with_columns(tokens)
             for batch in coded.collect_batches(chunk_size=BATCH, maintain_order=True):
                 _require_filled(batch, source)
-                for column in batch:
+                n_raw += len(batch)
+                for name, bound in above.items():
+                    batch = batch.filter(pl.col(name) > bound)
+                for column in batch.drop([name for name in above if name != "rating"]):
                     values = column.to_physical().to_numpy()
                     if column.name in categories:
                         values = values.astype(np.int32)
@@ -73,10 +87,12 @@ class Log:
             raise DeltaError(f"Cannot read {source}: {_first_line(error)}.") from error
         if not parts:
             raise DeltaError(f"{source} holds no interactions.")
+        raw = {"rows": n_raw, "users": len(categories["user_id"].to_series())}
+        raw["items"] = len(categories["item_id"].to_series())
         columns = {name: np.concatenate(parts.pop(name)) for name in list(parts)}
         user, users = _by_appearance(columns.pop("user_id"), categories["user_id"])
         item, items = _by_appearance(columns.pop("item_id"), categories["item_id"])
-        return cls(user, item, columns.pop("timestamp"), users, items, columns)
+        return cls(user, item, columns.pop("timestamp"), users, items, columns), raw
 
     def keep(self, rows: np.ndarray) -> Log:
         """The rows of a mask or of positions, in that order."""
@@ -135,6 +151,14 @@ def _by_appearance(codes: np.ndarray, categories: pl.Categories) -> tuple[np.nda
     rank = np.empty(len(tokens), dtype=np.int32)
     rank[order] = np.arange(len(tokens), dtype=np.int32)
     return rank[codes], tokens.gather(order)
+
+
+def _require_columns(rows: pl.LazyFrame, names: Iterable[str], source: str) -> None:
+    known = rows.collect_schema().names()
+    for name in names:
+        if name not in known:
+            numbers = ", ".join(known[3:]) or "none"
+            raise DeltaError(f"{source} has no column {name!r} to filter by; there are: {numbers}.")
 
 
 def _require_filled(batch: pl.DataFrame, source: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from dataset_prep.atomic import check_ids, write_atomic
-from dataset_prep.filters import above, n_core, sample_users, without_repeats
+from dataset_prep.filters import n_core, sample_users, without_repeats
 from dataset_prep.log import Log
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.protocols.common import TEST, TRAIN, VALID
@@ -45,13 +45,20 @@ class Filters:
     drop_repeats: bool = False
     core: int = 1
 
-    def apply(self, log: Log) -> tuple[Log, list[dict[str, Any]]]:
-        """The kept rows in order of time, and the counts after each step."""
-        steps = [_counts("raw", log)]
+    def read(self, rows: pl.LazyFrame, source: str) -> tuple[Log, list[dict[str, Any]]]:
+        """The kept rows in order of time, and the counts after each step.
+
+        Raises:
+            DeltaError: as :meth:`Log.read`, or nothing is left.
+        """
+        log, raw = Log.read(rows, source, self.above)
+        check_ids(log.users, "user_id")
+        check_ids(log.items, "item_id")
+        steps: list[dict[str, Any]] = [{"step": "raw", **raw}]
         log = log.in_order_of_time()
-        for column, bound in self.above.items():
-            log = above(log, column, bound)
-            steps.append(_counts(f"{column} > {bound:g}", log))
+        if self.above:
+            bounds = [f"{column} > {bound:g}" for column, bound in self.above.items()]
+            steps.append(_counts(", ".join(bounds), log))
         if self.users is not None:
             log = sample_users(log, self.users, self.seed)
             steps.append(_counts(f"{self.users} users", log))
@@ -119,10 +126,7 @@ def prepare(
     if protocol not in PROTOCOLS:
         raise DeltaError(f"protocol must be one of {' | '.join(PROTOCOLS)}, but is {protocol!r}.")
     data = origin.read(Path(raw) if raw else None, source_options or {})
-    log = Log.read(data.interactions, " and ".join(path.name for path in data.files) or source)
-    check_ids(log.users, "user_id")
-    check_ids(log.items, "item_id")
-    log, steps = filters.apply(log)
+    log, steps = filters.read(data.interactions, data.files[0].name if data.files else source)
     options = dict(protocol_options or {})
     log, split = PROTOCOLS[protocol](log, **options)
     steps.append(_counts(protocol, log))
@@ -154,7 +158,7 @@ def _vectors(
     tokens = items["item_id"].to_list()
     if content.encoder is None and data.vectors is not None:
         rows = data.vectors.filter(pl.col("item_id").is_in(tokens)).collect()
-        matrix = np.stack(rows["vector"].to_list()).astype(np.float32)
+        matrix = _matrix(rows["vector"], data.files[-1].name)
         table = ContentTable(rows["item_id"].to_list(), matrix, data.files[-1].name)
         return "own", table.align(tokens), {"encoder": f"vectors of {data.files[-1].name}"}
     template = content.template or origin.template
@@ -163,6 +167,16 @@ def _vectors(
     encoder = TextEncoder(content.encoder or DEFAULT_ENCODER, content.cache or out / ".content")
     described = {"encoder": content.encoder or DEFAULT_ENCODER, "template": template}
     return encoder.name, encoder.encode(item_texts(items, template)), described
+
+
+def _matrix(vectors: pl.Series, source: str) -> np.ndarray:
+    """``[n, dim]`` float32 of a column of lists, without a Python object for each number."""
+    lengths = vectors.list.len().unique() if isinstance(vectors.dtype, pl.List) else [0]
+    if len(lengths) != 1:
+        raise DeltaError(f"{source} has vectors of {len(lengths)} different lengths.")
+    if isinstance(vectors.dtype, pl.List):
+        vectors = vectors.list.to_array(lengths[0])
+    return vectors.to_numpy().astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def as_polars(frame: pd.DataFrame) -> pl.DataFrame:
 
 
 def as_log(frame: pd.DataFrame) -> Log:
-    return Log.read(as_polars(frame).lazy(), "rows").in_order_of_time()
+    return Log.read(as_polars(frame).lazy(), "rows")[0].in_order_of_time()
 
 
 def as_pandas(log: Log, split: np.ndarray) -> pd.DataFrame:

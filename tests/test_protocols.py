@@ -6,14 +6,13 @@ from collections import Counter
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
-from conftest import as_log, as_pandas
+from conftest import as_log, as_pandas, as_polars
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_prep import protocols
-from dataset_prep.filters import above, n_core, sample_users, without_repeats
+from dataset_prep.filters import n_core, sample_users, without_repeats
 from dataset_prep.log import Log
 from dataset_prep.source import get_source
 from recbole_delta.errors import DeltaError
@@ -171,7 +170,8 @@ def test_sampled_users_do_not_depend_on_the_order_of_rows():
 
 def test_reading_keeps_rows_and_numbers_tokens_by_appearance():
     rows = random_interactions(5, n=500)
-    log = Log.read(pl.DataFrame({c: rows[c].tolist() for c in rows}).lazy(), "rows")
+    log, raw = Log.read(as_polars(rows).lazy(), "rows")
+    assert raw == {"rows": 500, "users": 20, "items": 25}
     assert log.users.gather(log.user).to_list() == rows["user_id"].tolist()
     assert log.items.to_list() == list(dict.fromkeys(rows["item_id"]))
 
@@ -179,9 +179,9 @@ def test_reading_keeps_rows_and_numbers_tokens_by_appearance():
 def test_the_papers_counts_on_beauty(beauty_folder):
     """Counts that do not depend on which users were sampled for training (paper.md)."""
     data = get_source("amazon-2014").read(beauty_folder, {"category": "Beauty"})
-    log = Log.read(data.interactions, "Beauty").in_order_of_time()
-    assert (len(log), log.n_users(), log.n_items()) == (198_502, 22_363, 12_101)
-    liked = above(log, "rating", 3)
+    log, raw = Log.read(data.interactions, "Beauty", above={"rating": 3})
+    assert raw == {"rows": 198_502, "users": 22_363, "items": 12_101}
+    liked = log.in_order_of_time()
     assert (len(liked), liked.n_users(), liked.n_items()) == (154_272, 22_269, 12_086)
     rows = as_pandas(*protocols.paper(liked))
     late = rows["timestamp"] > np.quantile(liked.time, 0.9)

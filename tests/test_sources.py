@@ -23,7 +23,7 @@ from recbole_delta.errors import DeltaError
 def read(source, raw, **options):
     """(rows as [user, item, time, extras...], items by id, Log)."""
     data = get_source(source).read(raw, options)
-    log = Log.read(data.interactions, source)
+    log, _ = Log.read(data.interactions, source)
     columns = [
         log.users.gather(log.user).to_list(),
         log.items.gather(log.item).to_list(),
