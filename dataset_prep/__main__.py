@@ -10,10 +10,12 @@ from typing import Any
 
 from tabulate import tabulate
 
-from dataset_prep.pipeline import ContentOptions, Filters, prepare
+from dataset_prep.audio import AudioOptions
+from dataset_prep.pipeline import Filters, prepare
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.source import SOURCES, get_source
 from dataset_prep.text import DEFAULT_ENCODER
+from dataset_prep.vectors import ContentOptions
 from recbole_delta.errors import DeltaError
 
 
@@ -36,7 +38,14 @@ def main(arguments: list[str] | None = None) -> None:
             ),
             protocol=given.protocol,
             protocol_options={name: value for name, value in chosen.items() if value is not None},
-            content=ContentOptions(given.encoder, given.template),
+            content=ContentOptions(
+                encoder=given.encoder,
+                template=given.template,
+                prefix=given.prefix,
+                missing=given.missing,
+                audio=given.audio,
+                audio_options=AudioOptions(given.audio_encoder),
+            ),
         )
     except DeltaError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -88,6 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--encoder", help=f"text model, name or path ({DEFAULT_ENCODER})")
     parser.add_argument("--template", help="text of an item, fields in braces")
+    parser.add_argument("--prefix", default="", help="before every text, such as 'query: '")
+    parser.add_argument("--missing", default="", help="what stands for a field an item lacks")
+    parser.add_argument("--audio", type=Path, help="folder of audio files named by item id")
+    parser.add_argument("--audio-encoder", default="mel", help="mel, a torchaudio bundle, a folder")
     return parser
 
 

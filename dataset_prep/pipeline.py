@@ -20,9 +20,9 @@ from dataset_prep.filters import n_core, sample_users, without_repeats
 from dataset_prep.log import Log
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.protocols.common import TEST, TRAIN, VALID
-from dataset_prep.source import RawData, Source, get_source
-from dataset_prep.text import DEFAULT_ENCODER, TextEncoder, item_texts
-from recbole_delta.content import ContentTable, write_content
+from dataset_prep.source import get_source
+from dataset_prep.vectors import ContentOptions, ItemVectors, encode_items
+from recbole_delta.content import write_content
 from recbole_delta.errors import DeltaError
 from recbole_delta.instances import SPLITS
 
@@ -73,22 +73,6 @@ class Filters:
         return log, steps
 
 
-@dataclass(frozen=True)
-class ContentOptions:
-    """How items become vectors.
-
-    Attributes:
-        encoder: a sentence-transformers model by name or path; None for the vectors that the
-            source has itself, or else all-MiniLM-L6-v2.
-        template: the text of an item; None for the source's own.
-        cache: folder of the encodings; None for ``.content`` beside the data sets.
-    """
-
-    encoder: str | None = None
-    template: str | None = None
-    cache: Path | None = None
-
-
 def prepare(
     source: str,
     out: str | Path,
@@ -96,10 +80,10 @@ def prepare(
     raw: str | Path | None = None,
     source_options: Mapping[str, Any] | None = None,
     name: str | None = None,
-    filters: Filters = Filters(),
+    filters: Filters | None = None,
     protocol: str = "item_holdout",
     protocol_options: Mapping[str, Any] | None = None,
-    content: ContentOptions = ContentOptions(),
+    content: ContentOptions | None = None,
 ) -> Path:
     """Prepare a data set; the folder appears whole or not at all.
 
@@ -126,14 +110,15 @@ def prepare(
     if protocol not in PROTOCOLS:
         raise DeltaError(f"protocol must be one of {' | '.join(PROTOCOLS)}, but is {protocol!r}.")
     data = origin.read(Path(raw) if raw else None, source_options or {})
-    log, steps = filters.read(data.interactions, data.files[0].name if data.files else source)
+    first = data.files[0].name if data.files else source
+    log, steps = (filters or Filters()).read(data.interactions, first)
     options = dict(protocol_options or {})
     log, split = PROTOCOLS[protocol](log, **options)
     steps.append(_counts(protocol, log))
     items = _flag_cold(data.items, log, split)
     targets = _count_targets(log, split)
     _require_targets(targets, name)
-    encoder, vectors, described = _vectors(data, items, content, origin, Path(out))
+    vectors = encode_items(data, items, content or ContentOptions(), origin, Path(out))
     record = {
         "name": name,
         "source": source,
@@ -144,39 +129,11 @@ def prepare(
         "steps": steps,
         "items": {"warm": int((items["is_cold"] == "0").sum()), "all": len(items)},
         "targets": targets,
-        "content": described,
+        "content": vectors.described,
         "inputs": {path.name: _sha256(path) for path in data.files},
     }
-    prepared = _Prepared(log, split, items, data.item_types, encoder, vectors, record)
+    prepared = _Prepared(log, split, items, data.item_types, vectors, record)
     return prepared.write(Path(out), name)
-
-
-def _vectors(
-    data: RawData, items: pl.DataFrame, content: ContentOptions, origin: Source, out: Path
-) -> tuple[str, np.ndarray, dict[str, Any]]:
-    """Name of the encoder, vectors in the order of ``items``, and what the record says of them."""
-    tokens = items["item_id"].to_list()
-    if content.encoder is None and data.vectors is not None:
-        rows = data.vectors.filter(pl.col("item_id").is_in(tokens)).collect()
-        matrix = _matrix(rows["vector"], data.files[-1].name)
-        table = ContentTable(rows["item_id"].to_list(), matrix, data.files[-1].name)
-        return "own", table.align(tokens), {"encoder": f"vectors of {data.files[-1].name}"}
-    template = content.template or origin.template
-    if not template:
-        raise DeltaError(f"{origin.name} has no texts; leave out the encoder.")
-    encoder = TextEncoder(content.encoder or DEFAULT_ENCODER, content.cache or out / ".content")
-    described = {"encoder": content.encoder or DEFAULT_ENCODER, "template": template}
-    return encoder.name, encoder.encode(item_texts(items, template)), described
-
-
-def _matrix(vectors: pl.Series, source: str) -> np.ndarray:
-    """``[n, dim]`` float32 of a column of lists, without a Python object for each number."""
-    lengths = vectors.list.len().unique() if isinstance(vectors.dtype, pl.List) else [0]
-    if len(lengths) != 1:
-        raise DeltaError(f"{source} has vectors of {len(lengths)} different lengths.")
-    if isinstance(vectors.dtype, pl.List):
-        vectors = vectors.list.to_array(lengths[0])
-    return vectors.to_numpy().astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -185,8 +142,7 @@ class _Prepared:
     split: np.ndarray
     items: pl.DataFrame
     item_types: Mapping[str, str]
-    encoder: str
-    vectors: np.ndarray
+    vectors: ItemVectors
     record: dict[str, Any]
 
     def write(self, out: Path, name: str) -> Path:
@@ -212,8 +168,8 @@ class _Prepared:
         item = {"item_id": "token", **self.item_types, "is_cold": "token", "train_count": "float"}
         write_atomic(self.log.frames(self.split, SPLITS), inter, folder / f"{name}.inter")
         write_atomic([self.items], item, folder / f"{name}.item")
-        content = folder / f"{name}.content.{self.encoder}.safetensors"
-        write_content(content, self.items["item_id"].to_list(), self.vectors)
+        content = folder / f"{name}.content.{self.vectors.name}.safetensors"
+        write_content(content, self.items["item_id"].to_list(), self.vectors.matrix)
         text = json.dumps(self.record, indent=2, ensure_ascii=False, default=str)
         (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 

@@ -62,10 +62,10 @@ def test_texts_of_similar_movies_are_close(ml_100k):
 
 
 def test_a_second_run_encodes_nothing_and_writes_the_same_bytes(ml_100k, monkeypatch):
-    def encode(*_):
-        raise AssertionError("a cached text was encoded again")
+    def load(*_):
+        raise AssertionError("the model was loaded though every text is cached")
 
-    monkeypatch.setattr(TextEncoder, "_encode_missing", encode)
+    monkeypatch.setattr("sentence_transformers.SentenceTransformer", load)
     before = {path.name: path.read_bytes() for path in ml_100k.iterdir()}
     options = {"cold": "random"}
     settings = {"name": ml_100k.name, "filters": Filters(core=5)}
@@ -220,7 +220,7 @@ def test_a_prepared_set_trains(toy, tmp_path, protocol):
         ({"source_options": {"category": "x"}}, "toy has no option 'category'"),
         ({"protocol_options": {"fraction": 0.9}}, "leaves no cold or no warm item"),
         (
-            {"content": ContentOptions("/nowhere/model")},
+            {"content": ContentOptions(encoder="/nowhere/model")},
             "/nowhere/model is not a sentence-transformers",
         ),
         ({"content": ContentOptions(template="{colour}")}, "'colour'; the fields are"),
