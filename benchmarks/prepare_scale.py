@@ -26,6 +26,8 @@ from dataset_prep import Filters, prepare
 
 TRACKS = 500_000
 DIM = 16
+SPAN = 7.8e9
+"""Milliseconds that the plays spread over: three months."""
 
 
 def generate(rows: int, folder: Path) -> None:
@@ -34,11 +36,14 @@ def generate(rows: int, folder: Path) -> None:
     i = pl.int_range(rows, dtype=pl.Int64)
     uniform = [i.hash(seed).cast(pl.Float64) / 2**64 for seed in range(4)]
     users = max(rows // 250, 10)
+    track = (uniform[2] ** 3 * TRACKS).cast(pl.Int64)
+    # The last tracks come out at the end: cold items.
+    born = pl.when(track >= 0.99 * TRACKS).then(0.95 * SPAN).otherwise(0.0)
     plays = pl.LazyFrame().select(
         user_id=(uniform[0] * users).cast(pl.Int64),
         session_id=i // 10,
-        datetime=(uniform[1] * 7.8e9).cast(pl.Int64).cast(pl.Datetime("ms")),
-        track_id=(uniform[2] ** 3 * TRACKS).cast(pl.Int64),
+        datetime=(born + uniform[1] * (SPAN - born)).cast(pl.Int64).cast(pl.Datetime("ms")),
+        track_id=track,
         play_duration=(uniform[3] * 360).cast(pl.Float64),
     )
     plays.sink_parquet(folder / "zvuk-interactions.parquet")
