@@ -100,6 +100,8 @@ def measured(step: Any, raw: Path, out: Path) -> dict[str, float]:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_run, args=(step, raw, out, sender))
     process.start()
+    # With this end closed a process that dies ends the wait.
+    sender.close()
     result = receiver.recv()
     process.join()
     return result
