@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from recbole.data import data_preparation
 from recbole.trainer import Trainer
-from recbole.utils import get_model, get_trainer, init_logger, init_seed
+from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_seed
 
 from recbole_delta.checkpoint import Checkpoint
 from recbole_delta.errors import DeltaError
@@ -122,17 +122,18 @@ class _Parts:
 
 def _prepare(config: RunConfig) -> _Parts:
     """Data and an untrained model, drawing random numbers in the order of ``run_recbole``."""
+    if config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
+        raise DeltaError(f"{config['model']} is not a sequential model; only those run here.")
     init_seed(config["seed"], config["reproducibility"])
     init_logger(config)
     getLogger().info(config)
     dataset = ColdWarmDataset(config)
+    model_class = get_model(config["model"])
+    if model_class not in MODELS:
+        dataset = dataset.with_items(dataset.n_warm + 1)
     train, valid, test = data_preparation(config, dataset)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
-    model_class = get_model(config["model"])
-    catalogue = train.dataset
-    if model_class not in MODELS:
-        catalogue = catalogue.with_items(catalogue.n_warm + 1)
-    model = model_class(config, catalogue).to(config["device"])
+    model = model_class(config, train.dataset).to(config["device"])
     return _Parts(dataset, train, valid, test, model)
 
 

@@ -71,6 +71,7 @@ def test_bad_settings(attempt, settings, message):
 def test_unknown_models_and_data_sets(attempt, tmp_path):
     assert "Unknown model 'SASRecDelt'; did you mean SASRecDelta" in attempt(model="SASRecDelt")
     assert "Say which model" in attempt(model=None)
+    assert "BPR is not a sequential model" in attempt(model="BPR")
     with pytest.raises(DeltaError, match="Say which dataset"):
         recbole_delta.run("SASRecDelta")
     with pytest.raises(DeltaError, match="There is no .*elsewhere.inter; prepare the data set"):

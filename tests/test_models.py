@@ -170,7 +170,7 @@ def test_a_built_in_model_sees_warm_items_only(tiny, train):
     assert max(int(batch["item_id_list"].max()) for batch in train_data) <= dataset.n_warm
 
 
-@pytest.mark.parametrize("model", ["NARM", "STAMP", "SASRec", "GRU4Rec"])
+@pytest.mark.parametrize("model", ["NARM", "BERT4Rec", "LightSANs", "FPMC", "GRU4Rec"])
 def test_built_in_models_run_on_the_same_cases(tiny, train, model):
     result, _ = train(tiny, model, epochs=1)
     ours, _ = train(tiny, "SASRecDelta", epochs=1)

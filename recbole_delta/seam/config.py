@@ -127,12 +127,12 @@ def add_defaults(config: Config, model: str, ours: bool) -> None:
     Raises:
         DeltaError: a setting that nothing reads, or one that asks for a pickled cache.
     """
-    if config.internal_config_dict.get("loss_type") == "CE":
-        # RecBole's overall default samples negatives, which it then refuses under CE.
-        config.internal_config_dict["train_neg_sample_args"] = None
     config._update_internal_config_dict(properties() / "overall.yaml")
     if ours:
         config._update_internal_config_dict(properties() / "model" / f"{model}.yaml")
+    if config.internal_config_dict.get("loss_type") == "CE":
+        # RecBole's overall default samples negatives, which it then refuses under CE.
+        config.internal_config_dict["train_neg_sample_args"] = None
     given = {**config.file_config_dict, **config.variable_config_dict}
     refuse_unknown(given, {*known_settings(), *config.internal_config_dict})
     for name in ("save_dataset", "save_dataloaders", "dataset_save_path", "dataloaders_save_path"):

@@ -42,6 +42,10 @@ class ColdWarmDataset(SequentialDataset):
 
     interactions: Interactions
     instances: Instances
+    n_warm: int
+    """Number of items with a training row; their ids are 1 .. n_warm."""
+    item_tokens: np.ndarray
+    """Tokens of all items by id, whatever :meth:`with_items` shows."""
     inter_feat: Any
     item_feat: Any
 
@@ -50,20 +54,16 @@ class ColdWarmDataset(SequentialDataset):
         self._trim = getattr(config.model_class, "causal", False)
         super().__init__(config)
 
-    @property
-    def n_warm(self) -> int:
-        """Number of items with a training row; their ids are 1 .. n_warm."""
-        return self.interactions.n_warm
-
     def with_items(self, n_items: int) -> ColdWarmDataset:
         """A shallow copy that shows only the first ``n_items`` items (padding included).
 
         A RecBole model built over it has a table of that size, and its constructor draws as
-        many random numbers as that size takes.
+        many random numbers as that size takes. Negative samples and mask tokens of its training
+        data keep to that size too; validation and test data show all items.
         """
         shown = copy.copy(self)
-        tokens = self.field2id_token[self.iid_field][:n_items]
-        shown.field2id_token = {**self.field2id_token, self.iid_field: tokens}
+        tokens = {self.iid_field: self.item_tokens[:n_items]}
+        shown.field2id_token = {**self.field2id_token, **tokens}
         return shown
 
     def content(self) -> np.ndarray:
@@ -74,7 +74,7 @@ class ColdWarmDataset(SequentialDataset):
         """
         named = self.settings.content_file
         path = Path(named) if named else find_content(self.dataset_path, self.dataset_name)
-        return read_content(path).align(self.field2id_token[self.iid_field][1:].tolist())
+        return read_content(path).align(self.item_tokens[1:].tolist())
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -86,7 +86,7 @@ class ColdWarmDataset(SequentialDataset):
         super()._load_data(token, dataset_path)
         fields = [self.uid_field, self.iid_field, self.time_field]
         check_inter(self.inter_feat, fields, token)
-        self._n_warm = check_item(self.item_feat, self.inter_feat, self.iid_field, token)
+        self.n_warm = check_item(self.item_feat, self.inter_feat, self.iid_field, token)
 
     def _get_load_and_unload_col(self, source: Any) -> tuple[set[str] | None, set[str] | None]:
         load, unload = super()._get_load_and_unload_col(source)
@@ -125,6 +125,7 @@ class ColdWarmDataset(SequentialDataset):
         self.inter_feat = self.inter_feat.iloc[trained_first].copy()
         self._split_of_row = self.inter_feat[SPLIT_FIELD].copy()
         super()._remap_ID_all()
+        self.item_tokens = self.field2id_token[self.iid_field]
 
     def _data_processing(self) -> None:
         super()._data_processing()
@@ -141,7 +142,7 @@ class ColdWarmDataset(SequentialDataset):
             inter[self.uid_field].to_numpy(),
             inter[self.iid_field].to_numpy(),
             inter[SPLIT_FIELD].to_numpy(dtype=str),
-            self._n_warm,
+            self.n_warm,
         )
         # Past SequentialDataset, which would copy every prefix.
         super(SequentialDataset, self)._change_feat_format()
@@ -164,9 +165,9 @@ class ColdWarmDataset(SequentialDataset):
         positions = train_positions(self.settings, self.config.model_class)
         training = self.interactions.training(positions, self.max_item_list_len)
         self.instances = training
-        return [
-            self._over(part) for part in (training, self.interactions.evaluation("valid"), test)
-        ]
+        whole = self.with_items(len(self.item_tokens))
+        evaluated = (self.interactions.evaluation("valid"), test)
+        return [self._over(training), *(whole._over(part) for part in evaluated)]
 
     # -- serving ---------------------------------------------------------------------------
 

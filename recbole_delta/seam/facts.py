@@ -17,6 +17,8 @@ def run_settings(config: Any) -> dict[str, Any]:
     folder = Path(config["data_path"]).resolve().parent
     named = {"model": config["model"], "dataset": config["dataset"], "data_path": str(folder)}
     given = {k: v for k, v in config.external_config_dict.items() if v != NEVER}
+    if given.get("content_file"):
+        named["content_file"] = str(Path(given["content_file"]).resolve())
     return {**given, **named}
 
 
@@ -28,5 +30,4 @@ def versions() -> dict[str, str]:
 
 def item_fingerprint(dataset: ColdWarmDataset) -> str:
     """SHA-256 of the item tokens in the order of their ids."""
-    tokens = dataset.field2id_token[dataset.iid_field]
-    return hashlib.sha256("\n".join(tokens).encode()).hexdigest()
+    return hashlib.sha256("\n".join(dataset.item_tokens).encode()).hexdigest()
