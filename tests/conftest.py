@@ -70,7 +70,7 @@ def as_pandas(log: Log, split: np.ndarray) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def planted(n_users=60, n_items=48, n_clusters=4, length=14, dim=24, seed=0) -> Prepared:
+def planted(n_users=60, n_items=48, n_clusters=4, length=9, dim=24, seed=0) -> Prepared:
     """Users who stay in one cluster of items, whose content gives the cluster away."""
     rng = np.random.default_rng(seed)
     cluster_of_item = np.arange(n_items) % n_clusters

@@ -45,6 +45,23 @@ def test_resumed_training_is_bit_identical(tiny, tmp_path, backbone):
     assert losses[0] == losses[1]
 
 
+def test_a_resumed_run_remembers_its_best_score_and_patience(tiny, tmp_path):
+    """A best score that no epoch reaches: patience goes on where it stood."""
+    tiny.write(tmp_path)
+    trainer, data = fresh(tmp_path, "SASRecDelta", epochs=1)
+    trainer.fit(data)
+    checkpoint = Checkpoint.load(trainer.saved_model_file)
+    checkpoint.facts |= {"best_valid_score": 2.0, "cur_step": 3}
+    checkpoint.save(trainer.saved_model_file)
+    resumed, data = fresh(tmp_path, "SASRecDelta", epochs=50)
+    resumed.resume_checkpoint(trainer.saved_model_file)
+    resumed.eval_step, resumed.stopping_step = 1, 4
+    valid = data_preparation(resumed.config, ColdWarmDataset(resumed.config))[1]
+    resumed.fit(data, valid)
+    assert resumed.best_valid_score == 2.0
+    assert [entry["epoch"] for entry in resumed.curve] == [0, 1, 2]
+
+
 def test_another_models_checkpoint_is_not_resumed(tiny, tmp_path):
     tiny.write(tmp_path)
     sasrec, data = fresh(tmp_path, "SASRecDelta", epochs=1)

@@ -187,3 +187,12 @@ def test_what_tells_cold_from_warm_is_no_input(tiny, tmp_path):
     for batch in (next(iter(train_data)), next(iter(test_data))[0]):
         assert not {"split", "is_cold", "train_count"} & set(batch.columns)
     assert not {"split", "is_cold", "train_count"} & set(dataset.field2type)
+
+
+@pytest.mark.parametrize("mode", ["id", "delta"])
+def test_item_rows_do_not_repeat_the_backbones_random_numbers(tiny, train, mode):
+    _, (_, model, *_) = train(tiny, item_embedding=mode, epochs=1, learning_rate=0.0)
+    embedding = model.item_embedding
+    rows = set((embedding.weight if mode == "id" else embedding.delta).flatten().tolist())
+    backbone = model.position_embedding.weight.flatten().tolist()
+    assert not rows & set(backbone) - {0.0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import torch
@@ -84,6 +85,7 @@ class ContentBackbone(SequentialRecommender):
     ) -> DeltaEmbedding | IdEmbedding:
         """Replace the backbone's table; its rows have random numbers of their own."""
         settings, n_warm = dataset.settings, dataset.n_warm
+        seed = rows_seed(seed)
         dim = self.item_embedding.embedding_dim
         if settings.item_embedding == "id":
             with torch.random.fork_rng(devices=[]):
@@ -99,6 +101,11 @@ class ContentBackbone(SequentialRecommender):
         generator = torch.Generator().manual_seed(seed)
         content = item_content(dataset, dim)
         return DeltaEmbedding(content, n_warm, radius, init_std=init_std, generator=generator)
+
+
+def rows_seed(seed: int) -> int:
+    """A seed for the item rows that is not the backbone's, whose very draws they would repeat."""
+    return int.from_bytes(hashlib.sha256(f"item rows {seed}".encode()).digest()[:4], "big")
 
 
 def item_content(dataset: ColdWarmDataset, dim: int) -> Tensor:

@@ -124,12 +124,11 @@ def evaluate_modes(
 def _scores(
     model: Any, cases: ColdWarmDataset, index: torch.Tensor, drop_cold: bool
 ) -> torch.Tensor:
-    """``[B, n_items]`` with −inf for padding, items without a vector and, if asked, the history."""
+    """``[B, n_items]`` with −inf for items without a vector and, if asked, for the history."""
     device = next(iter(model.state_dict().values())).device
     interaction = cases.batch(index, drop_cold=drop_cold).to(device)
     scores = model.full_sort_predict(interaction).view(len(index), -1)
     scores = F.pad(scores, (0, cases.item_num - scores.size(1)), value=-torch.inf)
-    scores[:, 0] = -torch.inf
     if cases.settings.mask_history:
         # The whole history, not only what the model saw of it.
         row, item = cases.instances.history.flat(index)

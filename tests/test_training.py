@@ -1,0 +1,110 @@
+"""What a training run does with its settings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from recbole_delta.checkpoint import Checkpoint
+
+FAST = {"learning_rate": 0.05, "epochs": 4}
+
+
+def test_every_step_is_projected_back_into_the_ball(tiny, train):
+    """With these steps free deltas leave the ball at once (the `init` run shows it)."""
+    _, (_, free, *_) = train(tiny, item_embedding="init", **FAST)
+    _, (_, bounded, *_) = train(tiny, item_embedding="delta", delta_max=0.1, **FAST)
+    assert free.item_embedding.delta.norm(dim=1).max() > 0.6
+    norm = bounded.item_embedding.delta.norm(dim=1)
+    assert norm.max() <= 0.1 * (1 + 1e-6)
+    assert norm.max() > 0.09
+
+
+def test_deltas_start_small_and_fine_tuning_at_the_content(tiny, train):
+    start = {"learning_rate": 0.0, "epochs": 1}
+    _, (_, delta, *_) = train(tiny, item_embedding="delta", **start)
+    _, (_, init, *_) = train(tiny, item_embedding="init", **start)
+    assert delta.item_embedding.delta[1:].detach().std() == pytest.approx(0.02, rel=0.15)
+    assert torch.equal(init.item_embedding.weight, init.item_embedding.content)
+
+
+def test_the_best_epoch_is_kept_and_tested(tiny, train):
+    result, _ = train(tiny, learning_rate=0.1, epochs=8, stopping_step=100)
+    values = [entry["ndcg_warm@10"] for entry in result.curve]
+    best = int(np.argmax(values))
+    assert best < len(values) - 1
+    facts = Checkpoint.load(result.checkpoint).facts
+    assert facts["epoch"] == best
+    assert result.best_valid_score == values[best] == facts["best_valid_score"]
+
+
+def test_validation_ranks_warm_items_unless_all_are_asked_for(tiny, train):
+    warm, _ = train(tiny, epochs=1)
+    everything, _ = train(tiny, epochs=1, valid_candidates="all", valid_metric="NDCG_cold@10")
+    assert warm.curve[0]["ndcg_cold@10"] == 0
+    assert everything.curve[0]["ndcg_cold@10"] > 0
+    assert everything.best_valid_score == everything.curve[0]["ndcg_cold@10"]
+
+
+@pytest.mark.parametrize("cold_history", ["keep", "drop"])
+@pytest.mark.parametrize("candidates", ["all", "warm"])
+def test_the_result_is_that_of_the_configured_mode(tiny, train, candidates, cold_history):
+    settings = {"test_candidates": candidates, "cold_history": cold_history}
+    settings |= {"topk": [1, 3], "valid_metric": "MRR@3", "learning_rate": 0.0}
+    result, _ = train(tiny, epochs=1, **settings)
+    [record] = [
+        r
+        for r in result.test_modes
+        if (r["candidates"], r["cold_history"]) == (candidates, cold_history)
+    ]
+    assert result.test_mode == record
+    assert result.test_result == record["metrics"]
+    different = {str(r["metrics"]) for r in result.test_modes}
+    assert len(different) == 4
+
+
+def test_a_history_of_cold_items_alone_is_empty_only_when_they_are_dropped(tiny, train):
+    cold = tiny.items.loc[tiny.items["is_cold"] == "1", "item_id"].iloc[0]
+    extra = pd.DataFrame(
+        {
+            "user_id": "new",
+            "item_id": [cold, "i0"],
+            "timestamp": [1, 2],
+            "split": ["history", "test"],
+        }
+    )
+    rows = pd.concat([extra, tiny.rows], ignore_index=True)
+    before, _ = train(tiny, epochs=1)
+    after, _ = train(tiny.replace(rows=rows), epochs=1)
+    added = {
+        (a["candidates"], a["cold_history"]): b["empty_history"]["total"]
+        - a["empty_history"]["total"]
+        for a, b in zip(before.test_modes, after.test_modes)
+    }
+    assert added == {
+        ("all", "keep"): 0,
+        ("all", "drop"): 1,
+        ("warm", "keep"): 0,
+        ("warm", "drop"): 1,
+    }
+
+
+def test_validation_every_second_epoch(tiny, train):
+    result, _ = train(tiny, epochs=5, eval_step=2)
+    validated = [entry["epoch"] for entry in result.curve if "ndcg@10" in entry]
+    assert validated == [1, 3]
+
+
+def test_later_files_and_single_settings_win(tiny, tmp_path):
+    import recbole_delta
+
+    tiny.write(tmp_path / "dataset")
+    common = f"data_path: {tmp_path / 'dataset'}\nhidden_size: 16\ninner_size: 16\nstate: ERROR\n"
+    (tmp_path / "a.yaml").write_text(common + "epochs: 3\ntopk: [5]\nvalid_metric: NDCG@5\n")
+    (tmp_path / "b.yaml").write_text("epochs: 1\n")
+    files = [str(tmp_path / name) for name in ("a.yaml", "b.yaml")]
+    result = recbole_delta.run("SASRecDelta", "tiny", files, {"topk": [7], "valid_metric": "MRR@7"})
+    assert len(result.curve) == 1
+    assert "ndcg@7" in result.test_result
