@@ -76,7 +76,9 @@ def parse_arguments(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
 
 
 def _print_result(result: RunResult) -> None:
-    for record in result.test_modes:
+    # Without vectors for cold items all modes are one.
+    distinct = result.test_modes if result.test_mode["embeds_cold_items"] else [result.test_mode]
+    for record in distinct:
         cases, empty = record["cases"], record["empty_history"]["total"]
         shown = "  ".join(f"{name} {value:.4f}" for name, value in record["metrics"].items())
         print(

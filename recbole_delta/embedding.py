@@ -6,8 +6,7 @@ can hold either:
 - items are numbered: 0 is padding, 1 .. ``n_warm`` are warm (seen in training), the rest cold;
 - ``forward(ids)`` looks rows up, ``weight`` is every row that the embedding can score,
   ``warm_weight()`` the rows of the training softmax;
-- ``embeds_cold_items`` says whether a cold item has a vector;
-- ``project_()`` restores the constraint after an optimizer step.
+- ``embeds_cold_items`` says whether a cold item has a vector.
 """
 
 from __future__ import annotations
@@ -124,9 +123,6 @@ class IdEmbedding(nn.Module):
     def warm_weight(self) -> Tensor:
         """Rows 1 .. n_warm, ``[n_warm, d]``: what the training softmax ranks."""
         return self.weight[1:]
-
-    def project_(self) -> None:
-        """Nothing bounds an ID embedding."""
 
 
 def _check_content(content: Tensor, n_warm: int) -> None:

@@ -19,6 +19,8 @@ from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.evaluation import MODES
 from recbole_delta.seam.facts import item_fingerprint, run_settings
+from recbole_delta.seam.metrics import check_valid_metric, wanted_metrics
+from recbole_delta.seam.settings import check_numbers
 from recbole_delta.seam.trainer import ColdWarmTrainer
 
 
@@ -100,7 +102,7 @@ def load_run(path: str) -> tuple[Any, torch.nn.Module, ColdWarmDataset, Any, Any
         config, model, dataset, train_data, valid_data, test_data.
 
     Raises:
-        DeltaError: the file is not a whole checkpoint, or its data set has changed since.
+        DeltaError: the file is not a whole checkpoint, or its items have changed since.
     """
     checkpoint = Checkpoint.load(path)
     config = RunConfig(config_dict=checkpoint.facts["settings"])
@@ -124,9 +126,11 @@ def _prepare(config: RunConfig) -> _Parts:
     """Data and an untrained model, drawing random numbers in the order of ``run_recbole``."""
     if config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
         raise DeltaError(f"{config['model']} is not a sequential model; only those run here.")
+    check_numbers(config)
+    check_valid_metric(
+        str(config["valid_metric"]).lower(), wanted_metrics(config["metrics"]), config["topk"]
+    )
     init_seed(config["seed"], config["reproducibility"])
-    init_logger(config)
-    getLogger().info(config)
     dataset = ColdWarmDataset(config)
     model_class = get_model(config["model"])
     if model_class not in MODELS:
@@ -134,7 +138,22 @@ def _prepare(config: RunConfig) -> _Parts:
     train, valid, test = data_preparation(config, dataset)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
     model = model_class(config, train.dataset).to(config["device"])
+    _start_log(config)
     return _Parts(dataset, train, valid, test, model)
+
+
+def _start_log(config: RunConfig) -> None:
+    """A log file for this run; RecBole's logger would go on with the one of the run before."""
+    root = getLogger()
+    for handler in [each for each in root.handlers if getattr(each, "of_a_run", False)]:
+        root.removeHandler(handler)
+        handler.close()
+    others = list(root.handlers)
+    init_logger(config)
+    for handler in root.handlers:
+        if handler not in others:
+            handler.of_a_run = True  # type: ignore[attr-defined]
+    root.info(config)
 
 
 def _trainer(config: RunConfig, model: torch.nn.Module) -> ColdWarmTrainer:

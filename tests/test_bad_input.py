@@ -29,6 +29,8 @@ def attempt(tiny, tmp_path):
             recbole_delta.run(model, "tiny", settings={**base, **settings})
         assert not list((tmp_path / "saved").glob("*"))
         message = str(error.value)
+        # What needs the split's targets is known only once the run has a log.
+        assert not (tmp_path / "log").exists() or "valid_metric" in message
         assert "\n" not in message
         return message
 
@@ -53,6 +55,11 @@ def attempt(tiny, tmp_path):
         ({"metrics": ["NDGC"]}, "There is no metric named 'NDGC'"),
         ({"metrics": ["NDCG", "AUC"]}, "can not be used at the same time"),
         ({"topk": [0]}, "topk must be a positive integer"),
+        ({"epochs": 0}, "epochs must be a whole number >= 1, but is 0"),
+        ({"epochs": "abc"}, "epochs must be a whole number"),
+        ({"train_batch_size": 0}, "train_batch_size must be a whole number >= 1"),
+        ({"seed": -1}, "seed must be a whole number >= 0"),
+        ({"learning_rate": "fast"}, "learning_rate must be a number"),
         ({"metrics": ["MAP"], "valid_metric": "MAP@10"}, "MAP has no cold/warm version"),
         ({"valid_metric": "NDCG@20"}, "valid_metric: ndcg@20 is not among metrics"),
         ({"valid_metric": "NDCG_hot@10"}, "valid_metric: ndcg_hot@10 is not among metrics"),
@@ -209,6 +216,16 @@ def test_a_test_split_without_cold_or_warm_targets(tiny, attempt, group):
         tiny.replace(rows=rows).write(folder.parent)
 
     assert f"The test split of tiny has no {group} target" in attempt(spoil)
+
+
+def test_a_cold_validation_metric_without_any_validation_target(tiny, attempt):
+    rows = tiny.rows.assign(split=tiny.rows["split"].replace("valid", "history"))
+
+    def spoil(folder):
+        tiny.replace(rows=rows).write(folder.parent)
+
+    message = attempt(spoil, valid_metric="NDCG_cold@10", valid_candidates="all")
+    assert "gives no cold validation target" in message
 
 
 def test_a_cold_validation_metric_without_cold_validation_targets(tiny, attempt):

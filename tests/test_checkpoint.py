@@ -71,6 +71,20 @@ def test_another_models_checkpoint_is_not_resumed(tiny, tmp_path):
         gru.resume_checkpoint(sasrec.saved_model_file)
 
 
+def test_a_checkpoint_over_other_items_is_not_resumed(tiny, tmp_path):
+    tiny.write(tmp_path)
+    trainer, data = fresh(tmp_path, "SASRecDelta", epochs=1)
+    trainer.fit(data)
+    turned = dict(zip(tiny.items["item_id"], tiny.items["item_id"].iloc[::-1]))
+    vectors = {turned[token]: vector for token, vector in tiny.vectors.items() if token in turned}
+    renamed = {"rows": tiny.rows.replace({"item_id": turned}), "vectors": vectors}
+    tiny.replace(items=tiny.items.replace({"item_id": turned}), **renamed).write(tmp_path)
+    other, data = fresh(tmp_path, "SASRecDelta", epochs=2)
+    other.resume_checkpoint(trainer.saved_model_file)
+    with pytest.raises(DeltaError, match="not those of the resumed checkpoint"):
+        other.fit(data)
+
+
 def test_runs_started_together_do_not_share_a_file(tiny, tmp_path):
     tiny.write(tmp_path)
     names = {fresh(tmp_path, "SASRecDelta", epochs=1)[0].saved_model_file for _ in range(5)}

@@ -172,7 +172,9 @@ def test_a_built_in_model_sees_warm_items_only(tiny, train):
 
 @pytest.mark.parametrize("model", ["NARM", "BERT4Rec", "LightSANs", "FPMC", "GRU4Rec"])
 def test_built_in_models_run_on_the_same_cases(tiny, train, model):
-    result, _ = train(tiny, model, epochs=1)
+    # A small batch in which BERT4Rec happens to mask nothing has no loss (0 / 0).
+    settings = {"mask_ratio": 0.6, "train_batch_size": 4096} if model == "BERT4Rec" else {}
+    result, _ = train(tiny, model, epochs=1, **settings)
     ours, _ = train(tiny, "SASRecDelta", epochs=1)
     assert result.test_mode["cases"] == ours.test_mode["cases"]
 

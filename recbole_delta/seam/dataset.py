@@ -200,7 +200,7 @@ class ColdWarmDataset(SequentialDataset):
             {
                 self.uid_field: self.instances.user[index],
                 self.iid_field: self.instances.target[index],
-                self.item_id_list_field: item_seq,
+                self.iid_field + self.config["LIST_SUFFIX"]: item_seq,
                 self.item_list_length_field: item_seq_len,
             }
         )

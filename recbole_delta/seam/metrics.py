@@ -73,20 +73,28 @@ def check_valid_metric(valid_metric: str, metrics: list[str], topk: list[int]) -
         )
 
 
-def check_cold_validation(valid_metric: str, has_cold: bool, candidates: str, dataset: str) -> None:
-    """A cold validation metric has cold targets, and ranks cold items.
+def check_validation(
+    valid_metric: str, n_cold: int, n_warm: int, candidates: str, dataset: str
+) -> None:
+    """The group of the validation metric has targets, and they can be recommended.
+
+    Args:
+        valid_metric: in lower case.
+        n_cold: cold validation targets.
+        n_warm: warm ones.
+        candidates: what validation ranks, ``all`` or ``warm``.
+        dataset: name, for the message.
 
     Raises:
         DeltaError: it would have no value, or always 0.
     """
-    if "_cold" not in valid_metric:
-        return
-    if not has_cold:
-        raise DeltaError(
-            f"valid_metric: {valid_metric} has no value, because the protocol of {dataset} "
-            "gives no cold validation target; use a warm one."
-        )
-    if candidates == "warm":
+    for group, count in (("cold", n_cold), ("warm", n_warm)):
+        if f"_{group}" in valid_metric and not count:
+            raise DeltaError(
+                f"valid_metric: {valid_metric} has no value, because the protocol of {dataset} "
+                f"gives no {group} validation target; use another group."
+            )
+    if "_cold" in valid_metric and candidates == "warm":
         raise DeltaError(
             f"valid_metric: {valid_metric} is always 0 where only warm items are ranked; "
             "set valid_candidates: all."

@@ -53,6 +53,33 @@ class DeltaSettings:
         return cls(**{field.name: config[field.name] for field in fields(cls)})
 
 
+LEAST = {
+    "epochs": 1,
+    "train_batch_size": 1,
+    "eval_batch_size": 1,
+    "MAX_ITEM_LIST_LENGTH": 1,
+    "eval_step": 0,
+    "stopping_step": 0,
+    "seed": 0,
+}
+"""Whole numbers of RecBole that crash far from here when they are too small or none."""
+
+
+def check_numbers(config: Any) -> None:
+    """RecBole's numbers are numbers, and large enough.
+
+    Raises:
+        DeltaError: one is not.
+    """
+    for name, least in LEAST.items():
+        value = config[name]
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise DeltaError(f"{name} must be a whole number >= {least}, but is {value!r}.")
+    rate = config["learning_rate"]
+    if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not rate >= 0:
+        raise DeltaError(f"learning_rate must be a number >= 0, but is {rate!r}.")
+
+
 def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
     """A misspelt setting would otherwise be ignored in silence.
 

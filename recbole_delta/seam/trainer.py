@@ -20,8 +20,8 @@ from recbole_delta.errors import DeltaError
 from recbole_delta.seam.evaluation import Evaluation, Mode, evaluate_modes
 from recbole_delta.seam.facts import item_fingerprint, run_settings, versions
 from recbole_delta.seam.metrics import (
-    check_cold_validation,
     check_valid_metric,
+    check_validation,
     wanted_metrics,
 )
 from recbole_delta.seam.settings import DeltaSettings
@@ -66,15 +66,15 @@ class ColdWarmTrainer(Trainer):
             DeltaError: ``valid_metric`` has no value on the validation data.
         """
         self._train_data = train_data
-        self._resume_generators()
+        self._resume()
         evaluates = bool(valid_data) and self.eval_step > 0
-        if evaluates:
-            self._check_cold_validation(valid_data)
+        if valid_data is not None and self.eval_step > 0:
+            self._check_validation(valid_data)
         for epoch in range(self.start_epoch, self.epochs):
             started = perf_counter()
             best = f", best {self.best_valid_score:.4f}" if self.best_valid_result else ""
             bar = tqdm(train_data, f"epoch {epoch}{best}", leave=False, disable=not show_progress)
-            loss = self._train_epoch(bar, epoch)
+            loss = self._finite_epoch(bar, epoch)
             loss = sum(loss) if isinstance(loss, tuple) else loss
             entry = {"epoch": epoch, "train_loss": loss / len(train_data)}
             entry["seconds"] = perf_counter() - started
@@ -152,21 +152,27 @@ class ColdWarmTrainer(Trainer):
         """Go on after the epoch of ``resume_file``, as if training had not stopped there.
 
         Raises:
-            DeltaError: the file is not a checkpoint of this model over these items.
+            DeltaError: the file is not a checkpoint of this model; :meth:`fit` refuses one over
+                other items.
         """
         checkpoint = Checkpoint.load(resume_file)
         model = checkpoint.facts["settings"]["model"]
         if model != self.config["model"]:
             raise DeltaError(f"{resume_file} holds a {model}, not a {self.config['model']}.")
-        self.model.load_state_dict(checkpoint.model)
-        self.optimizer.load_state_dict(checkpoint.optimizer)
+        try:
+            self.model.load_state_dict(checkpoint.model)
+            self.optimizer.load_state_dict(checkpoint.optimizer)
+        except (RuntimeError, ValueError) as error:
+            raise DeltaError(
+                f"{resume_file} holds a {model} of other settings; resume it with its own."
+            ) from error
         self.saved_model_file = str(resume_file)
         facts = checkpoint.facts
         self.start_epoch, self.cur_step = facts["epoch"] + 1, facts["cur_step"]
         self.best_valid_score = facts["best_valid_score"]
         self.best_valid_result = facts["best_valid_result"]
         self.curve = facts["curve"]
-        self._generators = checkpoint.generators
+        self._resumed = checkpoint
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -196,16 +202,36 @@ class ColdWarmTrainer(Trainer):
         if verbose:
             self.logger.info(f"Saved {path}")
 
-    def _resume_generators(self) -> None:
-        states = self.__dict__.pop("_generators", None)
-        if states is not None:
-            restore_generators(states, self._train_data.generator)
+    def _finite_epoch(self, batches: Any, epoch: int) -> Any:
+        try:
+            return self._train_epoch(batches, epoch)
+        except ValueError as error:
+            if "nan" not in str(error):
+                raise
+            raise DeltaError(
+                f"The training loss became NaN in epoch {epoch}; lower learning_rate."
+            ) from error
 
-    def _check_cold_validation(self, valid_data: Any) -> None:
+    def _resume(self) -> None:
+        """Take over what needs the training data."""
+        checkpoint = self.__dict__.pop("_resumed", None)
+        if checkpoint is None:
+            return
+        if checkpoint.facts["items"] != item_fingerprint(self._train_data.dataset):
+            raise DeltaError("The items of the data set are not those of the resumed checkpoint.")
+        restore_generators(checkpoint.generators, self._train_data.generator)
+
+    def _check_validation(self, valid_data: Any) -> None:
         valid = valid_data.dataset
-        has_cold = bool((valid.instances.target > valid.n_warm).any())
+        n_cold = int((valid.instances.target > valid.n_warm).sum())
+        n_warm = len(valid.instances) - n_cold
+        if not n_cold + n_warm and "_cold" not in self.valid_metric:
+            self.logger.warning(
+                f"{valid.dataset_name} has no validation targets: no early stopping."
+            )
+            return
         candidates = self.settings.valid_candidates
-        check_cold_validation(self.valid_metric, has_cold, candidates, valid.dataset_name)
+        check_validation(self.valid_metric, n_cold, n_warm, candidates, valid.dataset_name)
 
     def _log(self, head: str, values: dict[str, float], epoch: int, verbose: bool) -> None:
         shown = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
@@ -234,7 +260,7 @@ class UntrainedTrainer(ColdWarmTrainer):
         """Validate; there is nothing to train."""
         self._train_data = train_data
         if valid_data:
-            self._check_cold_validation(valid_data)
+            self._check_validation(valid_data)
             self.best_valid_score, self.best_valid_result = self._valid_epoch(valid_data)
         if saved:
             self._save_checkpoint(0, verbose=verbose)
