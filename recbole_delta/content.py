@@ -123,7 +123,7 @@ def _read_safetensors(path: Path) -> tuple[np.ndarray, list[str]]:
     try:
         tensors = load_file(path)
         return tensors["vectors"], tensors["tokens"].tobytes().decode().split("\n")
-    except (SafetensorError, UnicodeDecodeError, OSError) as error:
+    except (SafetensorError, UnicodeDecodeError, OSError, TypeError) as error:
         raise DeltaError(f"{path} is not a whole content file ({error}); make it again.") from error
     except KeyError as error:
         raise DeltaError(f"{path} has no tensor {error}; make it with dataset_prep.") from error
@@ -137,7 +137,11 @@ def _read_npy(path: Path) -> tuple[np.ndarray, list[str]]:
         vectors = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise DeltaError(f"{path} is not a whole .npy matrix ({error}).") from error
-    return vectors, ids.read_text(encoding="utf-8").splitlines()
+    try:
+        text = ids.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DeltaError(f"{ids} is not UTF-8 ({error}).") from error
+    return vectors, text.removesuffix("\n").split("\n")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -165,6 +165,10 @@ SPOILT = {
         rewrite("tiny.inter", lambda text: text.replace("\ttest", "\tTEST")),
         "split must be one of train, valid, test, history, but is 'TEST'",
     ),
+    "a time that is a token": (
+        rewrite("tiny.inter", lambda text: text.replace("timestamp:float", "timestamp:token")),
+        "timestamp must be of type float",
+    ),
     "no split": (
         rewrite("tiny.inter", lambda text: text.replace("split:", "part:")),
         "has no column 'split'",

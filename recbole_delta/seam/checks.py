@@ -44,6 +44,9 @@ def check_inter(inter: pd.DataFrame, fields: list[str], name: str) -> None:
         DeltaError: they do not.
     """
     _require_filled(inter, [*fields, SPLIT_FIELD], f"{name}.inter")
+    time = fields[-1]
+    if not pd.api.types.is_numeric_dtype(inter[time]):
+        raise DeltaError(f"{name}.inter: {time} must be of type float, as in {time}:float.")
     if not len(inter):
         raise DeltaError(f"{name}.inter holds no interactions.")
     unknown = set(inter[SPLIT_FIELD].unique()) - set(SPLITS)

@@ -164,6 +164,8 @@ class ColdWarmDataset(SequentialDataset):
                 raise DeltaError(f"The test split of {self.dataset_name} has no {group} target.")
         positions = train_positions(self.settings, self.config.model_class)
         training = self.interactions.training(positions, self.max_item_list_len)
+        if not len(training):
+            raise DeltaError(f"No user of {self.dataset_name} has two training rows.")
         self.instances = training
         whole = self.with_items(len(self.item_tokens))
         evaluated = (self.interactions.evaluation("valid"), test)

@@ -14,7 +14,8 @@ from recbole_delta.seam.dataset import ColdWarmDataset
 
 def run_settings(config: Any) -> dict[str, Any]:
     """The settings that differ from the defaults, enough to build the same Config again."""
-    folder = Path(config["data_path"]).resolve().parent
+    # Not resolve(): the name of a linked folder is the name of the data set.
+    folder = Path(config["data_path"]).absolute().parent
     named = {"model": config["model"], "dataset": config["dataset"], "data_path": str(folder)}
     given = {k: v for k, v in config.external_config_dict.items() if v != NEVER}
     if given.get("content_file"):
