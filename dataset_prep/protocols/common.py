@@ -1,9 +1,10 @@
-"""What protocols share: names of splits, and the first and last row of each user."""
+"""What protocols share: names of splits, users who train, first and last rows of users."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from dataset_prep.log import Log, sorted_users
 from recbole_delta.instances import SPLITS
 
 TRAIN, VALID, TEST, HISTORY = map(np.uint8, range(len(SPLITS)))
@@ -24,3 +25,26 @@ def before_first(user: np.ndarray, rows: np.ndarray) -> np.ndarray:
     first = np.full(user.max(initial=0) + 1, len(user), dtype=np.int64)
     first[user[position]] = position
     return np.arange(len(user)) < first[user]
+
+
+def split_by_user(log: Log, is_test: np.ndarray, train_users: float, seed: int) -> np.ndarray:
+    """Split of each row: a share of the users train, the others validate, some are tested.
+
+    Args:
+        log: in order of time.
+        is_test: mask of the rows that are kept from training and validation; the last of each
+            user among them is a test target.
+        train_users: share of the users of the other rows who train; of each of the rest the
+            last item that is trained on is the validation target.
+        seed: of the sample.
+    """
+    users = sorted_users(log, log.user[~is_test])
+    trains = np.zeros(len(log.users), dtype=bool)
+    trains[np.random.default_rng(seed).permutation(users)[: int(len(users) * train_users)]] = True
+    is_train = ~is_test & trains[log.user]
+    warm = np.bincount(log.item[is_train], minlength=len(log.items)) > 0
+    split = np.full(len(log), HISTORY)
+    split[is_train] = TRAIN
+    split[last_of_users(log.user, ~is_test & ~is_train & warm[log.item])] = VALID
+    split[last_of_users(log.user, is_test)] = TEST
+    return split

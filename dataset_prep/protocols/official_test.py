@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataset_prep.log import OFFICIAL_TEST, Log, sorted_users
-from dataset_prep.protocols.common import HISTORY, TEST, TRAIN, VALID, last_of_users
+from dataset_prep.log import OFFICIAL_TEST, Log
+from dataset_prep.protocols.common import split_by_user
 from recbole_delta.errors import DeltaError
 
 
@@ -25,14 +25,4 @@ def official_test(log: Log, *, seed: int = 42, train_users: float = 0.8) -> tupl
     """
     if OFFICIAL_TEST not in log.extra:
         raise DeltaError("protocol official_test needs a source with test sessions (amazon-m2).")
-    is_test = log.extra[OFFICIAL_TEST] > 0
-    users = sorted_users(log, log.user[~is_test])
-    trains = np.zeros(len(log.users), dtype=bool)
-    trains[np.random.default_rng(seed).permutation(users)[: int(len(users) * train_users)]] = True
-    is_train = ~is_test & trains[log.user]
-    warm = np.bincount(log.item[is_train], minlength=len(log.items)) > 0
-    split = np.full(len(log), HISTORY)
-    split[is_train] = TRAIN
-    split[last_of_users(log.user, ~is_test & ~is_train & warm[log.item])] = VALID
-    split[last_of_users(log.user, is_test)] = TEST
-    return log, split
+    return log, split_by_user(log, log.extra[OFFICIAL_TEST] > 0, train_users, seed)

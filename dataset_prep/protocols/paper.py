@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from dataset_prep.filters import in_n_core
-from dataset_prep.log import Log, sorted_users
-from dataset_prep.protocols.common import HISTORY, TEST, TRAIN, VALID, last_of_users
+from dataset_prep.log import Log
+from dataset_prep.protocols.common import split_by_user
 
 QUANTILE = 0.9
 CORE = 3
@@ -28,15 +28,4 @@ def paper(log: Log, *, seed: int = 42) -> tuple[Log, np.ndarray]:
     kept = late.copy()
     kept[~late] = in_n_core(log.user[~late], log.item[~late], CORE)
     log, late = log.keep(kept), late[kept]
-
-    users = sorted_users(log, log.user[~late])
-    trains = np.zeros(len(log.users), dtype=bool)
-    trains[np.random.default_rng(seed).permutation(users)[: int(len(users) * TRAIN_USERS)]] = True
-    is_train = ~late & trains[log.user]
-    warm = np.bincount(log.item[is_train], minlength=len(log.items)) > 0
-
-    split = np.full(len(log), HISTORY)
-    split[is_train] = TRAIN
-    split[last_of_users(log.user, ~late & ~is_train & warm[log.item])] = VALID
-    split[last_of_users(log.user, late)] = TEST
-    return log, split
+    return log, split_by_user(log, late, TRAIN_USERS, seed)
