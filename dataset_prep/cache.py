@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from tqdm import tqdm
+
+from recbole_delta.files import replacing
 
 T = TypeVar("T")
 
@@ -66,10 +67,7 @@ class VectorCache:
         return {key: self._known[key] for key in wanted}
 
     def _add(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
         packed = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), -1)
-        path = self._folder / f"{uuid.uuid4().hex}.safetensors"
-        temporary = path.with_suffix(f".{os.getpid()}")
-        save_file({"keys": packed, "vectors": np.ascontiguousarray(vectors)}, temporary)
-        temporary.replace(path)
+        with replacing(self._folder / f"{uuid.uuid4().hex}.safetensors") as temporary:
+            save_file({"keys": packed, "vectors": np.ascontiguousarray(vectors)}, temporary)
         self._known.update(zip(keys, vectors))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +22,7 @@ from dataset_prep.source import get_source
 from dataset_prep.vectors import ContentOptions, ItemVectors, encode_items
 from recbole_delta.content import write_content
 from recbole_delta.errors import DeltaError
+from recbole_delta.files import replacing_folder
 from recbole_delta.instances import SPLITS
 
 
@@ -146,17 +145,9 @@ class _Prepared:
     record: dict[str, Any]
 
     def write(self, out: Path, name: str) -> Path:
-        """Fill a temporary folder, then rename it."""
-        folder, temporary = out / name, out / f".{name}.{os.getpid()}"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        try:
+        with replacing_folder(out / name) as temporary:
             self._fill(temporary, name)
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        return folder
+        return out / name
 
     def _fill(self, folder: Path, name: str) -> None:
         inter = {

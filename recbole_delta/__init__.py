@@ -12,10 +12,10 @@ from recbole_delta import compat
 compat.prepare()
 
 from recbole_delta.errors import DeltaError  # noqa: E402
-from recbole_delta.seam.register import register  # noqa: E402
+from recbole_delta.seam.register import install, register  # noqa: E402
 
-register()
+install()
 
-from recbole_delta.run import RunResult, load_run, run  # noqa: E402
+from recbole_delta.run import RunResult, load_run, resume, run  # noqa: E402
 
-__all__ = ["DeltaError", "RunResult", "__version__", "load_run", "run"]
+__all__ = ["DeltaError", "RunResult", "__version__", "load_run", "register", "resume", "run"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from recbole_delta.errors import DeltaError
+from recbole_delta.files import replacing
 
-FORMAT = "recbole_delta-1"
+FORMAT = "recbole_delta-2"
+FACTS = {"settings", "data", "epoch", "cur_step", "best_valid_score", "best_valid_result", "curve"}
+"""What the JSON of every checkpoint says at least."""
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Checkpoint:
         model: the model's state dict.
         optimizer: the optimizer's state dict; empty for an untrained model.
         generators: states of the random number generators, see :func:`generator_states`.
-        facts: JSON values: settings, item fingerprint, epoch, scores, versions.
+        facts: JSON values, :data:`FACTS` among them.
     """
 
     model: dict[str, Tensor]
@@ -38,7 +40,6 @@ class Checkpoint:
 
     def save(self, path: str | Path) -> None:
         """Write the file; an interrupted call leaves the old file or none."""
-        path = Path(path)
         tensors = {f"model/{name}": value for name, value in self.model.items()}
         optimizer, generators = dict(self.optimizer), dict(self.generators)
         for index, state in optimizer.pop("state", {}).items():
@@ -49,10 +50,8 @@ class Checkpoint:
         metadata = {"format": FORMAT, "header": json.dumps(header, default=_plain)}
         # Cloned: safetensors refuses tensors that share memory.
         tensors = {name: value.detach().cpu().clone() for name, value in tensors.items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        save_file(tensors, temporary, metadata)
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> Checkpoint:
@@ -73,7 +72,15 @@ class Checkpoint:
             ) from error
         if metadata.get("format") != FORMAT:
             raise DeltaError(f"{path} is not a checkpoint of this version of recbole_delta.")
-        header = json.loads(metadata["header"])
+        try:
+            return cls._unpack(tensors, json.loads(metadata["header"]))
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise DeltaError(
+                f"{path} says format {FORMAT} but does not hold it ({error!r}); use a copy."
+            ) from error
+
+    @classmethod
+    def _unpack(cls, tensors: dict[str, Tensor], header: dict[str, Any]) -> Checkpoint:
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "generator": {}}
         for name, value in tensors.items():
             part, _, key = name.partition("/")
@@ -82,7 +89,11 @@ class Checkpoint:
         if optimizer:
             optimizer["state"] = _by_index(parts["optimizer"])
         generators = {**header["generators"], **parts["generator"]}
-        return cls(parts["model"], optimizer, generators, header["facts"])
+        facts = header["facts"]
+        missing = FACTS - facts.keys()
+        if missing:
+            raise KeyError(min(missing))
+        return cls(parts["model"], optimizer, generators, facts)
 
 
 def generator_states(loader: torch.Generator) -> dict[str, Any]:
@@ -90,6 +101,7 @@ def generator_states(loader: torch.Generator) -> dict[str, Any]:
     numpy_state: Any = np.random.get_state()
     return {
         "torch": torch.get_rng_state(),
+        **{f"cuda{n}": state for n, state in enumerate(torch.cuda.get_rng_state_all())},
         "loader": loader.get_state(),
         "numpy": [numpy_state[0], numpy_state[1].tolist(), *numpy_state[2:]],
         "python": random.getstate(),
@@ -99,6 +111,9 @@ def generator_states(loader: torch.Generator) -> dict[str, Any]:
 def restore_generators(states: dict[str, Any], loader: torch.Generator) -> None:
     """Set the generators to ``states`` of :func:`generator_states`."""
     torch.set_rng_state(states["torch"])
+    for device in range(torch.cuda.device_count()):
+        if f"cuda{device}" in states:
+            torch.cuda.set_rng_state(states[f"cuda{device}"], device)
     loader.set_state(states["loader"])
     np.random.set_state(tuple(states["numpy"]))
     version, internal, gauss = states["python"]

@@ -9,13 +9,16 @@ from typing import Any
 
 from recbole_delta.demo import demo
 from recbole_delta.errors import DeltaError
+from recbole_delta.model import BACKBONES
 from recbole_delta.report import mode_note
-from recbole_delta.run import RunResult, run
+from recbole_delta.run import RunResult, resume, run
 from recbole_delta.seam.config import parse_setting
 
 USAGE = """\
 recbole-delta [FILE.yaml ...] [--model=NAME] [--dataset=NAME] [--config_files="A.yaml B.yaml"]
               [--SETTING=VALUE ...]      train and evaluate one model, settings as in RecBole
+recbole-delta resume CHECKPOINT [--SETTING=VALUE ...]
+                                         go on with an interrupted run
 recbole-delta demo [--out DIR] [--seeds N ...] [--backbone NAME] [--cold random|newest]
                                          the comparison on ml-100k, with table and picture
 """
@@ -27,6 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if given[:1] == ["demo"]:
             _demo(given[1:])
+        elif given[:1] == ["resume"]:
+            _resume(given[1:])
         elif not given or given[0] in ("-h", "--help"):
             print(USAGE, end="")
         else:
@@ -40,7 +45,7 @@ def _demo(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="recbole-delta demo")
     parser.add_argument("--out", default="demo")
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
-    parser.add_argument("--backbone", default="SASRecDelta")
+    parser.add_argument("--backbone", choices=BACKBONES, default="SASRecDelta")
     parser.add_argument("--cold", choices=["random", "newest"], default="random")
     demo(**vars(parser.parse_args(arguments)))
 
@@ -48,6 +53,13 @@ def _demo(arguments: list[str]) -> None:
 def _run(arguments: list[str]) -> None:
     files, settings = parse_arguments(arguments)
     _print_result(run(config_files=files, settings=settings))
+
+
+def _resume(arguments: list[str]) -> None:
+    files, settings = parse_arguments(arguments)
+    if len(files) != 1:
+        raise DeltaError("Say which checkpoint: recbole-delta resume CHECKPOINT.")
+    _print_result(resume(files[0], settings))
 
 
 def parse_arguments(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
@@ -71,7 +83,7 @@ def parse_arguments(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
         elif name in settings:
             raise DeltaError(f"--{name} is given twice.")
         else:
-            settings[name] = parse_setting(value)
+            settings[name] = value if name in ("model", "dataset") else parse_setting(value)
     return files, settings
 
 

@@ -7,7 +7,6 @@ name and the ending ``.ids.txt`` (one token a line) serves as well. Neither can 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from recbole_delta.errors import DeltaError
+from recbole_delta.files import replacing
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,10 @@ def read_content(path: str | Path) -> ContentTable:
 
 def write_content(path: str | Path, tokens: Sequence[str], vectors: np.ndarray) -> None:
     """Write a content file; an interrupted call leaves the old file or none."""
-    path = Path(path)
     packed = np.frombuffer("\n".join(tokens).encode(), dtype=np.uint8)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-    save_file({"vectors": vectors, "tokens": packed}, temporary)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        save_file({"vectors": vectors, "tokens": packed}, temporary)
 
 
 def find_content(folder: str | Path, dataset: str) -> Path:

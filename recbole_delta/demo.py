@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_prep import Filters, prepare
+from recbole_delta.files import replacing
 from recbole_delta.report import comparison_figure, comparison_table, mode_note
 from recbole_delta.run import RunResult, run
 from recbole_delta.seam.config import properties
@@ -90,11 +91,11 @@ def _report(results: dict[str, list[RunResult]], out: Path, backbone: str, datas
         f"content all-MiniLM-L6-v2; {len(next(iter(values.values())))} seed(s). id has no vectors "
         "for cold items, so it recommends warm ones."
     )
-    (out / "table.md").write_text(f"{heading}\n\n{table}\n", encoding="utf-8")
+    _write(out / "table.md", f"{heading}\n\n{table}")
     comparison_figure(values, METRICS[0], heading.split(" (")[0], out / "comparison.png")
     records = {label: [asdict(each) for each in runs] for label, runs in results.items()}
     text = json.dumps(records, indent=1, default=str)
-    (out / "results.json").write_text(text + "\n", encoding="utf-8")
+    _write(out / "results.json", text)
     print(f"\n{heading}\n\n{table}\n")
     for file, what in (
         ("table.md", "this table"),
@@ -105,3 +106,8 @@ def _report(results: dict[str, list[RunResult]], out: Path, backbone: str, datas
     ):
         print(f"{out / file}: {what}")
     return out / "table.md"
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")

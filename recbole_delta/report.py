@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
+from recbole_delta.files import replacing
 from recbole_delta.metrics import metric_key
 
 COLUMNS = ("cold", "warm", "total")
@@ -55,7 +56,8 @@ def comparison_figure(values: Values, metric: str, title: str, path: Path) -> No
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=3, loc="upper left")
     axes.margins(y=0.15)
-    figure.savefig(path, dpi=150)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150, format=path.suffix[1:])
 
 
 def group_key(metric: str, group: str) -> str:

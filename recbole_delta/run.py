@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from logging import getLogger
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,13 +15,13 @@ from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_s
 
 from recbole_delta.checkpoint import Checkpoint
 from recbole_delta.errors import DeltaError
-from recbole_delta.model import MODELS
-from recbole_delta.seam.config import RunConfig
+from recbole_delta.seam.config import RunConfig, one_line
 from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.evaluation import MODES
-from recbole_delta.seam.facts import item_fingerprint, run_settings
-from recbole_delta.seam.metrics import check_valid_metric, wanted_metrics
-from recbole_delta.seam.settings import check_numbers
+from recbole_delta.seam.facts import check_data, run_settings
+from recbole_delta.seam.metrics import check_valid_metric, check_validation, wanted_metrics
+from recbole_delta.seam.register import is_registered
+from recbole_delta.seam.settings import check_settings
 from recbole_delta.seam.trainer import ColdWarmTrainer
 
 
@@ -74,7 +75,31 @@ def run(
     """
     config = RunConfig(model, dataset, config_files, dict(settings or {}))
     parts = _prepare(config)
-    trainer = _trainer(config, parts.model)
+    return _train(config, parts, parts.trainer_class(config, parts.model), saved)
+
+
+def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunResult:
+    """Go on with an interrupted run after the epoch of its checkpoint, as if nothing had been.
+
+    The checkpoint is that of the best epoch so far; the epochs after it are trained again,
+    to the same numbers.
+
+    Args:
+        path: the checkpoint, which is replaced as training improves.
+        settings: above those of the run, such as more ``epochs``.
+
+    Raises:
+        DeltaError: the file is not a whole checkpoint, or its data set has changed since.
+    """
+    checkpoint = Checkpoint.load(path)
+    config = RunConfig(config_dict={**checkpoint.facts["settings"], **(settings or {})})
+    parts = _prepare(config)
+    trainer = parts.trainer_class(config, parts.model)
+    trainer.resume_checkpoint(path)
+    return _train(config, parts, trainer, saved=True)
+
+
+def _train(config: RunConfig, parts: _Parts, trainer: ColdWarmTrainer, saved: bool) -> RunResult:
     score, result = trainer.fit(
         parts.train, parts.valid, saved=saved, show_progress=config["show_progress"]
     )
@@ -95,20 +120,19 @@ def run(
     )
 
 
-def load_run(path: str) -> tuple[Any, torch.nn.Module, ColdWarmDataset, Any, Any, Any]:
+def load_run(path: str | Path) -> tuple[Any, torch.nn.Module, ColdWarmDataset, Any, Any, Any]:
     """RecBole's ``load_data_and_model`` for our checkpoints; nothing is unpickled.
 
     Returns:
         config, model, dataset, train_data, valid_data, test_data.
 
     Raises:
-        DeltaError: the file is not a whole checkpoint, or its items have changed since.
+        DeltaError: the file is not a whole checkpoint, or its data set has changed since.
     """
     checkpoint = Checkpoint.load(path)
     config = RunConfig(config_dict=checkpoint.facts["settings"])
     parts = _prepare(config)
-    if item_fingerprint(parts.dataset) != checkpoint.facts["items"]:
-        raise DeltaError(f"The items of {config['dataset']} are not those {path} was trained on.")
+    check_data(parts.dataset, checkpoint.facts["data"], path)
     parts.model.load_state_dict(checkpoint.model)
     return config, parts.model, parts.dataset, parts.train, parts.valid, parts.test
 
@@ -120,26 +144,47 @@ class _Parts:
     valid: Any
     test: Any
     model: torch.nn.Module
+    trainer_class: type[ColdWarmTrainer]
 
 
 def _prepare(config: RunConfig) -> _Parts:
     """Data and an untrained model, drawing random numbers in the order of ``run_recbole``."""
     if config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
         raise DeltaError(f"{config['model']} is not a sequential model; only those run here.")
-    check_numbers(config)
-    check_valid_metric(
-        str(config["valid_metric"]).lower(), wanted_metrics(config["metrics"]), config["topk"]
-    )
+    check_settings(config)
+    trainer_class = _trainer_class(config)
+    # The trainer checks the metric too, for RecBole's own runner; here nothing is written yet.
+    valid_metric = config["valid_metric"].lower()
+    check_valid_metric(valid_metric, wanted_metrics(config["metrics"]), config["topk"])
     init_seed(config["seed"], config["reproducibility"])
     dataset = ColdWarmDataset(config)
     model_class = get_model(config["model"])
-    if model_class not in MODELS:
+    if not is_registered(model_class):
         dataset = dataset.with_items(dataset.n_warm + 1)
     train, valid, test = data_preparation(config, dataset)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
-    model = model_class(config, train.dataset).to(config["device"])
+    if config["eval_step"]:
+        check_validation(valid_metric, valid.dataset)
+    model = _build(model_class, config, train.dataset)
     _start_log(config)
-    return _Parts(dataset, train, valid, test, model)
+    return _Parts(dataset, train, valid, test, model, trainer_class)
+
+
+def _build(model_class: type, config: RunConfig, dataset: ColdWarmDataset) -> torch.nn.Module:
+    """The model; RecBole's models check their settings by failing to be built."""
+    fields = config["selected_features"] or []
+    missing = [field for field in fields if field not in dataset.field2type]
+    if missing:
+        raise DeltaError(
+            f"selected_features: {config['dataset']} has no {missing[0]!r} for {config['model']}; "
+            "name fields of its .item file, and load them by load_col."
+        )
+    try:
+        return model_class(config, dataset).to(config["device"])
+    except (ValueError, TypeError, KeyError, NotImplementedError, RuntimeError) as error:
+        raise DeltaError(
+            f"{config['model']} cannot be built with these settings: {one_line(error)}."
+        ) from error
 
 
 def _start_log(config: RunConfig) -> None:
@@ -156,8 +201,14 @@ def _start_log(config: RunConfig) -> None:
     root.info(config)
 
 
-def _trainer(config: RunConfig, model: torch.nn.Module) -> ColdWarmTrainer:
+def _trainer_class(config: RunConfig) -> type[ColdWarmTrainer]:
+    """RecBole's trainer of the model, with our evaluation in front."""
     stock: type[Trainer] = get_trainer(config["MODEL_TYPE"], config["model"])
     if issubclass(stock, ColdWarmTrainer):
-        return stock(config, model)
-    return type(f"ColdWarm{stock.__name__}", (ColdWarmTrainer, stock), {})(config, model)
+        return stock
+    if stock.fit is not Trainer.fit:
+        raise DeltaError(
+            f"{config['model']} has a training of its own in RecBole ({stock.__name__}), which "
+            "does not know cold and warm; it does not run here."
+        )
+    return type(f"ColdWarm{stock.__name__}", (ColdWarmTrainer, stock), {})

@@ -29,8 +29,7 @@ def attempt(tiny, tmp_path):
             recbole_delta.run(model, "tiny", settings={**base, **settings})
         assert not list((tmp_path / "saved").glob("*"))
         message = str(error.value)
-        # What needs the split's targets is known only once the run has a log.
-        assert not (tmp_path / "log").exists() or "valid_metric" in message
+        assert not (tmp_path / "log").exists()
         assert "\n" not in message
         return message
 
@@ -64,6 +63,21 @@ def attempt(tiny, tmp_path):
         ({"valid_metric": "NDCG@20"}, "valid_metric: ndcg@20 is not among metrics"),
         ({"valid_metric": "NDCG_hot@10"}, "valid_metric: ndcg_hot@10 is not among metrics"),
         ({"valid_metric": "NDCG_cold@10"}, "always 0 where only warm items are ranked"),
+        ({"metrics": []}, "metrics must be names, such as [NDCG, Hit], but is []"),
+        ({"metrics": [1]}, "metrics must be names"),
+        ({"metrics": ["Recall"]}, "set it to one of them, such as recall_warm@10"),
+        ({"topk": [5]}, "set it to one of them, such as ndcg_warm@5"),
+        ({"topk": "ten"}, "topk [ten] must be a integer"),
+        ({"valid_metric": None}, "valid_metric must be a name"),
+        ({"n_heads": 3}, "SASRecDelta cannot be built with these settings: "),
+        ({"hidden_dropout_prob": 2}, "SASRecDelta cannot be built with these settings: "),
+        ({"hidden_size": "wide"}, "SASRecDelta cannot be built with these settings: "),
+        ({"clip_grad_norm": 5}, "clip_grad_norm must be arguments, such as {max_norm: 5}"),
+        ({"learner": "foo"}, "learner must be one of adam | adamw"),
+        ({"weight_decay": -1}, "weight_decay must be a number >= 0"),
+        ({"encoding": "utf-7.5"}, "encoding: there is no 'utf-7.5'"),
+        ({"eval_args": {"split": {"LS": "valid_and_test"}}}, "eval_args: split is not read"),
+        ({"eval_args": {"order": "RO"}}, "eval_args: order must be TO"),
         ({"save_dataset": True}, "pickled caches"),
         ({"rm_dup_inter": "first"}, "filter in dataset_prep instead"),
         ({"user_inter_num_interval": "[50,inf)"}, "filter in dataset_prep instead"),
@@ -75,10 +89,19 @@ def test_bad_settings(attempt, settings, message):
     assert message in attempt(**settings)
 
 
+def test_weights_and_biases_must_be_there_to_log_to(attempt, monkeypatch):
+    monkeypatch.setattr("recbole_delta.seam.settings.find_spec", lambda name: None)
+    assert "log_wandb needs Weights & Biases: pip install wandb" in attempt(log_wandb=True)
+
+
 def test_unknown_models_and_data_sets(attempt, tmp_path):
     assert "Unknown model 'SASRecDelt'; did you mean SASRecDelta" in attempt(model="SASRecDelt")
     assert "Say which model" in attempt(model=None)
     assert "BPR is not a sequential model" in attempt(model="BPR")
+    assert "has a training of its own" in attempt(model="S3Rec")
+    assert "has no 'class' for SASRecF; name fields of its .item" in attempt(model="SASRecF")
+    for model in ("SASRec", "ContentMean"):
+        assert "item_embedding is a setting of" in attempt(model=model, item_embedding="id")
     with pytest.raises(DeltaError, match="Say which dataset"):
         recbole_delta.run("SASRecDelta")
     with pytest.raises(DeltaError, match="There is no .*elsewhere.inter; prepare the data set"):
@@ -86,7 +109,11 @@ def test_unknown_models_and_data_sets(attempt, tmp_path):
 
 
 def test_a_setting_of_the_yaml_file_is_checked_too(tmp_path):
-    for text, message in (("- a\n", "must hold settings"), ("a: [", "is not YAML")):
+    for text, message in (
+        ("- a\n", "must hold settings"),
+        ("a: [", "is not YAML"),
+        ("model: SASRecDelta\ndataset: 2024\n", "dataset must be text, but is 2024; quote it"),
+    ):
         (tmp_path / "x.yaml").write_text(text)
         with pytest.raises(DeltaError, match=message):
             recbole_delta.run(config_files=[str(tmp_path / "x.yaml")])
@@ -256,6 +283,26 @@ def test_checkpoints_that_cannot_be_used(tiny, train, tmp_path):
         Checkpoint.load(cut)
     with pytest.raises(DeltaError, match="There is no checkpoint"):
         recbole_delta.load_run("nowhere")
+
+
+def test_training_rows_after_a_target_of_the_same_user(tiny, attempt):
+    rows, user = tiny.rows, tiny.rows.loc[tiny.rows["split"] == "test", "user_id"].iloc[0]
+    late = {"user_id": user, "item_id": "i0", "timestamp": 3e9, "split": "train"}
+    rows = rows._append(late, ignore_index=True)
+
+    def spoil(folder):
+        tiny.replace(rows=rows).write(folder.parent)
+
+    assert "trains on 1 rows that come after a validation or test target" in attempt(spoil)
+
+
+def test_a_checkpoint_is_refused_when_a_row_has_changed(tiny, train):
+    result, _ = train(tiny)
+    last_history = tiny.rows.index[tiny.rows["split"] == "history"][-1]
+    tiny.replace(rows=tiny.rows.drop(last_history)).write(Path(result.settings["data_path"]))
+    for use in (recbole_delta.load_run, recbole_delta.resume):
+        with pytest.raises(DeltaError, match="rows of tiny are not those"):
+            use(result.checkpoint)
 
 
 def test_a_checkpoint_is_refused_when_its_items_have_changed(tiny, train):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import BACKBONES, SMALL
+from conftest import SMALL
 from recbole.data import data_preparation
 from recbole.utils import init_seed
+from safetensors.torch import save_file
 
-from recbole_delta.checkpoint import Checkpoint
+import recbole_delta
+from recbole_delta.checkpoint import FACTS, FORMAT, Checkpoint
+from recbole_delta.cli import main
 from recbole_delta.errors import DeltaError
-from recbole_delta.model import MODELS
+from recbole_delta.model import BACKBONES, MODELS
 from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.trainer import ColdWarmTrainer
@@ -20,7 +24,7 @@ from recbole_delta.seam.trainer import ColdWarmTrainer
 
 def fresh(folder, backbone, epochs):
     settings = {"data_path": str(folder), "checkpoint_dir": str(folder / "saved"), "epochs": epochs,
-                "train_batch_size": 16, "eval_step": 0, **SMALL[backbone]}  # fmt: skip
+                "train_batch_size": 16, "eval_step": 0, **SMALL}  # fmt: skip
     config = RunConfig(backbone, "tiny", config_dict=settings)
     train_data, *_ = data_preparation(config, ColdWarmDataset(config))
     init_seed(config["seed"], True)
@@ -81,7 +85,7 @@ def test_a_checkpoint_over_other_items_is_not_resumed(tiny, tmp_path):
     tiny.replace(items=tiny.items.replace({"item_id": turned}), **renamed).write(tmp_path)
     other, data = fresh(tmp_path, "SASRecDelta", epochs=2)
     other.resume_checkpoint(trainer.saved_model_file)
-    with pytest.raises(DeltaError, match="not those of the resumed checkpoint"):
+    with pytest.raises(DeltaError, match="items of tiny are not those that"):
         other.fit(data)
 
 
@@ -93,16 +97,51 @@ def test_runs_started_together_do_not_share_a_file(tiny, tmp_path):
 
 def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "run.safetensors"
-    Checkpoint({"w": torch.ones(3)}, {}, {}, {"epoch": 1}).save(path)
+    facts = dict.fromkeys(FACTS, 1)
+    Checkpoint({"w": torch.ones(3)}, {}, {}, facts).save(path)
 
     def full_disk(tensors, filename, metadata):
         Path(filename).write_bytes(b"half")
         raise OSError("No space left on device")
 
     monkeypatch.setattr("recbole_delta.checkpoint.save_file", full_disk)
-    with pytest.raises(OSError, match="No space"):
-        Checkpoint({"w": torch.zeros(3)}, {}, {}, {"epoch": 2}).save(path)
+    with pytest.raises(DeltaError, match="Cannot write .*run.safetensors .No space"):
+        Checkpoint({"w": torch.zeros(3)}, {}, {}, {**facts, "epoch": 2}).save(path)
     monkeypatch.undo()
     old = Checkpoint.load(path)
-    assert old.facts == {"epoch": 1}
+    assert old.facts == facts
     assert old.model["w"].eq(1).all()
+    assert [each.name for each in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+@pytest.mark.parametrize("header", ["", "[]", "{}", '{"facts": {}}', '{"optimizer": 3}'])
+def test_a_checkpoint_with_a_strange_header_is_refused(tmp_path, header):
+    path = tmp_path / "run.safetensors"
+    save_file({"model/w": torch.ones(1)}, path, {"format": FORMAT, "header": header})
+    with pytest.raises(DeltaError, match="run.safetensors says format"):
+        Checkpoint.load(path)
+
+
+def test_others_may_read_what_is_written(tmp_path):
+    """safetensors alone writes files that only their owner can read."""
+    (tmp_path / "plain").touch()
+    path = tmp_path / "run.safetensors"
+    Checkpoint({"w": torch.ones(3)}, {}, {}, dict.fromkeys(FACTS, 1)).save(path)
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("how", ["function", "command"])
+def test_an_interrupted_run_goes_on_to_the_same_result(tiny, train, capsys, how):
+    whole, _ = train(tiny, epochs=6, learning_rate=0.01)
+    begun, _ = train(tiny, epochs=2, learning_rate=0.01)
+    torch.rand(100)
+    if how == "function":
+        resumed = recbole_delta.resume(begun.checkpoint, {"epochs": 6})
+        assert resumed.test_modes == whole.test_modes
+        losses = [[entry["train_loss"] for entry in each.curve] for each in (whole, resumed)]
+        assert losses[0] == losses[1]
+    else:
+        main(["resume", begun.checkpoint, "--epochs=6"])
+        printed = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+        assert printed["test_result"] == whole.test_result
+        assert printed["checkpoint"] == begun.checkpoint

@@ -86,8 +86,8 @@ def test_recboles_trainer_trusts_only_what_it_wrote(tmp_path):
 def test_importing_twice_registers_once():
     from recbole.config import Config
 
-    from recbole_delta.seam.register import register
+    from recbole_delta.seam.register import install
 
     before = Config._load_internal_config_dict
-    register()
+    install()
     assert Config._load_internal_config_dict is before

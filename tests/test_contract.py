@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import BACKBONES, MODES
 
+from recbole_delta.model import BACKBONES
 from recbole_delta.seam.evaluation import MODES as EVALUATION_MODES
 from recbole_delta.seam.evaluation import evaluate_modes
+from recbole_delta.seam.settings import ITEM_EMBEDDINGS
 
 pytestmark = [
     pytest.mark.parametrize("backbone", BACKBONES),
-    pytest.mark.parametrize("mode", MODES),
+    pytest.mark.parametrize("mode", ITEM_EMBEDDINGS),
 ]
 
 

@@ -10,6 +10,8 @@ import pytest
 from conftest import Prepared
 from recbole.data import data_preparation
 
+import recbole_delta
+from recbole_delta.instances import SPLITS
 from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.dataset import ColdWarmDataset
 
@@ -45,7 +47,7 @@ def test_an_epoch_is_the_prepared_training_rows_less_each_users_first(ml_100k, p
     assert decoded_targets(dataset, train_data, positions) == expected
 
 
-def test_prefixes_are_exactly_those_of_recboles_own_augmentation(tiny, tmp_path):
+def test_prefixes_are_exactly_those_of_recboles_own_augmentation(tiny, tmp_path, monkeypatch):
     """The training rows alone, once through RecBole's SequentialDataset, once through ours."""
     from recbole.config import Config
     from recbole.data.dataset import SequentialDataset
@@ -58,6 +60,7 @@ def test_prefixes_are_exactly_those_of_recboles_own_augmentation(tiny, tmp_path)
     only_train.write(tmp_path, "stock")
     load = {"inter": ["user_id", "item_id", "timestamp"]}
     stock_settings = {"data_path": str(tmp_path), "MAX_ITEM_LIST_LENGTH": 5, "load_col": load}
+    monkeypatch.setattr("sys.argv", ["anything"])
     stock_settings["train_neg_sample_args"] = None
     stock = SequentialDataset(Config("SASRec", "stock", config_dict=stock_settings))
     stock._change_feat_format()
@@ -114,6 +117,74 @@ def test_warm_items_are_numbered_first_whatever_is_held_out(tiny, tmp_path):
     warm = dataset.field2id_token["item_id"][1 : dataset.n_warm + 1]
     train = tiny.rows.loc[tiny.rows["split"] == "train", "item_id"]
     assert list(warm) == list(dict.fromkeys(train))
+
+
+def test_fields_may_have_other_names(tiny, train, tmp_path):
+    names = {"user_id": "session", "item_id": "track", "timestamp": "at"}
+    folder = tiny.write(tmp_path / "dataset", "renamed")
+    for suffix in ("inter", "item"):
+        path = folder / f"renamed.{suffix}"
+        header, _, rest = path.read_text().partition("\n")
+        for name, other in names.items():
+            header = header.replace(f"{name}:", f"{other}:")
+        path.write_text(f"{header}\n{rest}")
+    expected, _ = train(tiny)
+    fields = {"USER_ID_FIELD": "session", "ITEM_ID_FIELD": "track", "TIME_FIELD": "at"}
+    load = {"inter": list(names.values())}
+    settings = {**expected.settings, "dataset": "renamed", "load_col": load, **fields}
+    assert recbole_delta.run(settings=settings).test_modes == expected.test_modes
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_a_part_shows_the_interactions_of_its_own_cases_only(tiny, train, part):
+    _, loaded = train(tiny, train_positions="last")
+    dataset = loaded[3 + part].dataset
+    users, items = (dataset.field2id_token[field] for field in ("user_id", "item_id"))
+    shown = Counter(zip(users[dataset.inter_feat["user_id"]], items[dataset.inter_feat["item_id"]]))
+    rows = tiny.rows.sort_values(["user_id", "timestamp"])
+    rows = rows[rows["split"] == SPLITS[part]]
+    if part == 0:
+        rows = rows[rows["user_id"].duplicated()]
+    assert shown == Counter(zip(rows["user_id"], rows["item_id"]))
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ("SASRecDelta", {}),
+        ("SASRecDelta", {"item_embedding": "id"}),
+        ("GRU4RecDelta", {}),
+        ("ContentMean", {}),
+        ("NARM", {}),
+    ],
+)
+def test_the_test_loader_can_be_iterated_by_hand(tiny, train, model, settings):
+    """Empty histories are among them, and cold items that a model has no vectors for."""
+    new = pd.DataFrame({"user_id": "new", "item_id": ["i0"], "timestamp": 5, "split": "test"})
+    rows = pd.concat([new, tiny.rows], ignore_index=True)
+    _, (_, model, _, _, _, test) = train(tiny.replace(rows=rows), model, epochs=1, **settings)
+    model.eval()
+    batches = [batch for batch, *_ in test]
+    scores = [model.full_sort_predict(batch) for batch in batches]
+    assert sum(map(len, scores)) == (rows["split"] == "test").sum()
+    assert not any(score.isnan().any() for score in scores)
+    assert min(int(batch["item_length"].min()) for batch in batches) == 1
+
+
+def test_recboles_case_study_works_on_the_loaded_test_data(tiny, train):
+    from recbole.utils.case_study import full_sort_topk
+
+    _, (_, model, *_, test) = train(tiny, mask_history=False)
+    users, counts = np.unique(test.dataset.instances.user, return_counts=True)
+    chosen = users[counts == 1][:5]
+    values, items = full_sort_topk(chosen, model, test, k=10)
+    for row, user in enumerate(chosen):
+        [case] = np.flatnonzero(test.dataset.instances.user == user)
+        scores = model.full_sort_predict(test.dataset[np.array([case])])[0].detach().numpy()
+        scores[0] = -np.inf
+        best = np.argsort(-scores)[:10]
+        assert items[row].tolist() == best.tolist()
+        np.testing.assert_allclose(values[row], scores[best], rtol=1e-5)
 
 
 def test_an_empty_history_is_a_counted_miss(train, tiny):

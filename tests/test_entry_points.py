@@ -6,6 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def settings(tiny, tmp_path):
         "epochs": 2,
         "show_progress": False,
         "state": "ERROR",
-        **SMALL["SASRecDelta"],
+        **SMALL,
     }
 
 
@@ -70,8 +71,8 @@ def test_all_entry_points_give_the_same_numbers(settings, tmp_path, capsys, monk
 
 
 def test_the_console_script_is_the_same_command():
-    declared = (CHECKOUT / "setup.cfg").read_text()
-    assert "recbole-delta = recbole_delta.cli:main" in declared
+    commands = entry_points(group="console_scripts", name="recbole-delta")
+    assert {command.load() for command in commands} == {main}
 
 
 @pytest.mark.parametrize("name", ["SASRecDelta", "GRU4RecDelta", "ContentMean"])
@@ -124,10 +125,38 @@ def test_values_on_the_command_line_are_yaml_never_code(tmp_path):
          f"--checkpoint_dir={code}", "--config_files=b.yaml c.yaml"]
     )  # fmt: skip
     assert files == ["a.yaml", "b.yaml", "c.yaml"]
-    assert settings == {"topk": [5, 10], "learning_rate": 1e-3, "n": 7, "x": "None", "b": True,
+    assert settings == {"topk": [5, 10], "learning_rate": 1e-3, "n": 7, "x": None, "b": True,
                         "checkpoint_dir": code}  # fmt: skip
     RunConfig("SASRecDelta", "tiny", config_dict={"checkpoint_dir": code})
     assert not trap.exists()
+
+
+def test_a_data_set_may_be_named_by_a_number():
+    assert parse_arguments(["--dataset=2024"]) == ([], {"dataset": "2024"})
+
+
+def test_a_backbone_of_ones_own_is_registered(tiny, train):
+    """Outside the package, with the defaults of the RecBole class that it extends."""
+    from recbole.model.sequential_recommender.gru4rec import GRU4Rec
+
+    from recbole_delta.model.backbone import ContentBackbone
+
+    class MyGRU(ContentBackbone, GRU4Rec):
+        causal = True
+
+    recbole_delta.register(MyGRU)
+    theirs, (config, model, *_) = train(tiny, "MyGRU", **SMALL, num_layers=1)
+    ours, _ = train(tiny, "GRU4RecDelta")
+    assert isinstance(model, MyGRU)
+    assert config["loss_type"] == "CE"
+    assert theirs.test_result == ours.test_result
+
+
+@pytest.mark.parametrize("backbone", ["SASRec", "SASRecDleta"])
+def test_the_demo_takes_our_backbones_only(backbone, capsys):
+    with pytest.raises(SystemExit):
+        main(["demo", "--backbone", backbone])
+    assert "invalid choice" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--epochs"], ["--epochs=1", "--epochs=2"], ["--x={"]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import BACKBONES, planted
+from conftest import planted
 from recbole.data import data_preparation
 from recbole.data.interaction import Interaction
 from recbole.utils import get_model
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from recbole_delta.errors import DeltaError
 from recbole_delta.metrics import expected_gain
+from recbole_delta.model import BACKBONES
 from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.evaluation import MODES, Mode, evaluate_modes
@@ -28,7 +29,7 @@ def test_delta_max_0_is_frozen_bit_for_bit(tiny, train, backbone):
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_recbole_weights_give_recboles_logits_loss_and_gradients(tiny, train, backbone):
-    """`id` with `last` is RecBole's model, but for the padding column of its softmax."""
+    """`id` with `last` is RecBole's model; only RecBole's softmax has a padding column too."""
     no_dropout = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "dropout_prob": 0.0}
     _, (config, ours, dataset, train_data, *_) = train(
         tiny, backbone, item_embedding="id", train_positions="last", epochs=1, **no_dropout
@@ -45,12 +46,20 @@ def test_recbole_weights_give_recboles_logits_loss_and_gradients(tiny, train, ba
     ours_scores = ours.full_sort_predict(batch)
     torch.testing.assert_close(ours_scores[:, : n_warm + 1], logits, rtol=1e-5, atol=1e-5)
     assert ours_scores[:, n_warm + 1 :].eq(-torch.inf).all()
-    stock_loss = F.cross_entropy(logits[:, 1:], batch["item_id"] - 1)
-    loss = ours.calculate_loss(batch)
-    torch.testing.assert_close(loss, stock_loss, rtol=1e-5, atol=1e-5)
-    loss.backward(), stock_loss.backward()
-    for (name, a), (_, b) in zip(ours.named_parameters(), stock.named_parameters()):
-        torch.testing.assert_close(a.grad, b.grad, rtol=1e-5, atol=1e-5, msg=name)
+    target = batch["item_id"]
+    # The padding row is zero, and so is its logit.
+    with_padding = F.cross_entropy(F.pad(ours_scores[:, 1 : n_warm + 1], (1, 0)), target)
+    for a, b in (
+        (ours.calculate_loss(batch), F.cross_entropy(logits[:, 1:], target - 1)),
+        (with_padding, stock.calculate_loss(batch)),
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+        ours.zero_grad(), stock.zero_grad()
+        a.backward(retain_graph=True), b.backward(retain_graph=True)
+        # Our padding row is no parameter: stock's moves by its column of the softmax.
+        stock.item_embedding.weight.grad[0] = 0
+        for (name, x), (_, y) in zip(ours.named_parameters(), stock.named_parameters()):
+            torch.testing.assert_close(x.grad, y.grad, rtol=1e-5, atol=1e-5, msg=name)
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
@@ -152,6 +161,27 @@ def test_cold_ranking_comes_from_the_cold_items_content(train):
     assert informed > 2 * chance
     error = np.std(shuffled, ddof=1) / np.sqrt(len(shuffled))
     assert np.mean(shuffled) == pytest.approx(chance, abs=3 * error)
+
+
+def test_items_with_one_vector_tie_in_blocks_of_any_size(tiny, train):
+    """A product of few rows differs in the last bit from column to column."""
+    prepared = planted(n_users=80, n_items=150, dim=64)
+    cold = prepared.items.loc[prepared.items["is_cold"] == "1", "item_id"]
+    same = {token: prepared.vectors[cold.iloc[0]] for token in cold}
+    prepared = prepared.replace(vectors={**prepared.vectors, **same})
+    _, (_, model, dataset, _, _, test) = train(prepared, hidden_size=43, n_heads=1, epochs=1)
+    n_cold = len(dataset.item_tokens) - 1 - dataset.n_warm
+    for size in (1, 2, 3, 5, 4096):
+        [evaluation] = evaluate_modes(model, test.dataset, [Mode("all", "drop")], batch_size=size)
+        ranked = evaluation.is_cold & ~evaluation.empty_history
+        seen = [
+            (history > dataset.n_warm).sum()
+            for history in (
+                test.dataset.instances.history.flat(torch.tensor([case]))[1]
+                for case in np.flatnonzero(ranked)
+            )
+        ]
+        assert (evaluation.ranks.tied[ranked] == n_cold - 1 - np.array(seen)).all(), size
 
 
 def test_only_a_causal_backbone_trains_at_every_position(tiny, train):

@@ -252,7 +252,7 @@ def test_an_interrupted_run_leaves_the_old_data_set(toy, tmp_path, monkeypatch):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(dataset_prep.pipeline, "write_content", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DeltaError, match="Cannot write .*toy-item_holdout .No space"):
         prepare("toy", tmp_path)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in tmp_path.glob("*toy*")] == [folder.name]

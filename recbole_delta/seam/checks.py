@@ -10,6 +10,7 @@ import pandas as pd
 
 from recbole_delta.errors import DeltaError
 from recbole_delta.instances import SPLITS
+from recbole_delta.sequences import group_starts
 
 SPLIT_FIELD = "split"
 COLD_FIELD = "is_cold"
@@ -90,6 +91,28 @@ def check_item(item: pd.DataFrame, inter: pd.DataFrame, field: str, name: str) -
         if missing:
             raise DeltaError(f"{name}.item has no {group} item, so there is nothing to compare.")
     return int(is_warm.sum())
+
+
+def check_order(user: np.ndarray, split: np.ndarray, name: str) -> None:
+    """No user has a training row after a target: the model would know what comes next.
+
+    Args:
+        user: ``[rows]`` equal ids adjacent, a user's rows in order of time.
+        split: ``[rows]`` names of splits.
+        name: of the data set.
+
+    Raises:
+        DeltaError: one has.
+    """
+    target = np.isin(split, ("valid", "test")).cumsum()
+    before = target - target[group_starts(user)]
+    starts_with_target = np.isin(split, ("valid", "test"))[group_starts(user)]
+    leaking = (split == "train") & (before + starts_with_target > 0)
+    if leaking.any():
+        raise DeltaError(
+            f"{name}.inter trains on {int(leaking.sum())} rows that come after a validation or "
+            "test target of the same user; give these rows another split."
+        )
 
 
 def _require_filled(frame: pd.DataFrame, fields: list[str], name: str) -> None:

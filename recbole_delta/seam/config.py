@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import yaml
 from recbole.config import Config
 
 from recbole_delta.errors import DeltaError
-from recbole_delta.seam.settings import refuse_unknown
+from recbole_delta.seam.settings import check_given, check_metrics
 
 RECBOLE = Path(recbole.__file__).parent
 NEVER = str(Path(__file__) / "caches are off")
@@ -78,20 +79,23 @@ class RunConfig(Config):
         model = model or self.external_config_dict.get("model")
         dataset = dataset or self.external_config_dict.get("dataset")
         for name, value in (("model", model), ("dataset", dataset)):
-            if not isinstance(value, str):
+            if value is None:
                 raise DeltaError(f"Say which {name}: --{name}=NAME, or {name}: NAME in the YAML.")
+            if not isinstance(value, str):
+                raise DeltaError(f"{name} must be text, but is {value!r}; quote it in the YAML.")
         _require_model(model)
         return super()._get_model_and_dataset(model, dataset)
 
     def _set_default_parameters(self) -> None:
+        check_metrics(self.final_config_dict)
         try:
             super()._set_default_parameters()
         except (ValueError, TypeError, NotImplementedError, RuntimeError) as error:
-            raise DeltaError(f"{_one_line(error)}.") from error
+            raise DeltaError(f"{one_line(error)}.") from error
 
 
 class YamlLoader(yaml.SafeLoader):
-    """The safe loader, reading ``1e-3`` as the number that RecBole's users mean."""
+    """The safe loader, reading ``1e-3`` and ``None`` as RecBole's users mean them."""
 
 
 YamlLoader.yaml_implicit_resolvers = {
@@ -102,6 +106,7 @@ YamlLoader.add_implicit_resolver(
     re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"),
     list("-+0123456789"),
 )
+YamlLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^None$"), ["N"])
 
 
 def parse_setting(text: str) -> Any:
@@ -113,28 +118,29 @@ def parse_setting(text: str) -> Any:
     try:
         return yaml.load(text, Loader=YamlLoader)
     except yaml.YAMLError as error:
-        raise DeltaError(f"{text!r} is not a value: {_one_line(error)}.") from error
+        raise DeltaError(f"{text!r} is not a value: {one_line(error)}.") from error
 
 
-def add_defaults(config: Config, model: str, ours: bool) -> None:
+def add_defaults(config: Config, model: type, has_item_embedding: bool) -> None:
     """Lay our defaults over RecBole's and switch off its pickled caches.
 
     Args:
         config: a Config that has just loaded RecBole's own defaults.
-        model: the model's name.
-        ours: whether the model is one of this package.
+        model: the model's class.
+        has_item_embedding: whether it has the setting of this name.
 
     Raises:
-        DeltaError: a setting that nothing reads, or one that asks for a pickled cache.
+        DeltaError: a setting that would be ignored, or one that asks for a pickled cache.
     """
     config._update_internal_config_dict(properties() / "overall.yaml")
-    if ours:
-        config._update_internal_config_dict(properties() / "model" / f"{model}.yaml")
+    for file in _model_defaults(model):
+        config._update_internal_config_dict(file)
     if config.internal_config_dict.get("loss_type") == "CE":
         # RecBole's overall default samples negatives, which it then refuses under CE.
         config.internal_config_dict["train_neg_sample_args"] = None
     given = {**config.file_config_dict, **config.variable_config_dict}
-    refuse_unknown(given, {*known_settings(), *config.internal_config_dict})
+    known = {*known_settings(), *config.internal_config_dict}
+    check_given(given, has_item_embedding, known)
     for name in ("save_dataset", "save_dataloaders", "dataset_save_path", "dataloaders_save_path"):
         if config.external_config_dict.get(name) not in (None, False, NEVER):
             raise DeltaError(
@@ -153,19 +159,29 @@ def known_settings() -> frozenset[str]:
     return frozenset(listed | set(sample) | CALLER_SETTINGS)
 
 
-def model_names() -> Iterator[str]:
-    """Names of every model that RecBole has defaults for, and of ours."""
-    for folder in (RECBOLE / "properties" / "model", properties() / "model"):
-        yield from sorted(file.stem for file in folder.glob("*.yaml"))
+def _model_folders() -> tuple[Path, Path]:
+    return RECBOLE / "properties" / "model", properties() / "model"
+
+
+def _model_defaults(model: type) -> Iterator[Path]:
+    """The files of a model; one without any has those of the class it extends."""
+    for each in model.__mro__:
+        files = [folder / f"{each.__name__}.yaml" for folder in _model_folders()]
+        found = [file for file in files if file.is_file()]
+        if found:
+            yield from found
+            return
 
 
 def _require_model(name: str) -> None:
     """RecBole's own message for a misspelt model is an import error from elsewhere."""
-    families = ("general", "context_aware", "sequential", "knowledge_aware", "exlib")
-    modules = (f"recbole.model.{family}_recommender.{name.lower()}" for family in families)
-    if name in model_names() and any(find_spec(module) for module in modules):
-        return
-    near = difflib.get_close_matches(name, list(model_names()), n=3)
+    families = ("sequential", "general", "context_aware", "knowledge_aware")
+    for family in families:
+        module = f"recbole.model.{family}_recommender.{name.lower()}"
+        if find_spec(module) and hasattr(import_module(module), name):
+            return
+    names = sorted(file.stem for folder in _model_folders() for file in folder.glob("*.yaml"))
+    near = difflib.get_close_matches(name, names, n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else "."
     raise DeltaError(f"Unknown model {name!r}{hint}")
 
@@ -176,11 +192,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DeltaError(f"Cannot read {path}: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DeltaError(f"{path} is not YAML: {_one_line(error)}.") from error
+        raise DeltaError(f"{path} is not YAML: {one_line(error)}.") from error
     if not isinstance(content, (dict, type(None))):
         raise DeltaError(f"{path} must hold settings, one 'name: value' a line.")
     return content or {}
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """The message of an error as part of a sentence."""
     return str(error).replace("\n", " ").strip().rstrip(".")

@@ -22,6 +22,7 @@ from recbole_delta.seam.checks import (
     SPLIT_FIELD,
     check_inter,
     check_item,
+    check_order,
     check_shape,
 )
 from recbole_delta.seam.settings import DeltaSettings
@@ -46,6 +47,8 @@ class ColdWarmDataset(SequentialDataset):
     """Number of items with a training row; their ids are 1 .. n_warm."""
     item_tokens: np.ndarray
     """Tokens of all items by id, whatever :meth:`with_items` shows."""
+    drops_cold = False
+    """Whether an index gives histories without cold items, for a model that has no such vectors."""
     inter_feat: Any
     item_feat: Any
 
@@ -138,12 +141,10 @@ class ColdWarmDataset(SequentialDataset):
     def _change_feat_format(self) -> None:
         inter = self.inter_feat.assign(**{SPLIT_FIELD: self._split_of_row}).sort_index()
         inter = inter.sort_values([self.uid_field, self.time_field], kind="stable")
-        self.interactions = Interactions(
-            inter[self.uid_field].to_numpy(),
-            inter[self.iid_field].to_numpy(),
-            inter[SPLIT_FIELD].to_numpy(dtype=str),
-            self.n_warm,
-        )
+        user, split = inter[self.uid_field].to_numpy(), inter[SPLIT_FIELD].to_numpy(dtype=str)
+        check_order(user, split, self.dataset_name)
+        item = inter[self.iid_field].to_numpy()
+        self.interactions = Interactions(user, item, split, self.n_warm)
         # Past SequentialDataset, which would copy every prefix.
         super(SequentialDataset, self)._change_feat_format()
         self._aug_presets()
@@ -168,6 +169,7 @@ class ColdWarmDataset(SequentialDataset):
             raise DeltaError(f"No user of {self.dataset_name} has two training rows.")
         self.instances = training
         whole = self.with_items(len(self.item_tokens))
+        whole.drops_cold = self.settings.item_embedding == "id" or self.item_num <= self.n_warm + 1
         evaluated = (self.interactions.evaluation("valid"), test)
         return [self._over(training), *(whole._over(part) for part in evaluated)]
 
@@ -176,13 +178,16 @@ class ColdWarmDataset(SequentialDataset):
     def _over(self, instances: Instances) -> ColdWarmDataset:
         part = copy.copy(self)
         part.instances = instances
+        # What RecBole counts, samples and looks up in a part is the part's own.
+        targets = {self.uid_field: instances.user, self.iid_field: instances.target}
+        part.inter_feat = Interaction(targets)
         return part
 
     def __len__(self) -> int:
         return len(self.instances) if hasattr(self, "instances") else len(self.inter_feat)
 
     def __getitem__(self, index: Any, join: bool = True) -> Interaction:
-        return self.batch(torch.as_tensor(index), join=join)
+        return self.batch(torch.as_tensor(index), drop_cold=self.drops_cold, join=join)
 
     def batch(self, index: Tensor, drop_cold: bool = False, join: bool = True) -> Interaction:
         """A batch as RecBole's models expect it.
@@ -195,6 +200,7 @@ class ColdWarmDataset(SequentialDataset):
         Returns:
             user, target, ``item_seq`` ``[B, L]`` padded on the right and its length ``[B]``.
             L is the longest of the batch for a causal backbone, else MAX_ITEM_LIST_LENGTH.
+            An empty history is one padding item: RecBole's models look at the last of it.
         """
         chosen = self.instances.warm_history if drop_cold else self.instances.history
         item_seq, item_seq_len = chosen.padded(index, self.max_item_list_len, self._trim)
@@ -203,7 +209,7 @@ class ColdWarmDataset(SequentialDataset):
                 self.uid_field: self.instances.user[index],
                 self.iid_field: self.instances.target[index],
                 self.iid_field + self.config["LIST_SUFFIX"]: item_seq,
-                self.item_list_length_field: item_seq_len,
+                self.item_list_length_field: item_seq_len.clamp(min=1),
             }
         )
         return self.join(interaction) if join else interaction

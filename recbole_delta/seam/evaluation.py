@@ -97,6 +97,7 @@ def evaluate_modes(
     """
     model.eval()
     embeds_cold = getattr(getattr(model, "item_embedding", None), "embeds_cold_items", False)
+    twins = _twins(model) if embeds_cold else None
     drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
     ranks = {mode: TargetRanks.missed(len(cases)) for mode in modes}
     empty = {}
@@ -108,7 +109,7 @@ def evaluate_modes(
         step = max(1, min(batch_size, SCORES_AT_ONCE // cases.item_num))
         blocks = tqdm(seen.split(step), "Evaluate", disable=not show_progress, leave=False)
         for index in blocks:
-            scores = _scores(model, cases, index, drop)
+            scores = _scores(model, cases, index, drop, twins)
             target = cases.instances.target[index].to(scores.device)
             for mode in together:
                 stop = cases.item_num if mode.candidates == "all" else cases.n_warm + 1
@@ -121,14 +122,33 @@ def evaluate_modes(
     ]
 
 
+def _twins(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Items whose vector is exactly that of an earlier item, and that earlier item, ``[n]`` ids."""
+    weight = model.item_embedding.weight.detach()
+    _, group = torch.unique(weight, dim=0, return_inverse=True)
+    ids = torch.arange(len(weight), device=weight.device)
+    first = ids.new_full((len(weight),), len(weight)).scatter_reduce(0, group, ids, "amin")[group]
+    later = torch.nonzero(first != ids).flatten()
+    return later, first[later]
+
+
 def _scores(
-    model: Any, cases: ColdWarmDataset, index: torch.Tensor, drop_cold: bool
+    model: Any,
+    cases: ColdWarmDataset,
+    index: torch.Tensor,
+    drop_cold: bool,
+    twins: tuple[torch.Tensor, torch.Tensor] | None,
 ) -> torch.Tensor:
     """``[B, n_items]`` with −inf for items without a vector and, if asked, for the history."""
     device = next(iter(model.state_dict().values())).device
     interaction = cases.batch(index, drop_cold=drop_cold).to(device)
     scores = model.full_sort_predict(interaction).view(len(index), -1)
     scores = F.pad(scores, (0, cases.item_num - scores.size(1)), value=-torch.inf)
+    if twins is not None:
+        # The same product in another column of a small matrix may differ in its last bit,
+        # which would break a tie by item id.
+        later, first = twins
+        scores[:, later] = scores[:, first]
     if cases.settings.mask_history:
         # The whole history, not only what the model saw of it.
         row, item = cases.instances.history.flat(index)

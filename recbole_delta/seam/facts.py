@@ -7,13 +7,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recbole_delta import __version__
+from recbole_delta.errors import DeltaError
+from recbole_delta.instances import SPLITS
 from recbole_delta.seam.config import NEVER
 from recbole_delta.seam.dataset import ColdWarmDataset
 
 
 def run_settings(config: Any) -> dict[str, Any]:
-    """The settings that differ from the defaults, enough to build the same Config again."""
+    """What the user has set, with the paths made absolute: enough to build the Config again."""
     # Not resolve(): the name of a linked folder is the name of the data set.
     folder = Path(config["data_path"]).absolute().parent
     named = {"model": config["model"], "dataset": config["dataset"], "data_path": str(folder)}
@@ -29,6 +33,26 @@ def versions() -> dict[str, str]:
     return {"recbole_delta": __version__} | {name: version(name) for name in others}
 
 
-def item_fingerprint(dataset: ColdWarmDataset) -> str:
-    """SHA-256 of the item tokens in the order of their ids."""
-    return hashlib.sha256("\n".join(dataset.item_tokens).encode()).hexdigest()
+def data_fingerprint(dataset: ColdWarmDataset) -> dict[str, str]:
+    """SHA-256 of the ``items`` (tokens in the order of their ids) and of the ``rows``."""
+    rows = hashlib.sha256()
+    for column in (dataset.interactions.user, dataset.interactions.item):
+        rows.update(column.astype(np.int64).tobytes())
+    for name in SPLITS:
+        rows.update(np.packbits(dataset.interactions.split == name).tobytes())
+    items = hashlib.sha256("\n".join(dataset.item_tokens).encode())
+    return {"items": items.hexdigest(), "rows": rows.hexdigest()}
+
+
+def check_data(dataset: ColdWarmDataset, fingerprint: dict[str, str], path: str | Path) -> None:
+    """The data set is the one that a checkpoint was trained on.
+
+    Raises:
+        DeltaError: its items or rows have changed since.
+    """
+    for part, digest in data_fingerprint(dataset).items():
+        if fingerprint.get(part) != digest:
+            raise DeltaError(
+                f"The {part} of {dataset.dataset_name} are not those that {path} was trained on; "
+                "prepare the data set as it was."
+            )

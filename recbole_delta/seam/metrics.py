@@ -9,6 +9,7 @@ from recbole.utils import EvaluatorType
 
 from recbole_delta.errors import DeltaError
 from recbole_delta.metrics import GAINS, GROUPS, metric_key
+from recbole_delta.seam.dataset import ColdWarmDataset
 
 
 class GroupMetric(AbstractMetric):
@@ -69,32 +70,33 @@ def check_valid_metric(valid_metric: str, metrics: list[str], topk: list[int]) -
     if valid_metric not in keys:
         raise DeltaError(
             f"valid_metric: {valid_metric} is not among metrics {', '.join(metrics)} "
-            f"(with _cold, _warm or neither) at {topk}."
+            f"(with _cold, _warm or neither) at {topk}; set it to one of them, such as "
+            f"{metrics[0]}_warm@{topk[0]}."
         )
 
 
-def check_validation(
-    valid_metric: str, n_cold: int, n_warm: int, candidates: str, dataset: str
-) -> None:
+def check_validation(valid_metric: str, cases: ColdWarmDataset) -> None:
     """The group of the validation metric has targets, and they can be recommended.
+
+    Without any validation target there is no early stopping, whatever the metric says of warm
+    items.
 
     Args:
         valid_metric: in lower case.
-        n_cold: cold validation targets.
-        n_warm: warm ones.
-        candidates: what validation ranks, ``all`` or ``warm``.
-        dataset: name, for the message.
+        cases: the validation data set.
 
     Raises:
         DeltaError: it would have no value, or always 0.
     """
-    for group, count in (("cold", n_cold), ("warm", n_warm)):
-        if f"_{group}" in valid_metric and not count:
+    n_cold = int((cases.instances.target > cases.n_warm).sum())
+    n_warm = len(cases.instances) - n_cold
+    for group, count, other in (("cold", n_cold, 1), ("warm", n_warm, n_cold)):
+        if f"_{group}" in valid_metric and other and not count:
             raise DeltaError(
-                f"valid_metric: {valid_metric} has no value, because the protocol of {dataset} "
-                f"gives no {group} validation target; use another group."
+                f"valid_metric: {valid_metric} has no value, because the protocol of "
+                f"{cases.dataset_name} gives no {group} validation target; use another group."
             )
-    if "_cold" in valid_metric and candidates == "warm":
+    if "_cold" in valid_metric and cases.settings.valid_candidates == "warm":
         raise DeltaError(
             f"valid_metric: {valid_metric} is always 0 where only warm items are ranked; "
             "set valid_candidates: all."

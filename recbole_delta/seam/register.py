@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 import recbole.data.dataset
@@ -11,31 +13,49 @@ import recbole.trainer
 from recbole.config import Config
 
 from recbole_delta.model import MODELS, ContentMean
+from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.seam.config import RunConfig, add_defaults
 from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.metrics import group_metrics
 from recbole_delta.seam.trainer import ColdWarmTrainer, UntrainedTrainer
 
+_registered: set[type] = set()
 
-def register() -> None:
-    """Put models, data set, trainers, metrics and defaults where RecBole looks for them."""
+
+def register(model: type) -> None:
+    """Put a model where RecBole looks for it, with our data set and trainer.
+
+    Args:
+        model: a subclass of :class:`ContentBackbone`, of this package or of yours. Its defaults
+            are ``properties/model/<name>.yaml``, or else those of the RecBole class it extends.
+    """
+    name = model.__name__
+    # RecBole finds a model by the module of its lower-case name.
+    lookup = f"recbole.model.sequential_recommender.{name.lower()}"
+    module = ModuleType(lookup)
+    module.__spec__ = ModuleSpec(lookup, None)
+    setattr(module, name, model)
+    sys.modules[lookup] = module
+    trainer = UntrainedTrainer if model is ContentMean else ColdWarmTrainer
+    setattr(recbole.trainer, f"{name}Trainer", trainer)
+    setattr(recbole.data.dataset, f"{name}Dataset", ColdWarmDataset)
+    _registered.add(model)
+
+
+def is_registered(model: type) -> bool:
+    """Whether a model is one of ours; RecBole's own see the warm items only."""
+    return model in _registered
+
+
+def install() -> None:
+    """Register our models, the cold and warm metrics, and our defaults."""
     for model in MODELS:
-        name = model.__name__
-        # RecBole finds a model by the module of its lower-case name.
-        lookup = f"recbole.model.sequential_recommender.{name.lower()}"
-        sys.modules[lookup] = sys.modules[model.__module__]
-        trainer = UntrainedTrainer if model is ContentMean else ColdWarmTrainer
-        setattr(recbole.trainer, f"{name}Trainer", trainer)
-        setattr(recbole.data.dataset, f"{name}Dataset", ColdWarmDataset)
-    _register_metrics()
-    _add_defaults_to_config()
-
-
-def _register_metrics() -> None:
+        register(model)
     for name, metric in group_metrics().items():
         metric_register.metrics_dict[name] = metric
         metric_register.metric_information[name] = metric.metric_need
         metric_register.metric_types[name] = metric.metric_type
+    _add_defaults_to_config()
 
 
 def _add_defaults_to_config() -> None:
@@ -45,9 +65,8 @@ def _add_defaults_to_config() -> None:
 
     def load(self: Config, model: str, model_class: type, dataset: str) -> Any:
         stock(self, model, model_class, dataset)
-        ours = model_class in MODELS
-        if ours or isinstance(self, RunConfig):
-            add_defaults(self, model, ours)
+        if is_registered(model_class) or isinstance(self, RunConfig):
+            add_defaults(self, model_class, issubclass(model_class, ContentBackbone))
 
     load.adds_delta_defaults = True  # type: ignore[attr-defined]
     Config._load_internal_config_dict = load

@@ -1,11 +1,13 @@
-"""The settings this package adds to RecBole's, checked once."""
+"""The settings this package adds to RecBole's, and checks of RecBole's own."""
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from typing import Any
 
 from recbole_delta.errors import DeltaError
@@ -41,11 +43,7 @@ class DeltaSettings:
         _one_of("test_candidates", self.test_candidates, CANDIDATES)
         _one_of("cold_history", self.cold_history, COLD_HISTORY)
         _one_of("mask_history", self.mask_history, (True, False))
-        is_number = isinstance(self.delta_max, (int, float)) and not isinstance(
-            self.delta_max, bool
-        )
-        if not is_number or math.isnan(self.delta_max) or self.delta_max < 0:
-            raise DeltaError(f"delta_max must be a number >= 0, but is {self.delta_max!r}.")
+        _at_least_0("delta_max", self.delta_max)
 
     @classmethod
     def from_config(cls, config: Any) -> DeltaSettings:
@@ -64,20 +62,75 @@ LEAST = {
 }
 """Whole numbers of RecBole that crash far from here when they are too small or none."""
 
+LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop", "sparse_adam")
+"""RecBole takes any other name for adam."""
 
-def check_numbers(config: Any) -> None:
-    """RecBole's numbers are numbers, and large enough.
+
+def check_settings(config: Any) -> None:
+    """RecBole's settings have a value that it can use.
 
     Raises:
-        DeltaError: one is not.
+        DeltaError: one has not.
     """
     for name, least in LEAST.items():
         value = config[name]
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise DeltaError(f"{name} must be a whole number >= {least}, but is {value!r}.")
-    rate = config["learning_rate"]
-    if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not rate >= 0:
-        raise DeltaError(f"learning_rate must be a number >= 0, but is {rate!r}.")
+    for name in ("learning_rate", "weight_decay"):
+        _at_least_0(name, config[name])
+    _one_of("learner", str(config["learner"]).lower(), LEARNERS)
+    clip = config["clip_grad_norm"]
+    if clip is not None and not isinstance(clip, Mapping):
+        raise DeltaError(
+            f"clip_grad_norm must be arguments, such as {{max_norm: 5}}, but is {clip!r}."
+        )
+    try:
+        codecs.lookup(config["encoding"] or "utf-8")
+    except (LookupError, TypeError) as error:
+        raise DeltaError(f"encoding: there is no {config['encoding']!r}.") from error
+    if config["log_wandb"] and find_spec("wandb") is None:
+        raise DeltaError("log_wandb needs Weights & Biases: pip install wandb.")
+
+
+def check_given(given: Mapping[str, Any], has_item_embedding: bool, known: Iterable[str]) -> None:
+    """No setting that the user has given would be ignored in silence.
+
+    Args:
+        given: name and value.
+        has_item_embedding: whether the model has the setting ``item_embedding``.
+        known: names of all settings.
+
+    Raises:
+        DeltaError: one would.
+    """
+    refuse_unknown(given, known)
+    if "item_embedding" in given and not has_item_embedding:
+        raise DeltaError("item_embedding is a setting of our models with a backbone only.")
+    arguments = given.get("eval_args")
+    if isinstance(arguments, Mapping):
+        if "split" in arguments:
+            raise DeltaError(
+                "eval_args: split is not read, because the prepared data set says which rows are "
+                "for what; remove it, and choose the protocol in dataset_prep."
+            )
+        if arguments.get("order", "TO") != "TO" or arguments.get("group_by", "user") != "user":
+            raise DeltaError(
+                "eval_args: order must be TO and group_by user, as the data set was prepared."
+            )
+
+
+def check_metrics(settings: Mapping[str, Any]) -> None:
+    """``metrics`` and ``valid_metric`` are names; RecBole fails far from here otherwise.
+
+    Raises:
+        DeltaError: they are not.
+    """
+    metrics, valid_metric = settings["metrics"], settings["valid_metric"]
+    listed = [metrics] if isinstance(metrics, str) else metrics
+    if not isinstance(listed, list) or not listed or not all(isinstance(m, str) for m in listed):
+        raise DeltaError(f"metrics must be names, such as [NDCG, Hit], but is {metrics!r}.")
+    if not isinstance(valid_metric, str):
+        raise DeltaError(f"valid_metric must be a name such as NDCG@10, but is {valid_metric!r}.")
 
 
 def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
@@ -92,6 +145,12 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "."
             raise DeltaError(f"Unknown setting {name!r}{hint}")
+
+
+def _at_least_0(name: str, value: Any) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or math.isnan(value) or value < 0:
+        raise DeltaError(f"{name} must be a number >= 0, but is {value!r}.")
 
 
 def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:

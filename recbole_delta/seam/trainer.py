@@ -18,7 +18,7 @@ from recbole_delta.checkpoint import Checkpoint, generator_states, restore_gener
 from recbole_delta.embedding import DeltaEmbedding
 from recbole_delta.errors import DeltaError
 from recbole_delta.seam.evaluation import Evaluation, Mode, evaluate_modes
-from recbole_delta.seam.facts import item_fingerprint, run_settings, versions
+from recbole_delta.seam.facts import check_data, data_fingerprint, run_settings, versions
 from recbole_delta.seam.metrics import (
     check_valid_metric,
     check_validation,
@@ -65,11 +65,13 @@ class ColdWarmTrainer(Trainer):
         Raises:
             DeltaError: ``valid_metric`` has no value on the validation data.
         """
-        self._train_data = train_data
-        self._resume()
+        self._begin(train_data)
         evaluates = bool(valid_data) and self.eval_step > 0
         if valid_data is not None and self.eval_step > 0:
-            self._check_validation(valid_data)
+            check_validation(self.valid_metric, valid_data.dataset)
+            if not evaluates:
+                name = valid_data.dataset.dataset_name
+                self.logger.warning(f"{name} has no validation targets: no early stopping.")
         for epoch in range(self.start_epoch, self.epochs):
             started = perf_counter()
             best = f", best {self.best_valid_score:.4f}" if self.best_valid_result else ""
@@ -152,8 +154,8 @@ class ColdWarmTrainer(Trainer):
         """Go on after the epoch of ``resume_file``, as if training had not stopped there.
 
         Raises:
-            DeltaError: the file is not a checkpoint of this model; :meth:`fit` refuses one over
-                other items.
+            DeltaError: the file is not a checkpoint of this model; :meth:`fit` refuses one of
+                another data set.
         """
         checkpoint = Checkpoint.load(resume_file)
         model = checkpoint.facts["settings"]["model"]
@@ -187,7 +189,7 @@ class ColdWarmTrainer(Trainer):
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
         facts = {
             "settings": run_settings(self.config),
-            "items": item_fingerprint(self._train_data.dataset),
+            "data": self._fingerprint,
             "epoch": epoch,
             "cur_step": self.cur_step,
             "best_valid_score": self.best_valid_score,
@@ -212,26 +214,14 @@ class ColdWarmTrainer(Trainer):
                 f"The training loss became NaN in epoch {epoch}; lower learning_rate."
             ) from error
 
-    def _resume(self) -> None:
-        """Take over what needs the training data."""
+    def _begin(self, train_data: Any) -> None:
+        """Take the training data, and over it what a resumed checkpoint says of it."""
+        self._train_data = train_data
+        self._fingerprint = data_fingerprint(train_data.dataset)
         checkpoint = self.__dict__.pop("_resumed", None)
-        if checkpoint is None:
-            return
-        if checkpoint.facts["items"] != item_fingerprint(self._train_data.dataset):
-            raise DeltaError("The items of the data set are not those of the resumed checkpoint.")
-        restore_generators(checkpoint.generators, self._train_data.generator)
-
-    def _check_validation(self, valid_data: Any) -> None:
-        valid = valid_data.dataset
-        n_cold = int((valid.instances.target > valid.n_warm).sum())
-        n_warm = len(valid.instances) - n_cold
-        if not n_cold + n_warm and "_cold" not in self.valid_metric:
-            self.logger.warning(
-                f"{valid.dataset_name} has no validation targets: no early stopping."
-            )
-            return
-        candidates = self.settings.valid_candidates
-        check_validation(self.valid_metric, n_cold, n_warm, candidates, valid.dataset_name)
+        if checkpoint is not None:
+            check_data(train_data.dataset, checkpoint.facts["data"], self.saved_model_file)
+            restore_generators(checkpoint.generators, train_data.generator)
 
     def _log(self, head: str, values: dict[str, float], epoch: int, verbose: bool) -> None:
         shown = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
@@ -258,9 +248,9 @@ class UntrainedTrainer(ColdWarmTrainer):
         **__: Any,
     ) -> tuple[float, dict[str, float] | None]:
         """Validate; there is nothing to train."""
-        self._train_data = train_data
+        self._begin(train_data)
         if valid_data:
-            self._check_validation(valid_data)
+            check_validation(self.valid_metric, valid_data.dataset)
             self.best_valid_score, self.best_valid_result = self._valid_epoch(valid_data)
         if saved:
             self._save_checkpoint(0, verbose=verbose)
