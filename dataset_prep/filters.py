@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dataset_prep.draw import draw
 from dataset_prep.log import OFFICIAL_TEST, Log, sorted_users
 from recbole_delta.errors import DeltaError
 
@@ -36,7 +37,7 @@ def without_repeats(log: Log) -> Log:
 
 
 def sample_users(log: Log, n: int, seed: int) -> Log:
-    """Rows of ``n`` users drawn without replacement from the sorted tokens.
+    """Rows of ``n`` users drawn without replacement from the sorted users.
 
     Raises:
         DeltaError: there are fewer users.
@@ -45,5 +46,5 @@ def sample_users(log: Log, n: int, seed: int) -> Log:
     if n > len(users):
         raise DeltaError(f"Cannot draw {n} users; there are {len(users)}.")
     chosen = np.zeros(len(log.users), dtype=bool)
-    chosen[np.random.default_rng(seed).permutation(users)[:n]] = True
+    chosen[users[draw(len(users), n, seed)]] = True
     return log.keep(chosen[log.user])

@@ -134,9 +134,15 @@ class Log:
 
 
 def sorted_users(log: Log, user: np.ndarray) -> np.ndarray:
-    """Codes of the users in ``user``, sorted by token: a sample does not depend on row order."""
-    present = np.unique(user)
-    return present[np.argsort(log.users.gather(present).to_numpy(), kind="stable")]
+    """Codes of the users in ``user``, sorted as the raw file's ids would be: numbers by value.
+
+    A sample of them does not depend on the order of the rows.
+    """
+    present = np.flatnonzero(np.bincount(user, minlength=1))
+    tokens = log.users.gather(present)
+    numbers = tokens.cast(pl.Int64, strict=False)
+    keys = tokens if numbers.null_count() else numbers
+    return present[keys.arg_sort().to_numpy()]
 
 
 def _by_appearance(codes: np.ndarray, categories: pl.Categories) -> tuple[np.ndarray, pl.Series]:

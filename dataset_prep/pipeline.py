@@ -17,7 +17,7 @@ from dataset_prep.atomic import check_ids, write_atomic
 from dataset_prep.filters import n_core, sample_users, without_repeats
 from dataset_prep.log import Log
 from dataset_prep.protocols import PROTOCOLS
-from dataset_prep.protocols.common import TEST, TRAIN, VALID
+from dataset_prep.protocols.common import TEST, TRAIN, VALID, first_of_users
 from dataset_prep.source import get_source
 from dataset_prep.vectors import ContentOptions, ItemVectors, encode_items
 from recbole_delta.content import write_content
@@ -185,7 +185,7 @@ def _flag_cold(items: pl.DataFrame, log: Log, split: np.ndarray) -> pl.DataFrame
     Raises:
         DeltaError: an item has no line, or two.
     """
-    occurring = np.unique(log.item)
+    occurring = np.flatnonzero(np.bincount(log.item, minlength=len(log.items)))
     trained = np.bincount(log.item[split == TRAIN], minlength=len(log.items))[occurring]
     flagged = pl.DataFrame(
         {
@@ -206,8 +206,7 @@ def _flag_cold(items: pl.DataFrame, log: Log, split: np.ndarray) -> pl.DataFrame
 
 def _count_targets(log: Log, split: np.ndarray) -> dict[str, dict[str, int]]:
     warm = np.bincount(log.item[split == TRAIN], minlength=len(log.items)) > 0
-    first = np.zeros(len(log), dtype=bool)
-    first[np.unique(log.user, return_index=True)[1]] = True
+    first = first_of_users(log.user)
     counts = {}
     for name, code in (("valid", VALID), ("test", TEST)):
         targets = split == code
@@ -215,7 +214,7 @@ def _count_targets(log: Log, split: np.ndarray) -> dict[str, dict[str, int]]:
         counts[name] = {
             "cold": int(targets.sum()) - n_warm,
             "warm": n_warm,
-            "empty_history": int((first & targets).sum()),
+            "empty_history": int(targets[first].sum()),
         }
     return counts
 

@@ -177,7 +177,7 @@ def test_reading_keeps_rows_and_numbers_tokens_by_appearance():
 
 
 def test_the_papers_counts_on_beauty(beauty_folder):
-    """Counts that do not depend on which users were sampled for training (paper.md)."""
+    """Every count that the paper and its code give for Beauty, with its seed 42."""
     data = get_source("amazon-2014").read(beauty_folder, {"category": "Beauty"})
     log, raw = Log.read(data.interactions, "Beauty", above={"rating": 3})
     assert raw == {"rows": 198_502, "users": 22_363, "items": 12_101}
@@ -192,6 +192,14 @@ def test_the_papers_counts_on_beauty(beauty_folder):
     assert len(targets) == 5_161
     first = ~rows["user_id"].duplicated()
     assert first[targets.index].sum() == 294
+    trained = rows.loc[rows["split"] == "train", "item_id"]
+    warm = set(trained)
+    assert (len(trained), len(warm)) == (120_122, 11_165)
+    assert (~targets["item_id"].isin(warm)).sum() == 1_284
+    validates = ~late & ~rows["user_id"].isin(rows.loc[rows["split"] == "train", "user_id"])
+    assert validates.sum() == 13_658
+    assert (validates & rows["item_id"].isin(warm)).sum() == 13_649
+    assert rows["item_id"].nunique() - len(warm) == 568
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dataset_prep.draw import draw
 from dataset_prep.log import Log, sorted_users
 from recbole_delta.instances import SPLITS
 
@@ -17,6 +18,14 @@ def last_of_users(user: np.ndarray, rows: np.ndarray) -> np.ndarray:
     last = np.full(user.max(initial=0) + 1, -1, dtype=np.int64)
     last[user[position]] = position
     return last[last >= 0]
+
+
+def first_of_users(user: np.ndarray) -> np.ndarray:
+    """Positions of the first row of each user."""
+    first = np.full(user.max(initial=0) + 1, len(user), dtype=np.int64)
+    # The last assignment to a place stays: the first row, seen from the end.
+    first[user[::-1]] = np.arange(len(user) - 1, -1, -1)
+    return first[first < len(user)]
 
 
 def before_first(user: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -40,7 +49,7 @@ def split_by_user(log: Log, is_test: np.ndarray, train_users: float, seed: int) 
     """
     users = sorted_users(log, log.user[~is_test])
     trains = np.zeros(len(log.users), dtype=bool)
-    trains[np.random.default_rng(seed).permutation(users)[: int(len(users) * train_users)]] = True
+    trains[users[draw(len(users), int(len(users) * train_users), seed)]] = True
     is_train = ~is_test & trains[log.user]
     warm = np.bincount(log.item[is_train], minlength=len(log.items)) > 0
     split = np.full(len(log), HISTORY)
