@@ -11,11 +11,12 @@ from typing import Any
 from tabulate import tabulate
 
 from dataset_prep.audio import AudioOptions
-from dataset_prep.pipeline import Filters, prepare
+from dataset_prep.pipeline import prepare
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.source import SOURCES, get_source
+from dataset_prep.steps import Filters
 from dataset_prep.text import DEFAULT_ENCODER
-from dataset_prep.vectors import ContentOptions
+from dataset_prep.vectors import WITHOUT_CONTENT, ContentOptions
 from recbole_delta.errors import DeltaError
 
 
@@ -28,10 +29,11 @@ def main(arguments: list[str] | None = None) -> None:
             given.source,
             given.out,
             raw=given.raw,
+            download=given.download,
             source_options=dict(_pairs(given.set)),
             name=given.name,
             filters=Filters(
-                above={name: float(bound) for name, bound in _pairs(given.above)},
+                above=_bounds(given.above),
                 users=given.users,
                 drop_repeats=given.drop_repeats,
                 core=given.core,
@@ -44,7 +46,13 @@ def main(arguments: list[str] | None = None) -> None:
                 prefix=given.prefix,
                 missing=given.missing,
                 audio=given.audio,
-                audio_options=AudioOptions(given.audio_encoder),
+                audio_options=AudioOptions(
+                    given.audio_encoder, given.rate, given.seconds, given.segments
+                ),
+                vectors=given.vectors,
+                without_content=given.without_content,
+                devices=given.devices,
+                workers=given.workers,
             ),
         )
     except DeltaError as error:
@@ -69,6 +77,13 @@ def _pairs(texts: list[str]) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in pairs]
 
 
+def _bounds(texts: list[str]) -> dict[str, float]:
+    try:
+        return {name: float(bound) for name, bound in _pairs(texts)}
+    except ValueError as error:
+        raise DeltaError(f"--above takes COLUMN=NUMBER: {error}.") from error
+
+
 def _parser() -> argparse.ArgumentParser:
     get_source("ml-100k")  # fills the registry
     about = "\n".join(f"  {name}: {each.about}" for name, each in sorted(SOURCES.items()))
@@ -80,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("source", metavar="NAME", help="raw format, see below")
     parser.add_argument("--raw", type=Path, help="folder of the raw files")
+    parser.add_argument("--download", action="store_true", help="fetch the raw files first")
     parser.add_argument("--out", type=Path, default=Path("dataset"), help="folder of data sets")
     parser.add_argument("--name", help="of the prepared data set (NAME-PROTOCOL)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
@@ -100,7 +116,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prefix", default="", help="before every text, such as 'query: '")
     parser.add_argument("--missing", default="", help="what stands for a field an item lacks")
     parser.add_argument("--audio", type=Path, help="folder of audio files named by item id")
-    parser.add_argument("--audio-encoder", default="mel", help="mel, a torchaudio bundle, a folder")
+    audio = AudioOptions()
+    parser.add_argument(
+        "--audio-encoder", default=audio.encoder, help="mel, a torchaudio bundle, a model folder"
+    )
+    parser.add_argument("--rate", type=int, default=audio.rate, help="samples a second")
+    parser.add_argument("--seconds", type=float, default=audio.seconds, help="of a segment")
+    parser.add_argument("--segments", type=int, default=audio.segments, help="of a file, at most")
+    parser.add_argument("--vectors", type=Path, help="ready ones: npy, safetensors, parquet, item")
+    parser.add_argument(
+        "--without-content",
+        choices=WITHOUT_CONTENT,
+        default="error",
+        help="items without a text line, a vector, or audio that can be decoded",
+    )
+    parser.add_argument("--devices", nargs="+", default=(), help="of text encoders (every GPU)")
+    parser.add_argument("--workers", type=int, help="threads that decode audio")
     return parser
 
 

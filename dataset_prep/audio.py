@@ -1,4 +1,4 @@
-"""Audio files to vectors: soundfile decodes, torchaudio resamples, an encoder pools.
+"""Audio files to vectors: soundfile decodes, torchaudio resamples, a network pools.
 
 ``mel`` needs no weights. A name of a torchaudio bundle (``WAV2VEC2_BASE``, ``HUBERT_BASE``,
 ``WAVLM_BASE``, ...) downloads weights where there is a network. A path is a folder of a
@@ -8,28 +8,31 @@ transformers audio model.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dataset_prep.audio_networks import Encoder, audio_network
 from dataset_prep.cache import VectorCache
-from recbole_delta.errors import DeltaError
+from dataset_prep.fingerprint import fingerprint
+from recbole_delta.errors import DeltaError, at_least_1
 
 ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 CHUNK = 64
 """Files between two writes of the cache."""
 
+SEGMENTS_AT_ONCE = 16
+"""Segments that a network sees together."""
+
 SILENT = 1e-5
 """Root mean square below which a file holds no sound (full scale is 1)."""
-
-Encoder = Callable[[Tensor], Tensor]
-"""Mono segments ``[n, samples]`` to vectors ``[n, dim]``."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class AudioOptions:
 
     Attributes:
         encoder: ``mel``, a bundle of torchaudio, or the folder of a transformers model.
-        rate: samples a second that files are brought to; a bundle's own must be given.
+        rate: samples a second that files are brought to; a network's own must be given.
         seconds: length of a segment; vectors of a file's segments are averaged.
         segments: most segments of a file, evenly spread.
     """
@@ -48,60 +51,75 @@ class AudioOptions:
     seconds: float = 10.0
     segments: int = 3
 
+    def __post_init__(self) -> None:
+        for name in ("rate", "segments"):
+            at_least_1(name, getattr(self, name))
+        if not self.seconds > 0:
+            raise DeltaError(f"seconds must be above 0, but is {self.seconds!r}.")
+
 
 class AudioEncoder:
     """Vectors of audio files, each content encoded once.
 
     Args:
         options: how.
-        cache: folder of the cache; the key is the options and the file's bytes.
+        cache: folder of the cache; the key is the options, the network's files and the audio
+            file's bytes.
+        workers: threads that decode; None for one a core, at most 8.
         network: the encoder itself, in place of loading ``options.encoder``.
     """
 
-    def __init__(self, options: AudioOptions, cache: Path, network: Encoder | None = None) -> None:
+    def __init__(
+        self,
+        options: AudioOptions,
+        cache: Path,
+        workers: int | None = None,
+        network: Encoder | None = None,
+    ) -> None:
         self.options = options
         self.name = Path(options.encoder).name.lower()
-        settings = hashlib.sha256(repr(options).encode()).hexdigest()[:16]
-        self._cache = cache / f"{self.name}.{settings}"
+        self._workers = workers or min(8, os.cpu_count() or 1)
+        settings = f"{options!r} {fingerprint(options.encoder)}"
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
+        self._cache = cache / f"{self.name}.{digest}"
         self._given = network
 
-    def encode(self, files: Sequence[Path]) -> tuple[np.ndarray, list[tuple[Path, str]]]:
-        """Vectors ``[len(files), dim]`` float32, and the files that have none with the reason.
+    def encode(self, files: Sequence[Path]) -> tuple[list[np.ndarray | None], dict[Path, str]]:
+        """The vector ``[dim]`` of each file, None where there is none, and why not.
 
-        The row of a file without a vector (broken, silent, empty) is zero.
+        A file that cannot be decoded, is empty or silent has no vector.
         """
-        keys = [hashlib.sha256(path.read_bytes()).digest() for path in files]
-        refused: dict[bytes, str] = {}
-        dim = self._encode_segments(torch.zeros(1, self._samples)).size(1)
+        reasons: dict[Path, str] = {}
 
-        def encode_part(part: Sequence[Path]) -> np.ndarray:
-            rows = np.zeros((len(part), dim), dtype=np.float32)
-            for row, path in enumerate(list(part)):
-                try:
-                    rows[row] = self._encode_file(path)
-                except DeltaError as error:
-                    refused[hashlib.sha256(path.read_bytes()).digest()] = str(error)
+        def encode_part(part: Sequence[Path]) -> list[np.ndarray | None]:
+            with ThreadPoolExecutor(self._workers) as pool:
+                decoded = list(pool.map(self._segments, part))
+            whole = [segments for segments in decoded if isinstance(segments, Tensor)]
+            vectors = iter(self._means(whole) if whole else [])
+            rows: list[np.ndarray | None] = []
+            for path, segments in zip(part, decoded):
+                if isinstance(segments, str):
+                    reasons[path] = segments
+                rows.append(next(vectors) if isinstance(segments, Tensor) else None)
             return rows
 
+        with ThreadPoolExecutor(self._workers) as pool:
+            keys = list(pool.map(_digest, files))
         vectors = VectorCache(self._cache).complete(
             dict(zip(keys, files)), encode_part, chunk=CHUNK, label="Encode audio", unit="file"
         )
-        matrix = np.stack([vectors[key] for key in keys])
-        empty = np.flatnonzero(~matrix.any(axis=1)).tolist()
-        reason = "no vector when it was encoded first"
-        return matrix, [(files[row], refused.get(keys[row], reason)) for row in empty]
+        # Files of one content are encoded once: the reason is that of the one encoded.
+        reason = {key: reasons[path] for key, path in zip(keys, files) if path in reasons}
+        refused = {path: reason[key] for key, path in zip(keys, files) if key in reason}
+        return [vectors.get(key) for key in keys], refused
 
-    @property
-    def _samples(self) -> int:
-        return int(self.options.rate * self.options.seconds)
-
-    def _encode_file(self, path: Path) -> np.ndarray:
-        segments = self._cut(read_audio(path, self.options.rate))
-        return self._encode_segments(segments).mean(0).numpy()
-
-    def _cut(self, samples: Tensor) -> Tensor:
-        """``[n, samples]`` segments, evenly spread; a short file is one padded segment."""
-        length = self._samples
+    def _segments(self, path: Path) -> Tensor | str:
+        """``[n, samples]`` segments, evenly spread, a short file padded; or what is wrong."""
+        try:
+            samples = read_audio(path, self.options.rate)
+        except DeltaError as error:
+            return str(error)
+        length = int(self.options.rate * self.options.seconds)
         if len(samples) <= length:
             return torch.nn.functional.pad(samples, (0, length - len(samples)))[None]
         n = min(self.options.segments, -(-len(samples) // length))
@@ -109,18 +127,15 @@ class AudioEncoder:
         return torch.stack([samples[start : start + length] for start in starts])
 
     @torch.no_grad()
-    def _encode_segments(self, segments: Tensor) -> Tensor:
-        return self._network(segments)
+    def _means(self, files: Sequence[Tensor]) -> Iterator[np.ndarray]:
+        """The mean vector of each file's segments."""
+        batches = torch.cat(list(files)).split(SEGMENTS_AT_ONCE)
+        vectors = torch.cat([self._network(batch) for batch in batches])
+        return (each.mean(0).numpy() for each in vectors.split([len(file) for file in files]))
 
     @cached_property
     def _network(self) -> Encoder:
-        if self._given is not None:
-            return self._given
-        if self.options.encoder == "mel":
-            return mel_statistics(self.options.rate)
-        if Path(self.options.encoder).is_dir():
-            return transformers_encoder(self.options.encoder, self.options.rate)
-        return bundle_encoder(self.options.encoder, self.options.rate)
+        return self._given or audio_network(self.options.encoder, self.options.rate)
 
 
 def read_audio(path: Path, rate: int) -> Tensor:
@@ -142,52 +157,5 @@ def read_audio(path: Path, rate: int) -> Tensor:
     return torchaudio.functional.resample(mono, original, rate)
 
 
-def mel_statistics(rate: int, n_mels: int = 64) -> Encoder:
-    """Mean, deviation and mean absolute change over time of each log-mel band: 3 · ``n_mels``."""
-    import torchaudio
-
-    transform = torchaudio.transforms.MelSpectrogram(
-        rate, n_fft=1024, hop_length=512, n_mels=n_mels, f_max=rate / 2
-    )
-
-    def encode(segments: Tensor) -> Tensor:
-        log = torch.log(transform(segments) + 1e-6)
-        return torch.cat([log.mean(-1), log.std(-1), log.diff(dim=-1).abs().mean(-1)], dim=1)
-
-    return encode
-
-
-def bundle_encoder(name: str, rate: int) -> Encoder:
-    """A bundle of ``torchaudio.pipelines``, its last layer averaged over time.
-
-    Raises:
-        DeltaError: an unknown bundle, or another sample rate than its own.
-    """
-    import torchaudio
-
-    bundle: Any = getattr(torchaudio.pipelines, name, None)
-    if not hasattr(bundle, "get_model"):
-        raise DeltaError(f"audio encoder {name!r} is neither mel, a bundle, nor a model folder.")
-    if bundle.sample_rate != rate:
-        raise DeltaError(f"{name} takes {bundle.sample_rate} samples a second, not {rate}.")
-    return pooled_features(bundle.get_model())
-
-
-def pooled_features(model: Any) -> Encoder:
-    """A torchaudio model with ``extract_features``, its last layer averaged over time."""
-    model.eval()
-    return lambda segments: model.extract_features(segments)[0][-1].mean(1)
-
-
-def transformers_encoder(folder: str, rate: int) -> Encoder:
-    """A transformers audio model from a local folder, its last hidden state averaged over time."""
-    from transformers import AutoFeatureExtractor, AutoModel
-
-    extractor = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
-    model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
-
-    def encode(segments: Tensor) -> Tensor:
-        inputs = extractor(list(segments.numpy()), sampling_rate=rate, return_tensors="pt")
-        return model(**inputs).last_hidden_state.mean(1)
-
-    return encode
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()

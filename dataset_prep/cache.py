@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,7 +42,7 @@ class VectorCache:
     def complete(
         self,
         wanted: Mapping[bytes, T],
-        encode: Callable[[Sequence[T]], np.ndarray],
+        encode: Callable[[Sequence[T]], Iterable[np.ndarray | None]],
         *,
         chunk: int,
         label: str,
@@ -52,7 +52,8 @@ class VectorCache:
 
         Args:
             wanted: what is to be encoded, by key, in the order in which to encode it.
-            encode: vectors ``[len(part), dim]`` of a part of it.
+            encode: the vector of each of a part of it; None for what has none, which the
+                result lacks then.
             chunk: things between two writes: what a killed run loses at most.
             label: of the progress bar.
             unit: what one thing is called there.
@@ -61,13 +62,16 @@ class VectorCache:
         with tqdm(total=len(missing), desc=label, unit=unit, disable=not missing) as bar:
             for first in range(0, len(missing), chunk):
                 keys = missing[first : first + chunk]
-                vectors = encode([wanted[key] for key in keys]).astype(np.float32)
-                self._add(keys, vectors)
+                vectors = encode([wanted[key] for key in keys])
+                self._add({key: row for key, row in zip(keys, vectors) if row is not None})
                 bar.update(len(keys))
-        return {key: self._known[key] for key in wanted}
+        return {key: self._known[key] for key in wanted if key in self._known}
 
-    def _add(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
-        packed = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), -1)
+    def _add(self, vectors: Mapping[bytes, np.ndarray]) -> None:
+        if not vectors:
+            return
+        keys = np.frombuffer(b"".join(vectors), dtype=np.uint8).reshape(len(vectors), -1)
+        rows = np.stack([np.asarray(row, dtype=np.float32) for row in vectors.values()])
         with replacing(self._folder / f"{uuid.uuid4().hex}.safetensors") as temporary:
-            save_file({"keys": packed, "vectors": np.ascontiguousarray(vectors)}, temporary)
-        self._known.update(zip(keys, vectors))
+            save_file({"keys": keys, "vectors": rows}, temporary)
+        self._known.update(zip(vectors, rows))

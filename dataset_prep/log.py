@@ -60,7 +60,7 @@ class Log:
             The kept rows, and counts of rows, users and items before the bounds.
 
         Raises:
-            DeltaError: a value or a column is missing, or the file cannot be read as such rows.
+            DeltaError: a value or a column is missing or no number, or the file cannot be read.
         """
         above = above or {}
         categories = {name: pl.Categories.random() for name in ("user_id", "item_id")}
@@ -71,7 +71,7 @@ class Log:
         parts: dict[str, list[np.ndarray]] = {}
         n_raw = 0
         try:
-            _require_columns(rows, above, source)
+            _check_columns(rows, above, source)
             coded = rows.with_columns(tokens)
             for batch in coded.collect_batches(chunk_size=BATCH, maintain_order=True):
                 _require_filled(batch, source)
@@ -159,19 +159,27 @@ def _by_appearance(codes: np.ndarray, categories: pl.Categories) -> tuple[np.nda
     return rank[codes], tokens.gather(order)
 
 
-def _require_columns(rows: pl.LazyFrame, names: Iterable[str], source: str) -> None:
-    known = rows.collect_schema().names()
-    for name in names:
-        if name not in known:
-            numbers = ", ".join(known[3:]) or "none"
-            raise DeltaError(f"{source} has no column {name!r} to filter by; there are: {numbers}.")
+def _check_columns(rows: pl.LazyFrame, filtered: Iterable[str], source: str) -> None:
+    schema = rows.collect_schema()
+    numbers = [name for name in schema if name not in ("user_id", "item_id")]
+    for name in filtered:
+        if name not in schema:
+            others = ", ".join(n for n in numbers if n != "timestamp") or "none"
+            raise DeltaError(f"{source} has no column {name!r} to filter by; there are: {others}.")
+    for name in numbers:
+        if not schema[name].is_numeric() and schema[name] != pl.Null:
+            raise DeltaError(f"{source}: {name} must hold numbers, not {schema[name]}.")
 
 
 def _require_filled(batch: pl.DataFrame, source: str) -> None:
     for name in batch.columns:
-        missing = batch[name].null_count()
+        column = batch[name]
+        missing = column.null_count()
         if missing:
             raise DeltaError(f"{source}: {name} is missing in {missing} rows; mend or drop them.")
+        if column.dtype.is_float() and not column.is_finite().all():
+            strange = len(column) - int(column.is_finite().sum())
+            raise DeltaError(f"{source}: {name} is not a number in {strange} rows; mend them.")
 
 
 def _first_line(error: Exception) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from dataset_prep.download import Archive
 from recbole_delta.errors import DeltaError
 
 Reader = Callable[..., "RawData"]
@@ -44,12 +46,14 @@ class Source:
         reader: takes a folder (None for data that comes with RecBole) and options.
         template: the text of an item that is encoded, with field names in braces.
         about: one line for the command's help.
+        archive: where anybody may download the raw files.
     """
 
     name: str
     reader: Reader
     template: str
     about: str
+    archive: Archive | None = None
 
     def options(self) -> dict[str, Any]:
         """Names and defaults of the reader's own options."""
@@ -72,16 +76,39 @@ class Source:
                 raise DeltaError(f"{self.name} needs the option {name}.")
         return self.reader(raw, **options)
 
+    def fetch(self, folder: Path, options: Mapping[str, Any]) -> Path:
+        """The folder of raw files in ``folder``, downloaded if they are not there yet.
+
+        Raises:
+            DeltaError: their owner wants to be asked, and who that is; or :meth:`Archive.fetch`.
+        """
+        if self.archive is None:
+            try:
+                self.read(None, options)
+            except DeltaError as error:
+                raise DeltaError(f"{self.name} is not for --download. {error}") from error
+            raise DeltaError(f"{self.name} needs no --download.")
+        return self.archive.fetch(folder / self.name)
+
 
 SOURCES: dict[str, Source] = {}
 
 
-def source(*names: str, template: str) -> Callable[[Reader], Reader]:
-    """Register a reader; the first line of its docstring becomes its description."""
+def source(
+    *names: str, template: str, archives: Mapping[str, Archive] | None = None
+) -> Callable[[Reader], Reader]:
+    """Register a reader; the first line of its docstring becomes its description.
+
+    Args:
+        names: of the data sets that it reads.
+        template: the text of an item.
+        archives: where the raw files are downloaded, by name.
+    """
 
     def register(reader: Reader) -> Reader:
         about = (reader.__doc__ or "").splitlines()[0]
-        SOURCES.update({name: Source(name, reader, template, about) for name in names})
+        for name in names:
+            SOURCES[name] = Source(name, reader, template, about, (archives or {}).get(name))
         return reader
 
     return register
@@ -98,6 +125,24 @@ def get_source(name: str) -> Source:
     if name not in SOURCES:
         raise DeltaError(f"Unknown data set {name!r}; choose from {', '.join(sorted(SOURCES))}.")
     return SOURCES[name]
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """What goes wrong in the block is the fault of the file ``path``.
+
+    Raises:
+        DeltaError: it did.
+    """
+    try:
+        yield
+    except DeltaError:
+        raise
+    except (pl.exceptions.PolarsError, OSError, EOFError, ValueError, SyntaxError) as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise DeltaError(
+            f"Cannot read {path}: {line}; it should be the whole file, as its owner gives it."
+        ) from error
 
 
 def need(raw: Path | None, *names: str, where: str) -> list[Path]:

@@ -1,7 +1,8 @@
-"""Vectors of the items: texts, audio, the source's own, alone or side by side."""
+"""Vectors of the items: texts, audio, ready ones, alone or side by side."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import numpy as np
 import polars as pl
 
 from dataset_prep.audio import ENDINGS, AudioEncoder, AudioOptions
+from dataset_prep.ready import list_matrix, read_vectors
 from dataset_prep.source import RawData, Source
 from dataset_prep.text import DEFAULT_ENCODER, TextEncoder, item_texts
 from recbole_delta.content import ContentTable
-from recbole_delta.errors import DeltaError
+from recbole_delta.errors import DeltaError, at_least_1
+
+WITHOUT_CONTENT = ("error", "drop")
 
 
 @dataclass(frozen=True)
@@ -22,13 +26,18 @@ class ContentOptions:
 
     Attributes:
         encoder: a sentence-transformers model by name or path. None: all-MiniLM-L6-v2 where
-            there is neither audio nor vectors of the source's own.
+            there is neither audio nor vectors.
         template: the text of an item; None for the source's own.
         prefix: stands before every text, such as e5's "query: ".
         missing: what stands for a field that an item lacks.
         audio: folder of one file an item, its name the item id.
         audio_options: how audio is encoded.
+        vectors: ready ones, see :func:`dataset_prep.ready.read_vectors`.
+        without_content: an item without a line, audio (broken and silent files included) or
+            vector is an ``error``, or its interactions are dropped and it is listed (``drop``).
         cache: folder of the encodings; None for ``.content`` beside the data sets.
+        devices: of text encoders, see :class:`dataset_prep.text.TextEncoder`.
+        workers: threads that decode audio; None for one a core, at most 8.
     """
 
     encoder: str | None = None
@@ -37,7 +46,35 @@ class ContentOptions:
     missing: str = ""
     audio: Path | None = None
     audio_options: AudioOptions = field(default_factory=AudioOptions)
+    vectors: Path | None = None
+    without_content: str = "error"
     cache: Path | None = None
+    devices: Sequence[str] = ()
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.without_content not in WITHOUT_CONTENT:
+            raise DeltaError(
+                f"without_content must be error or drop, but is {self.without_content!r}."
+            )
+        if self.workers is not None:
+            at_least_1("workers", self.workers)
+
+
+class ItemsWithoutContent(DeltaError):
+    """Items that cannot be described.
+
+    Attributes:
+        reasons: why, by item.
+    """
+
+    def __init__(self, reasons: Mapping[str, str], n_items: int) -> None:
+        self.reasons = dict(reasons)
+        item, reason = next(iter(reasons.items()))
+        super().__init__(
+            f"{len(reasons)} of {n_items} items have no content, {item!r} among them: {reason}; "
+            "add it, or leave such items out (--without-content drop)."
+        )
 
 
 @dataclass(frozen=True)
@@ -61,15 +98,18 @@ def encode_items(
     """Vectors of ``items``, every modality that the options ask for.
 
     Raises:
-        DeltaError: an item without text fields, audio file or vector; a broken audio file.
+        ItemsWithoutContent: some lack an audio file that can be decoded, or a vector.
+        DeltaError: a file or a setting that cannot be used.
     """
     cache = options.cache or out / ".content"
+    tokens = items["item_id"].to_list()
     parts = []
-    own = data.vectors is not None and options.encoder is None and options.audio is None
-    if own:
-        parts.append(_own(data, items))
+    if options.vectors is not None:
+        parts.append(_ready(read_vectors(options.vectors), tokens))
+    elif data.vectors is not None and options.encoder is None and options.audio is None:
+        parts.append(_ready(_own(data, tokens), tokens))
     if options.audio is not None:
-        parts.append(_audio(items, options, cache))
+        parts.append(_audio(tokens, options.audio, options, cache))
     if options.encoder is not None or not parts:
         parts.append(_text(items, options, origin, cache))
     described: dict[str, Any] = {}
@@ -84,47 +124,39 @@ def _text(items: pl.DataFrame, options: ContentOptions, origin: Source, cache: P
     if not template:
         raise DeltaError(f"{origin.name} has no texts; leave out the encoder.")
     model = options.encoder or DEFAULT_ENCODER
-    encoder = TextEncoder(model, cache)
+    encoder = TextEncoder(model, cache, options.devices)
     texts = [options.prefix + text for text in item_texts(items, template, options.missing)]
     described = {"text": {"encoder": model, "template": template, "prefix": options.prefix}}
     return ItemVectors(encoder.name, encoder.encode(texts), described)
 
 
-def _audio(items: pl.DataFrame, options: ContentOptions, cache: Path) -> ItemVectors:
-    assert options.audio is not None
-    files = {path.stem: path for path in options.audio.iterdir() if path.suffix in ENDINGS}
-    tokens = items["item_id"].to_list()
-    missing = [token for token in tokens if token not in files]
-    if missing:
-        raise DeltaError(
-            f"{options.audio} has no audio file for {len(missing)} of {len(tokens)} items, "
-            f"{missing[0]!r} among them."
-        )
-    encoder = AudioEncoder(options.audio_options, cache)
-    matrix, refused = encoder.encode([files[token] for token in tokens])
-    if refused:
-        listed = ", ".join(path.name for path, _ in refused[:5])
-        raise DeltaError(
-            f"{len(refused)} audio files have no vector ({listed}): {refused[0][1]} "
-            "Replace them, or leave their items out."
-        )
+def _audio(
+    tokens: Sequence[str], folder: Path, options: ContentOptions, cache: Path
+) -> ItemVectors:
+    if not folder.is_dir():
+        raise DeltaError(f"There is no folder of audio files {folder}.")
+    files = {path.stem: path for path in folder.iterdir() if path.suffix.lower() in ENDINGS}
+    reasons = {token: f"{folder} has no audio file of it" for token in tokens if token not in files}
+    described = [token for token in tokens if token in files]
+    encoder = AudioEncoder(options.audio_options, cache, options.workers)
+    rows, refused = encoder.encode([files[token] for token in described])
+    reasons |= {token: refused[files[token]] for token in described if files[token] in refused}
+    if reasons:
+        raise ItemsWithoutContent(reasons, len(tokens))
+    matrix = np.stack([row for row in rows if row is not None])
     return ItemVectors(encoder.name, matrix, {"audio": asdict(options.audio_options)})
 
 
-def _own(data: RawData, items: pl.DataFrame) -> ItemVectors:
+def _own(data: RawData, tokens: Sequence[str]) -> ContentTable:
     assert data.vectors is not None
-    tokens = items["item_id"].to_list()
     rows = data.vectors.filter(pl.col("item_id").is_in(tokens)).collect()
     source = data.files[-1].name
-    table = ContentTable(rows["item_id"].to_list(), _matrix(rows["vector"], source), source)
+    return ContentTable(rows["item_id"].to_list(), list_matrix(rows["vector"], source), source)
+
+
+def _ready(table: ContentTable, tokens: Sequence[str]) -> ItemVectors:
+    known, source = set(table.tokens), Path(table.source).name
+    reasons = {token: f"{source} has no vector of it" for token in tokens if token not in known}
+    if reasons:
+        raise ItemsWithoutContent(reasons, len(tokens))
     return ItemVectors("own", table.align(tokens), {"vectors": source})
-
-
-def _matrix(vectors: pl.Series, source: str) -> np.ndarray:
-    """``[n, dim]`` float32 of a column of lists, without a Python object for each number."""
-    if isinstance(vectors.dtype, pl.List):
-        lengths = vectors.list.len().unique()
-        if len(lengths) != 1:
-            raise DeltaError(f"{source} has vectors of {len(lengths)} different lengths.")
-        vectors = vectors.list.to_array(lengths[0])
-    return vectors.to_numpy().astype(np.float32)

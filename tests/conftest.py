@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
+from raw_files import write_m2
 
 import recbole_delta
 from dataset_prep import Filters, prepare
@@ -139,3 +140,39 @@ def beauty_folder() -> Path:
     if not shared.is_dir():
         pytest.skip("Amazon Beauty is not beside this checkout")
     return shared
+
+
+class CountingModel:
+    """Stands in for SentenceTransformer: a vector that depends on the text alone."""
+
+    encoded: list[str] = []
+
+    def __init__(self, name, device):
+        if "broken" in name:
+            raise OSError(f"{name} is not a local folder")
+
+    def float(self):
+        return self
+
+    def encode(self, texts, batch_size, show_progress_bar):
+        self.encoded.extend(texts)
+        return np.stack(
+            [np.random.default_rng([*text.encode(), 1]).normal(size=4) for text in texts]
+        )
+
+
+@pytest.fixture
+def counting(monkeypatch):
+    import sentence_transformers
+
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", CountingModel)
+    CountingModel.encoded = []
+    return CountingModel
+
+
+@pytest.fixture
+def m2(tmp_path) -> Path:
+    folder = tmp_path / "m2"
+    folder.mkdir()
+    write_m2(folder)
+    return folder

@@ -12,15 +12,10 @@ import torch
 torchaudio = pytest.importorskip("torchaudio")
 soundfile = pytest.importorskip("soundfile")
 
-from dataset_prep.audio import (  # noqa: E402
-    AudioEncoder,
-    AudioOptions,
-    mel_statistics,
-    pooled_features,
-    read_audio,
-)
+from dataset_prep.audio import AudioEncoder, AudioOptions, read_audio  # noqa: E402
+from dataset_prep.audio_networks import mel_statistics, pooled_features  # noqa: E402
 from dataset_prep.source import RawData, Source  # noqa: E402
-from dataset_prep.vectors import ContentOptions, encode_items  # noqa: E402
+from dataset_prep.vectors import ContentOptions, ItemsWithoutContent, encode_items  # noqa: E402
 from recbole_delta.errors import DeltaError  # noqa: E402
 
 
@@ -75,16 +70,14 @@ def test_broken_silent_and_empty_files_are_listed_not_fatal(tmp_path):
     broken.write_bytes(good.read_bytes()[:30])
     soundfile.write(silent, np.zeros(22_050), 22_050)
     empty.write_bytes(b"")
-    matrix, refused = AudioEncoder(AudioOptions(), tmp_path / "cache").encode(
-        [good, broken, silent, empty]
-    )
-    assert matrix.shape == (4, 192)
-    assert matrix[0].any()
-    assert not matrix[1:].any()
-    assert [path for path, _ in refused] == [broken, silent, empty]
-    reasons = [reason for _, reason in refused]
-    assert "cannot be decoded" in reasons[0]
-    assert "holds no sound" in reasons[1]
+    files = [good, broken, silent, empty]
+    for _ in range(2):
+        rows, refused = AudioEncoder(AudioOptions(), tmp_path / "cache").encode(files)
+        assert rows[0].shape == (192,)
+        assert rows[1:] == [None] * 3
+        assert list(refused) == [broken, silent, empty]
+        assert "cannot be decoded" in refused[broken]
+        assert "holds no sound" in refused[silent]
 
 
 def test_a_file_is_encoded_once_by_its_content(tmp_path):
@@ -98,22 +91,33 @@ def test_a_file_is_encoded_once_by_its_content(tmp_path):
     first = tone(tmp_path / "a.wav", seconds=2.0)
     copy = tmp_path / "b.wav"
     copy.write_bytes(first.read_bytes())
-    encoder = AudioEncoder(options, tmp_path / "cache", network)
+    encoder = AudioEncoder(options, tmp_path / "cache", network=network)
     matrix, _ = encoder.encode([first, copy])
-    assert calls == [1, 3]  # one probe of the dimension, three segments of one file
+    assert calls == [3]
     np.testing.assert_array_equal(matrix[0], matrix[1])
-    again, _ = AudioEncoder(options, tmp_path / "cache", network).encode([copy])
-    assert calls == [1, 3, 1]
+    again, _ = AudioEncoder(options, tmp_path / "cache", network=network).encode([copy])
+    assert calls == [3]
     np.testing.assert_array_equal(again[0], matrix[0])
     # Other settings are another encoder.
     other = AudioOptions("counting", seconds=1.0, segments=3)
-    AudioEncoder(other, tmp_path / "cache", network).encode([first])
-    assert calls == [1, 3, 1, 1, 2]
+    AudioEncoder(other, tmp_path / "cache", network=network).encode([first])
+    assert calls == [3, 2]
+
+
+def test_workers_and_batches_change_no_vector(tmp_path):
+    files = [tone(tmp_path / f"{n}.wav", 200 + 40 * n, seconds=0.3 * n) for n in range(1, 12)]
+    options = AudioOptions(seconds=0.5, segments=3)
+    one, _ = AudioEncoder(options, tmp_path / "one", workers=1).encode(files)
+    alone = [AudioEncoder(options, tmp_path / f.stem, 1).encode([f])[0][0] for f in files]
+    many, _ = AudioEncoder(options, tmp_path / "many", workers=4).encode(files)
+    np.testing.assert_array_equal(one, many)
+    np.testing.assert_allclose(one, alone, rtol=1e-4, atol=1e-5)
 
 
 def test_real_clips_through_mel(clips, tmp_path):
-    matrix, refused = AudioEncoder(AudioOptions(), tmp_path).encode(clips)
+    rows, refused = AudioEncoder(AudioOptions(), tmp_path).encode(clips)
     assert not refused
+    matrix = np.stack(rows)
     assert np.isfinite(matrix).all()
     unit = (matrix - matrix.mean(0)) / matrix.std(0)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
@@ -140,11 +144,46 @@ def test_real_clips_through_a_pipelines_model(clips, tmp_path):
            "encoder_dropout": 0.0, "encoder_layer_norm_first": False, "encoder_layer_drop": 0.0}
     )  # fmt: skip
     options = AudioOptions("random-wav2vec2", seconds=2.0, segments=2)
-    encoder = AudioEncoder(options, tmp_path, pooled_features(model))
-    matrix, refused = encoder.encode(clips[:4])
+    encoder = AudioEncoder(options, tmp_path, network=pooled_features(model))
+    rows, refused = encoder.encode(clips[:4])
+    matrix = np.stack(rows)
     assert matrix.shape == (4, 24)
     assert not refused
     assert len(np.unique(matrix.round(4), axis=0)) == 4
+
+
+def test_a_transformers_model_from_a_folder(tmp_path):
+    """Random weights; the vector of a segment is the mean of its frames, as transformers gives."""
+    transformers = pytest.importorskip("transformers")
+    config = transformers.Wav2Vec2Config(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        conv_dim=(8, 8), conv_stride=(5, 4), conv_kernel=(10, 8), num_feat_extract_layers=2,
+        num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2,
+    )  # fmt: skip
+    folder = tmp_path / "tiny-wav2vec2"
+    torch.manual_seed(0)
+    model = transformers.Wav2Vec2Model(config).eval()
+    model.save_pretrained(folder)
+    extractor = transformers.Wav2Vec2FeatureExtractor(sampling_rate=16_000)
+    extractor.save_pretrained(folder)
+    path = tone(tmp_path / "a.wav", rate=16_000, seconds=0.5)
+    options = AudioOptions(str(folder), seconds=0.5, segments=1)
+    [row], _ = AudioEncoder(options, tmp_path / "cache").encode([path])
+    inputs = extractor(
+        [read_audio(path, 16_000).numpy()], sampling_rate=16_000, return_tensors="pt"
+    )
+    with torch.no_grad():
+        expected = model(**inputs).last_hidden_state.mean(1)[0]
+    np.testing.assert_allclose(row, expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(DeltaError, match="takes 16000 samples a second, not 8000"):
+        AudioEncoder(AudioOptions(str(folder), rate=8_000), tmp_path).encode([path])
+    with pytest.raises(DeltaError, match="holds no transformers audio model"):
+        AudioEncoder(AudioOptions(str(tmp_path)), tmp_path / "cache").encode([path])
+    # Another model in the same folder is another encoder.
+    torch.manual_seed(1)
+    transformers.Wav2Vec2Model(config).save_pretrained(folder)
+    [other], _ = AudioEncoder(options, tmp_path / "cache").encode([path])
+    assert np.abs(other - row).max() > 1e-2
 
 
 def test_an_unknown_bundle_or_rate_is_refused(tmp_path):
@@ -161,10 +200,13 @@ def test_audio_and_text_of_an_item_stand_side_by_side(tmp_path, monkeypatch):
     import sentence_transformers
 
     class Words:
-        def __init__(self, _):
+        def __init__(self, name, device):
             pass
 
-        def encode(self, texts, show_progress_bar):
+        def float(self):
+            return self
+
+        def encode(self, texts, batch_size, show_progress_bar):
             return np.array([[len(text), 1.0] for text in texts])
 
     monkeypatch.setattr(sentence_transformers, "SentenceTransformer", Words)
@@ -181,8 +223,9 @@ def test_audio_and_text_of_an_item_stand_side_by_side(tmp_path, monkeypatch):
     assert vectors.matrix.shape == (2, 192 + 2)
     assert vectors.matrix[:, 192].tolist() == [13, 4]
     items = pl.DataFrame({"item_id": ["b", "c"], "title": ["", ""]})
-    with pytest.raises(DeltaError, match="no audio file for 1 of 2 items, 'c' among them"):
+    with pytest.raises(ItemsWithoutContent, match="1 of 2 items .* 'c' .*no audio file of it"):
         encode_items(data, items, options, origin, tmp_path)
     (folder / "c.wav").write_bytes(b"RIFF")
-    with pytest.raises(DeltaError, match=r"1 audio files have no vector .c.wav.*cannot be decoded"):
+    with pytest.raises(ItemsWithoutContent, match=r"c.wav cannot be decoded") as error:
         encode_items(data, items, options, origin, tmp_path)
+    assert list(error.value.reasons) == ["c"]

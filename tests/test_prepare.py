@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from conftest import as_polars
+from conftest import CountingModel, as_polars
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,30 +73,6 @@ def test_a_second_run_encodes_nothing_and_writes_the_same_bytes(ml_100k, monkeyp
     assert {path.name: path.read_bytes() for path in ml_100k.iterdir()} == before
 
 
-class CountingModel:
-    """Stands in for SentenceTransformer: a vector that depends on the text alone."""
-
-    encoded: list[str] = []
-
-    def __init__(self, _):
-        pass
-
-    def encode(self, texts, show_progress_bar):
-        self.encoded.extend(texts)
-        return np.stack(
-            [np.random.default_rng([*text.encode(), 1]).normal(size=4) for text in texts]
-        )
-
-
-@pytest.fixture
-def counting(monkeypatch):
-    import sentence_transformers
-
-    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", CountingModel)
-    CountingModel.encoded = []
-    return CountingModel
-
-
 def test_a_text_is_encoded_once_however_often_it_occurs(counting, tmp_path):
     encoder = TextEncoder("some/model", tmp_path)
     first = encoder.encode(["aa", "b", "aa", ""])
@@ -111,10 +87,10 @@ def test_a_killed_encoding_goes_on_where_it_stopped(counting, tmp_path, monkeypa
     texts = ["eeeee", "dddd", "ccc", "bb", "a"]
 
     class Killed(CountingModel):
-        def encode(self, texts, show_progress_bar):
+        def encode(self, texts, batch_size, show_progress_bar):
             if len(self.encoded) == 4:
                 raise KeyboardInterrupt
-            return super().encode(texts, show_progress_bar)
+            return super().encode(texts, batch_size, show_progress_bar)
 
     import sentence_transformers
 
@@ -129,7 +105,7 @@ def test_a_killed_encoding_goes_on_where_it_stopped(counting, tmp_path, monkeypa
 def test_a_missing_field_is_empty_and_an_unknown_one_refused():
     items = pl.DataFrame({"title": ["A", None], "year": ["1999", "2001"]})
     assert item_texts(items, "{title} ({year})") == ["A (1999)", " (2001)"]
-    with pytest.raises(DeltaError, match="'brand'; the fields are title, year"):
+    with pytest.raises(DeltaError, match="no field 'brand'; the fields are title, year"):
         item_texts(items, "{brand}")
 
 
@@ -223,7 +199,7 @@ def test_a_prepared_set_trains(toy, tmp_path, protocol):
             {"content": ContentOptions(encoder="/nowhere/model")},
             "/nowhere/model is not a sentence-transformers",
         ),
-        ({"content": ContentOptions(template="{colour}")}, "'colour'; the fields are"),
+        ({"content": ContentOptions(template="{colour}")}, "no field 'colour'; the fields are"),
     ],
 )
 def test_bad_options_write_nothing(toy, tmp_path, options, message):
@@ -237,7 +213,9 @@ def test_bad_options_write_nothing(toy, tmp_path, options, message):
 def test_items_without_text_or_with_two_are_refused(toy, tmp_path):
     whole = toy["items"]
     toy["items"] = whole.iloc[1:]
-    with pytest.raises(DeltaError, match="no texts for 1 items, 'i0'"):
+    with pytest.raises(
+        DeltaError, match="1 of 20 items have no content, 'i0' among them: .* no line of it"
+    ):
         prepare("toy", tmp_path)
     toy["items"] = pd.concat([whole, whole.iloc[:1]])
     with pytest.raises(DeltaError, match="Item 'i0' occurs twice"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dataset_prep.draw import draw
-from dataset_prep.log import Log, sorted_users
+from dataset_prep.log import BATCH, Log, sorted_users
 from recbole_delta.instances import SPLITS
 
 TRAIN, VALID, TEST, HISTORY = map(np.uint8, range(len(SPLITS)))
@@ -14,26 +14,40 @@ TRAIN, VALID, TEST, HISTORY = map(np.uint8, range(len(SPLITS)))
 
 def last_of_users(user: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Positions of the last row of each user among ``rows`` (a mask)."""
-    position = np.flatnonzero(rows)
     last = np.full(user.max(initial=0) + 1, -1, dtype=np.int64)
-    last[user[position]] = position
+    for part in _parts(len(user)):
+        position = part.start + np.flatnonzero(rows[part])
+        last[user[position]] = position
     return last[last >= 0]
 
 
 def first_of_users(user: np.ndarray) -> np.ndarray:
     """Positions of the first row of each user."""
-    first = np.full(user.max(initial=0) + 1, len(user), dtype=np.int64)
-    # The last assignment to a place stays: the first row, seen from the end.
-    first[user[::-1]] = np.arange(len(user) - 1, -1, -1)
+    first = _first(user, np.ones(len(user), dtype=bool))
     return first[first < len(user)]
 
 
 def before_first(user: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Mask of the rows of each user that come before all of the user's ``rows`` (a mask)."""
-    position = np.flatnonzero(rows)[::-1]
+    first, before = _first(user, rows), np.empty(len(user), dtype=bool)
+    for part in _parts(len(user)):
+        before[part] = np.arange(part.start, part.stop) < first[user[part]]
+    return before
+
+
+def _first(user: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Position of the first of each user's ``rows``; for a user without, the number of rows."""
     first = np.full(user.max(initial=0) + 1, len(user), dtype=np.int64)
-    first[user[position]] = position
-    return np.arange(len(user)) < first[user]
+    for part in reversed(_parts(len(user))):
+        # The last assignment to a place stays: the first row, seen from the end.
+        position = (part.start + np.flatnonzero(rows[part]))[::-1]
+        first[user[position]] = position
+    return first
+
+
+def _parts(n: int) -> list[slice]:
+    """A hundred million rows part by part: positions of all of them would be most of the memory."""
+    return [slice(start, min(start + BATCH, n)) for start in range(0, n, BATCH)]
 
 
 def split_by_user(log: Log, is_test: np.ndarray, train_users: float, seed: int) -> np.ndarray:

@@ -15,8 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from dataset_prep.source import RawData, need, source
-from recbole_delta.errors import DeltaError
+from dataset_prep.source import RawData, need, reading, source
 
 WHERE = "See jmcauley.ucsd.edu/data/amazon (2014) or amazon-reviews-2023.github.io (2018, 2023)."
 TEMPLATE = "{title}"
@@ -51,11 +50,13 @@ def read_amazon_2023(raw: Path | None, *, category: str) -> RawData:
         where=WHERE,
     )
     wanted = ["user_id", "parent_asin", "rating", "timestamp"]
-    if ".csv" in reviews_file.name:
-        text = {"user_id": pl.String, "parent_asin": pl.String}
-        reviews = pl.scan_csv(reviews_file, schema_overrides=text).select(wanted)
-    else:
-        reviews = pl.scan_ndjson(reviews_file).select(wanted)
+    with reading(reviews_file):
+        if ".csv" in reviews_file.name:
+            text = {"user_id": pl.String, "parent_asin": pl.String}
+            reviews = pl.scan_csv(reviews_file, schema_overrides=text).select(wanted)
+        else:
+            reviews = pl.scan_ndjson(reviews_file).select(wanted)
+        reviews.collect_schema()
     seconds = (pl.col("timestamp") / 1000).cast(pl.Float64)
     reviews = reviews.rename({"parent_asin": "item_id"}).with_columns(timestamp=seconds)
     items = _records(meta_file, ["parent_asin", "title", "store", "categories"])
@@ -85,11 +86,8 @@ def _records(path: Path, wanted: list[str]) -> pl.DataFrame:
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """Lines of strict JSON, or of Python literals as the files of 2014 have them."""
     opener: Any = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8") as file:
-            yield from (_parse(line) for line in file if line.strip())
-    except (OSError, EOFError, ValueError, SyntaxError) as error:
-        raise DeltaError(f"Cannot read {path}: {error}; is the file whole?") from error
+    with reading(path), opener(path, "rt", encoding="utf-8") as file:
+        yield from (_parse(line) for line in file if line.strip())
 
 
 def _parse(line: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from dataset_prep.log import OFFICIAL_TEST
-from dataset_prep.source import RawData, need, source
+from dataset_prep.source import RawData, need, reading, source
+from recbole_delta.errors import DeltaError
 
 WHERE = "They are on the page of the KDD Cup 2023 at aicrowd.com."
 FIELDS = ["title", "brand", "color", "size", "model", "material", "author"]
@@ -23,17 +24,25 @@ def read_amazon_m2(raw: Path | None, *, locale: str) -> RawData:
     """
     names = ["sessions_train.csv", "sessions_test_task2_phase1.csv", "gt_task2.csv"]
     train, test, truth, products = need(raw, *names, "products_train.csv", where=WHERE)
-    answers = pl.read_csv(truth, infer_schema=False)
-    answer = answers["next_item" if "next_item" in answers.columns else answers.columns[-1]]
-    tested = pl.read_csv(test, infer_schema=False).with_columns(next_item=answer)
-    sessions = pl.concat(
-        [
-            _rows(pl.scan_csv(train, infer_schema=False), locale, "train", official_test=0),
-            _rows(tested.lazy(), locale, "test", official_test=1),
-        ]
-    )
-    table = pl.read_csv(products, infer_schema=False).filter(pl.col("locale") == locale)
-    items = table.select("id", *FIELDS).rename({"id": "item_id"})
+    with reading(truth):
+        answers = pl.read_csv(truth, infer_schema=False)
+        answer = answers["next_item" if "next_item" in answers.columns else answers.columns[-1]]
+    with reading(test):
+        tested = pl.read_csv(test, infer_schema=False)
+        if len(tested) != len(answer):
+            raise DeltaError(f"{truth} has {len(answer)} answers for {len(tested)} sessions.")
+        tested_rows = _rows(
+            tested.with_columns(next_item=answer).lazy(), locale, "test", official_test=1
+        )
+        if tested_rows.limit(1).collect().is_empty():
+            raise DeltaError(f"{test} holds no session of locale {locale}.")
+    with reading(train):
+        trained_rows = _rows(pl.scan_csv(train, infer_schema=False), locale, "train", 0)
+        sessions = pl.concat([trained_rows, tested_rows])
+        sessions.collect_schema()
+    with reading(products):
+        table = pl.read_csv(products, infer_schema=False).filter(pl.col("locale") == locale)
+        items = table.select("id", *FIELDS).rename({"id": "item_id"})
     types = {name: "token_seq" for name in FIELDS}
     return RawData(sessions, items, types, (train, test, truth, products))
 

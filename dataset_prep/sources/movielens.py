@@ -11,7 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.source import RawData, need, source
+from dataset_prep.download import Archive
+from dataset_prep.source import RawData, need, reading, source
 from recbole_delta.errors import DeltaError
 
 WHERE = "Download the archive from grouplens.org/datasets/movielens and unpack it."
@@ -20,6 +21,16 @@ ML_100K_GENRES = [
     *["Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery"],
     *["Romance", "Sci-Fi", "Thriller", "War", "Western"],
 ]
+ARCHIVES = {
+    name: Archive(f"https://files.grouplens.org/datasets/movielens/{name}.zip", md5)
+    for name, md5 in (
+        ("ml-1m", "c4d9eecfca2ab87c1945afe126590906"),
+        ("ml-20m", "cd245b17a1ae2cc31bb14903e1204af3"),
+        ("ml-25m", "6b51fb2759a8657d3bfcbfc42b592ada"),
+        ("ml-32m", "d472be332d4daa821edc399621853b57"),
+    )
+}
+"""With the checksums that GroupLens publishes beside each file."""
 TEMPLATE = "{movie_title} ({release_year}). Genres: {class}"
 ITEM_TYPES = {"movie_title": "token_seq", "release_year": "token", "class": "token_seq"}
 RATINGS = ("user_id", "item_id", "rating", "timestamp")
@@ -31,44 +42,48 @@ def read_ml_100k(raw: Path | None) -> RawData:
     if raw is not None and (raw / "u.data").is_file():
         return _read_original_100k(raw)
     inter, item = need(raw or _folder_in_recbole(), "ml-100k.inter", "ml-100k.item", where=WHERE)
-    ratings = pl.scan_csv(inter, separator="\t", new_columns=list(RATINGS))
-    names = ["item_id", *ITEM_TYPES]
-    items = pl.read_csv(item, separator="\t", infer_schema=False, quote_char=None)
-    return RawData(
-        ratings, items.rename(dict(zip(items.columns, names))), ITEM_TYPES, (inter, item)
-    )
+    with reading(inter):
+        ratings = pl.scan_csv(inter, separator="\t", new_columns=list(RATINGS))
+        ratings.collect_schema()
+    with reading(item):
+        items = pl.read_csv(item, separator="\t", infer_schema=False, quote_char=None)
+        items = items.rename(dict(zip(items.columns, ["item_id", *ITEM_TYPES])))
+    return RawData(ratings, items.select("item_id", *ITEM_TYPES), ITEM_TYPES, (inter, item))
 
 
-@source("ml-1m", template=TEMPLATE)
+@source("ml-1m", template=TEMPLATE, archives=ARCHIVES)
 def read_ml_1m(raw: Path | None) -> RawData:
     """MovieLens 1M: ratings.dat and movies.dat."""
     ratings_file, movies_file = need(raw, "ratings.dat", "movies.dat", where=WHERE)
-    ratings = _split_by_colons(ratings_file, list(RATINGS)).with_columns(
-        pl.col("rating", "timestamp").cast(pl.Int64)
-    )
+    ratings = _split_by_colons(ratings_file, list(RATINGS))
+    with reading(ratings_file):
+        ratings = ratings.with_columns(pl.col("rating", "timestamp").cast(pl.Int64))
     movies = _split_by_colons(movies_file, ["item_id", "title", "genres"])
     return RawData(ratings.lazy(), _movies(movies), ITEM_TYPES, (ratings_file, movies_file))
 
 
-@source("ml-20m", "ml-25m", "ml-32m", template=TEMPLATE)
+@source("ml-20m", "ml-25m", "ml-32m", template=TEMPLATE, archives=ARCHIVES)
 def read_ml_csv(raw: Path | None) -> RawData:
     """MovieLens 20M, 25M and 32M: ratings.csv and movies.csv."""
     ratings_file, movies_file = need(raw, "ratings.csv", "movies.csv", where=WHERE)
-    ratings = pl.scan_csv(ratings_file).select(
-        user_id="userId", item_id="movieId", rating="rating", timestamp="timestamp"
-    )
-    movies = pl.read_csv(movies_file, infer_schema=False).rename({"movieId": "item_id"})
+    with reading(ratings_file):
+        ratings = pl.scan_csv(ratings_file).select(
+            user_id="userId", item_id="movieId", rating="rating", timestamp="timestamp"
+        )
+        ratings.collect_schema()
+    with reading(movies_file):
+        movies = pl.read_csv(movies_file, infer_schema=False).rename({"movieId": "item_id"})
+        movies = movies.select("item_id", "title", "genres")
     return RawData(ratings, _movies(movies), ITEM_TYPES, (ratings_file, movies_file))
 
 
 def _read_original_100k(raw: Path) -> RawData:
     data, item = need(raw, "u.data", "u.item", where=WHERE)
-    ratings = pl.scan_csv(data, separator="\t", has_header=False, new_columns=list(RATINGS))
+    with reading(data):
+        ratings = pl.scan_csv(data, separator="\t", has_header=False, new_columns=list(RATINGS))
+        ratings.collect_schema()
     names = ["item_id", "title", "released", "video", "url", *ML_100K_GENRES]
-    table = pl.read_csv(
-        io.StringIO(item.read_text(encoding="latin-1")),
-        separator="|", has_header=False, new_columns=names, infer_schema=False, quote_char=None,
-    )  # fmt: skip
+    table = _without_header(item, item.read_text(encoding="latin-1"), "|", names)
     flags = [pl.when(pl.col(g) == "1").then(pl.lit(g)) for g in ML_100K_GENRES]
     genres = pl.concat_str(flags, separator="|", ignore_nulls=True)
     return RawData(ratings, _movies(table.with_columns(genres=genres)), ITEM_TYPES, (data, item))
@@ -88,10 +103,15 @@ def _movies(table: pl.DataFrame) -> pl.DataFrame:
 
 def _split_by_colons(path: Path, names: list[str]) -> pl.DataFrame:
     text = path.read_text(encoding="latin-1").replace("::", "\t")
-    return pl.read_csv(
-        io.StringIO(text),
-        separator="\t", has_header=False, new_columns=names, infer_schema=False, quote_char=None,
-    )  # fmt: skip
+    return _without_header(path, text, "\t", names)
+
+
+def _without_header(path: Path, text: str, separator: str, names: list[str]) -> pl.DataFrame:
+    with reading(path):
+        return pl.read_csv(
+            io.StringIO(text), separator=separator, has_header=False, new_columns=names,
+            infer_schema=False, quote_char=None,
+        )  # fmt: skip
 
 
 def _folder_in_recbole() -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.source import RawData, need, source
+from dataset_prep.source import RawData, need, reading, source
 
 WHERE = "Music4All is to be had from its authors, Music4All-Onion from zenodo.org."
 ITEM_TYPES = {"song": "token_seq", "artist": "token_seq", "album_name": "token_seq"}
@@ -25,11 +25,17 @@ def read_music4all(raw: Path | None) -> RawData:
     """Music4All: listening_history.csv, names and genres of the songs."""
     names = ["listening_history.csv", "id_information.csv", "id_genres.csv"]
     history, information, genres = need(raw, *names, where=WHERE)
-    events = pl.scan_csv(history, separator="\t", infer_schema=False).select(
-        user_id="user", item_id="song", timestamp=_seconds("timestamp")
-    )
-    songs = pl.read_csv(information, separator="\t", infer_schema=False, quote_char=None)
-    tagged = pl.read_csv(genres, separator="\t", infer_schema=False, quote_char=None)
+    with reading(history):
+        events = pl.scan_csv(history, separator="\t", infer_schema=False).select(
+            user_id="user", item_id="song", timestamp=_seconds("timestamp")
+        )
+        events.collect_schema()
+    with reading(information):
+        songs = pl.read_csv(information, separator="\t", infer_schema=False, quote_char=None)
+        songs = songs.select("id", "song", "artist", "album_name")
+    with reading(genres):
+        tagged = pl.read_csv(genres, separator="\t", infer_schema=False, quote_char=None)
+        tagged = tagged.select("id", "genres")
     items = songs.join(tagged, on="id", how="left", maintain_order="left")
     items = items.with_columns(pl.col("genres").str.replace_all(",", " ", literal=True))
     return RawData(
@@ -52,15 +58,18 @@ def read_music4all_onion(raw: Path | None, *, features: str) -> RawData:
     events_file, features_file = need(
         raw, f"{name}|{name}.bz2", f"{features}|{features}.bz2", where=WHERE
     )
-    events = pl.scan_csv(_unpacked(events_file), separator="\t", infer_schema=False).select(
-        "user_id", item_id="track_id", timestamp=_seconds("timestamp")
-    )
-    table = pl.read_csv(_unpacked(features_file), separator="\t", infer_schema_length=None)
-    numbers = [column for column in table.columns if column != "id"]
-    vectors = table.select(
-        item_id=pl.col("id").cast(pl.String),
-        vector=pl.concat_list(pl.col(numbers).cast(pl.Float64)),
-    )
+    with reading(events_file):
+        events = pl.scan_csv(_unpacked(events_file), separator="\t", infer_schema=False).select(
+            "user_id", item_id="track_id", timestamp=_seconds("timestamp")
+        )
+        events.collect_schema()
+    with reading(features_file):
+        table = pl.read_csv(_unpacked(features_file), separator="\t", infer_schema_length=None)
+        numbers = [column for column in table.columns if column != "id"]
+        vectors = table.select(
+            item_id=pl.col("id").cast(pl.String),
+            vector=pl.concat_list(pl.col(numbers).cast(pl.Float64)),
+        )
     files = (events_file, features_file)
     return RawData(events, vectors.select("item_id"), {}, files, vectors.lazy())
 

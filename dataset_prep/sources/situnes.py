@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.source import RawData, need, source
+from dataset_prep.source import RawData, need, reading, source
 
 WHERE = "They are in the repository JiayuLi-997/SiTunes_dataset."
 ITEM_TYPES = {"music": "token_seq", "singer": "token_seq", "general_genre": "token"}
@@ -22,13 +22,18 @@ def read_situnes(raw: Path | None) -> RawData:
     stages = [f"Stage{n}/interactions.csv" for n in (1, 2, 3)]
     metadata = "music_metadata/music_info_withname.csv"
     *files, info = need(raw, *stages, metadata, where=WHERE)
-    wanted = ["user_id", "item_id", "timestamp", "rating"]
-    listens = pl.concat([pl.scan_csv(file).select(wanted) for file in files])
-    tracks = pl.read_csv(info, infer_schema=False).filter(pl.col("i_id_c").is_not_null())
-    number = pl.col("i_id_c").cast(pl.Float64).cast(pl.Int64).cast(pl.String)
-    items = tracks.select(item_id=number, **{name: pl.col(name) for name in ITEM_TYPES})
+    listens = pl.concat([_listens(file) for file in files])
+    with reading(info):
+        tracks = pl.read_csv(info, infer_schema=False).filter(pl.col("i_id_c").is_not_null())
+        number = pl.col("i_id_c").cast(pl.Float64).cast(pl.Int64).cast(pl.String)
+        items = tracks.select(item_id=number, **{name: pl.col(name) for name in ITEM_TYPES})
     # A few tracks that were played have no metadata; they keep their id and an empty text.
-    played = listens.select(pl.col("item_id").cast(pl.String)).unique().collect()
+    played = listens.select(pl.col("item_id").cast(pl.String)).unique()
     bare = played.join(items, on="item_id", how="anti").sort("item_id")
     items = pl.concat([items, bare], how="diagonal")
-    return RawData(listens, items, ITEM_TYPES, (*files, info))
+    return RawData(listens.lazy(), items, ITEM_TYPES, (*files, info))
+
+
+def _listens(file: Path) -> pl.DataFrame:
+    with reading(file):
+        return pl.read_csv(file).select("user_id", "item_id", "timestamp", "rating")

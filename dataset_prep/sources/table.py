@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.source import RawData, need, source
+from dataset_prep.source import RawData, need, reading, source
 from recbole_delta.errors import DeltaError
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
@@ -42,6 +42,9 @@ def read_table(
     schema = _require_columns(rows, list(wanted.values()), rows_file)
     _require_columns(table, [item], items_file)
     rows = rows.select(**{name: pl.col(column) for name, column in wanted.items()})
+    with reading(rows_file):
+        if rows.limit(1).collect().is_empty():
+            raise DeltaError(f"{rows_file} holds no interactions.")
     if schema[time].is_temporal():
         rows = rows.with_columns(timestamp=pl.col("timestamp").dt.epoch("ms") / 1000)
     elif not schema[time].is_numeric():
@@ -57,14 +60,13 @@ def read_recbole(raw: Path | None, *, name: str) -> RawData:
     inter, item = need(raw, f"{name}.inter", f"{name}.item", where="They are RecBole's files.")
     rows = _atomic(inter)
     _require_columns(rows, ["user_id", "item_id", "timestamp"], inter)
-    numbers = [pl.col(column).cast(pl.Float64) for column in ("timestamp", "rating")]
-    known = rows.collect_schema().names()
-    kept = ["user_id", "item_id", "timestamp", *(["rating"] if "rating" in known else [])]
-    rows = rows.select(kept).with_columns(numbers[: len(kept) - 2])
+    numbers = [name for name in ("timestamp", "rating") if name in rows.collect_schema()]
+    rows = rows.select("user_id", "item_id", pl.col(numbers).cast(pl.Float64))
     table = _atomic(item)
     _require_columns(table, ["item_id"], item)
-    header = item.open(encoding="utf-8").readline().rstrip("\n").split("\t")
-    types = dict(field.split(":") for field in header)
+    with reading(item), item.open(encoding="utf-8") as file:
+        header = file.readline().rstrip("\n").split("\t")
+        types = dict(field.split(":") for field in header)
     del types["item_id"]
     for flag in ("is_cold", "train_count"):
         types.pop(flag, None)
@@ -89,15 +91,14 @@ def _scan(path: Path, ids: list[str]) -> pl.LazyFrame:
 
 def _atomic(path: Path) -> pl.LazyFrame:
     """A RecBole atomic file as text, its columns without types."""
-    frame = pl.scan_csv(path, separator="\t", infer_schema=False)
-    return frame.rename(lambda column: column.split(":")[0])
+    with reading(path):
+        frame = pl.scan_csv(path, separator="\t", infer_schema=False)
+        return frame.rename(lambda column: column.split(":")[0])
 
 
 def _require_columns(frame: pl.LazyFrame, names: list[str], path: Path) -> pl.Schema:
-    try:
+    with reading(path):
         schema = frame.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DeltaError(f"Cannot read {path}: {str(error).splitlines()[0]}.") from error
     for name in names:
         if name not in schema:
             listed = ", ".join(schema)

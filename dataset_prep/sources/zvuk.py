@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.source import RawData, need, source
+from dataset_prep.source import RawData, need, reading, source
 
 WHERE = "They are at kaggle.com/datasets/alexxl/zvuk-dataset."
 
@@ -17,15 +17,16 @@ def read_zvuk(raw: Path | None) -> RawData:
     plays_file, vectors_file = need(
         raw, "zvuk-interactions.parquet", "zvuk-track_artist_embedding.parquet", where=WHERE
     )
-    plays = pl.scan_parquet(plays_file).select(
-        "user_id",
-        item_id="track_id",
-        timestamp=pl.col("datetime").dt.epoch("ms") / 1000,
-        play_duration="play_duration",
-    )
-    tracks = pl.scan_parquet(vectors_file).select(item_id=pl.col("track_id").cast(pl.String))
-    vectors = pl.scan_parquet(vectors_file).select(
-        item_id=pl.col("track_id").cast(pl.String), vector="vector"
-    )
-    items = tracks.unique(maintain_order=True).collect()
+    with reading(plays_file):
+        plays = pl.scan_parquet(plays_file).select(
+            "user_id",
+            item_id="track_id",
+            timestamp=pl.col("datetime").dt.epoch("ms") / 1000,
+            play_duration="play_duration",
+        )
+        plays.collect_schema()
+    with reading(vectors_file):
+        token = pl.col("track_id").cast(pl.String)
+        vectors = pl.scan_parquet(vectors_file).select(item_id=token, vector="vector")
+        items = vectors.select("item_id").unique(maintain_order=True).collect()
     return RawData(plays, items, {}, (plays_file, vectors_file), vectors)

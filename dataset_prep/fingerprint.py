@@ -1,0 +1,18 @@
+"""What a cached encoding hangs on: the files of the model that made it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+PARTS = (".json", ".safetensors", ".bin", ".txt")
+
+
+def fingerprint(model: str) -> str:
+    """Of the files of a model folder, or of the name where there is no such folder."""
+    digest = hashlib.sha256(Path(model).name.encode())
+    for path in sorted(Path(model).rglob("*")):
+        if path.is_file() and path.suffix in PARTS:
+            digest.update(path.relative_to(model).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,134 @@
+"""From raw interactions to a split, with the counts after every step."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dataset_prep.atomic import check_ids
+from dataset_prep.filters import n_core, sample_users, without_repeats
+from dataset_prep.log import Log
+from dataset_prep.protocols import PROTOCOLS
+from dataset_prep.protocols.common import TEST, TRAIN, VALID, first_of_users
+from recbole_delta.errors import DeltaError, at_least_1
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is kept of the raw interactions; applied in this order.
+
+    Attributes:
+        above: columns and bounds: only rows strictly above are kept (``{"rating": 3}``).
+        users: how many users to draw; None for all.
+        seed: of that draw.
+        drop_repeats: of consecutive rows of a user with the same item keep the first.
+        core: every user and item keeps at least this many rows.
+    """
+
+    above: Mapping[str, float] = field(default_factory=dict)
+    users: int | None = None
+    seed: int = 42
+    drop_repeats: bool = False
+    core: int = 1
+
+    def __post_init__(self) -> None:
+        at_least_1("core", self.core)
+        if self.users is not None:
+            at_least_1("users", self.users)
+
+
+@dataclass(frozen=True)
+class SplitLog:
+    """Interactions with their split.
+
+    Attributes:
+        log: in order of time.
+        split: ``[n]`` uint8, positions in :data:`recbole_delta.instances.SPLITS`.
+        steps: rows, users and items after each step.
+    """
+
+    log: Log
+    split: np.ndarray
+    steps: list[dict[str, Any]]
+
+    def train_counts(self) -> np.ndarray:
+        """Training rows of each of ``log.items``."""
+        trained = self.log.item[self.split == TRAIN]
+        return np.bincount(trained, minlength=len(self.log.items))
+
+    def targets(self) -> dict[str, dict[str, int]]:
+        """Cold and warm targets of validation and test, and how many have an empty history."""
+        warm = self.train_counts() > 0
+        first = first_of_users(self.log.user)
+        counts = {}
+        for name, code in (("valid", VALID), ("test", TEST)):
+            rows = np.flatnonzero(self.split == code)
+            n_warm = int(warm[self.log.item[rows]].sum())
+            counts[name] = {
+                "cold": len(rows) - n_warm,
+                "warm": n_warm,
+                "empty_history": int((self.split[first] == code).sum()),
+            }
+        return counts
+
+
+def split_log(
+    rows: pl.LazyFrame,
+    source: str,
+    filters: Filters,
+    protocol: str,
+    options: Mapping[str, Any],
+    without: Collection[str] = (),
+) -> SplitLog:
+    """Read, filter and split.
+
+    Args:
+        rows: as :attr:`RawData.interactions`.
+        source: what is read, for messages.
+        filters: what is kept.
+        protocol: a name of :data:`dataset_prep.protocols.PROTOCOLS`.
+        options: its keyword arguments.
+        without: items whose rows are dropped before anything is drawn or counted.
+
+    Raises:
+        DeltaError: as :meth:`Log.read` and the protocol, or nothing is left.
+    """
+    known = list(inspect.signature(PROTOCOLS[protocol]).parameters)[1:]
+    for name in options:
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            raise DeltaError(f"{protocol} has no option {name!r}; it has: {listed}.")
+    log, raw = Log.read(rows, source, filters.above)
+    check_ids(log.users, "user_id")
+    check_ids(log.items, "item_id")
+    steps: list[dict[str, Any]] = [{"step": "raw", **raw}]
+    log = log.in_order_of_time()
+    if filters.above:
+        bounds = [f"{column} > {bound:g}" for column, bound in filters.above.items()]
+        steps.append(_counts(", ".join(bounds), log))
+    if without:
+        log = log.keep(~log.items.is_in(list(without)).to_numpy()[log.item])
+        steps.append(_counts("items without content dropped", log))
+    if filters.users is not None:
+        log = sample_users(log, filters.users, filters.seed)
+        steps.append(_counts(f"{filters.users} users", log))
+    if filters.drop_repeats:
+        log = without_repeats(log)
+        steps.append(_counts("repeats dropped", log))
+    if filters.core > 1:
+        log = n_core(log, filters.core)
+        steps.append(_counts(f"{filters.core}-core", log))
+    if not len(log):
+        raise DeltaError(f"No interaction is left after {steps[-1]['step']}.")
+    log, split = PROTOCOLS[protocol](log, **options)
+    steps.append(_counts(protocol, log))
+    return SplitLog(log, split, steps)
+
+
+def _counts(step: str, log: Log) -> dict[str, Any]:
+    return {"step": step, "rows": len(log), "users": log.n_users(), "items": log.n_items()}
