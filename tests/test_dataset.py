@@ -187,6 +187,13 @@ def test_recboles_case_study_works_on_the_loaded_test_data(tiny, train):
         np.testing.assert_allclose(values[row], scores[best], rtol=1e-5)
 
 
+def test_a_split_of_empty_histories_alone_is_all_misses(train, tiny):
+    rows = tiny.rows.assign(split=tiny.rows["split"].replace("valid", "history"))
+    new = pd.DataFrame({"user_id": ["n1", "n2"], "item_id": "i0", "timestamp": 5, "split": "valid"})
+    result, _ = train(tiny.replace(rows=pd.concat([new, rows], ignore_index=True)))
+    assert [entry["ndcg_warm@10"] for entry in result.curve] == [0.0, 0.0]
+
+
 def test_an_empty_history_is_a_counted_miss(train, tiny):
     extra = pd.DataFrame(
         {"user_id": ["new1", "new2"], "item_id": ["i0", "i1"], "timestamp": 5, "split": "test"}

@@ -107,7 +107,8 @@ def evaluate_modes(
         seen = torch.nonzero(history.lengths).flatten()
         empty[drop] = (history.lengths == 0).numpy()
         step = max(1, min(batch_size, SCORES_AT_ONCE // cases.item_num))
-        blocks = tqdm(seen.split(step), "Evaluate", disable=not show_progress, leave=False)
+        blocks = seen.split(step) if len(seen) else ()
+        blocks = tqdm(blocks, "Evaluate", disable=not show_progress, leave=False)
         for index in blocks:
             scores = _scores(model, cases, index, drop, twins)
             target = cases.instances.target[index].to(scores.device)
