@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from recbole_delta.errors import DeltaError
 def main(arguments: list[str] | None = None) -> None:
     """Prepare a data set as the command line says; an error is one sentence and exit code 2."""
     given = _parser().parse_args(arguments)
-    chosen = {"seed": given.seed, "cold": given.cold, "fraction": given.cold_fraction}
+    chosen = {"cold": given.cold, "fraction": given.cold_fraction}
+    if "seed" in signature(PROTOCOLS[given.protocol]).parameters:
+        chosen["seed"] = given.seed
     try:
         folder = prepare(
             given.source,
@@ -35,6 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
             filters=Filters(
                 above=_bounds(given.above),
                 users=given.users,
+                seed=given.seed,
                 drop_repeats=given.drop_repeats,
                 core=given.core,
             ),
@@ -106,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--drop-repeats", action="store_true", help="consecutive ones of a user")
     parser.add_argument("--core", type=int, default=1, help="rows each user and item keeps")
     parser.add_argument("--protocol", choices=list(PROTOCOLS), default="item_holdout")
-    parser.add_argument("--seed", type=int, help="of the protocol's choices (42)")
+    parser.add_argument("--seed", type=int, default=42, help="of the draws: users, split (42)")
     parser.add_argument("--cold", choices=["newest", "random"], help="item_holdout: which items")
     parser.add_argument(
         "--cold-fraction", type=float, help="item_holdout: of items, per split (0.1)"

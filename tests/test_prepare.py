@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ import dataset_prep.pipeline
 import dataset_prep.text
 from dataset_prep import SOURCES, ContentOptions, Filters, RawData, Source, prepare
 from dataset_prep.__main__ import main
-from dataset_prep.atomic import check_ids, write_atomic
+from dataset_prep.atomic import READ_AS_MISSING, check_ids, write_atomic
 from dataset_prep.text import TextEncoder, item_texts
 from recbole_delta.content import read_content
 from recbole_delta.errors import DeltaError
@@ -125,6 +126,26 @@ def test_ids_survive_recboles_reader(tmp_path_factory, ids):
     write_atomic([frame], {"item_id": "token"}, path)
     back = pd.read_csv(path, delimiter="\t", dtype=str, engine="python", encoding="utf-8")
     assert back["item_id:token"].tolist() == ids
+
+
+WHITESPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""Unicode's; Python's own \\s counts four control characters among it."""
+texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+
+
+@given(st.lists(texts, min_size=1, max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_texts_survive_recboles_reader_word_by_word(tmp_path_factory, texts):
+    """Quotes, tabs and line ends included: RecBole splits a token_seq at single spaces."""
+    path = tmp_path_factory.mktemp("atomic") / "x.item"
+    frame = pl.DataFrame({"item_id": [f"i{n}" for n in range(len(texts))], "title": texts})
+    write_atomic([frame], {"item_id": "token", "title": "token_seq"}, path)
+    back = pd.read_csv(path, delimiter="\t", dtype=str, engine="python", encoding="utf-8")
+    assert back["item_id:token"].tolist() == frame["item_id"].to_list()
+    for text, read_back in zip(texts, back["title:token_seq"]):
+        words = re.findall(rf"[^{WHITESPACE}]+", text)
+        lost = " ".join(words) in READ_AS_MISSING
+        assert (pd.isna(read_back) and lost) or read_back.split(" ") == words
 
 
 @pytest.mark.parametrize("token", ["NA", "null", "None", "a\tb", "a\nb", ""])

@@ -1,0 +1,89 @@
+"""Item texts to vectors: ours beside plain loops over sentence-transformers' ``model.encode``.
+
+    python benchmarks/encode_titles.py dataset/beauty     # a data set prepared with --encoder
+
+All of them encode the titles of the data set's .item file with the same model on one device;
+they take turns, and each figure is the median over the rounds. ``one call`` is
+``model.encode(titles)``; ``loop`` calls it once a title, as a plain loop over items does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from dataset_prep.text import DEFAULT_ENCODER, TextEncoder
+
+
+def titles_of(folder: Path, field: str) -> list[str]:
+    """The field of every line of a data set's .item file; a missing one is empty."""
+    table = pl.read_csv(
+        folder / f"{folder.name}.item", separator="\t", infer_schema=False, quote_char=None
+    )
+    [column] = [name for name in table.columns if name.split(":")[0] == field]
+    return table[column].fill_null("").to_list()
+
+
+def timed(encode: Callable[[list[str]], np.ndarray], titles: list[str]) -> tuple[float, np.ndarray]:
+    """Titles a second, and the vectors."""
+    start = time.perf_counter()
+    vectors = encode(titles)
+    return len(titles) / (time.perf_counter() - start), vectors
+
+
+def main() -> None:
+    """Print a table of medians, and how well the vectors agree."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--field", default="title")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--loop-titles", type=int, default=1000, help="the loop sees so many")
+    given = parser.parse_args()
+    titles = titles_of(given.folder, given.field)
+    with tempfile.TemporaryDirectory() as folder:
+        encoder = TextEncoder(DEFAULT_ENCODER, Path(folder) / "unused")
+        model = encoder._model
+
+        def ours(texts: list[str]) -> np.ndarray:
+            with tempfile.TemporaryDirectory() as cache:
+                fresh = TextEncoder(DEFAULT_ENCODER, Path(cache))
+                fresh.__dict__["_model"] = model
+                return fresh.encode(texts)
+
+        def one_call(texts: list[str]) -> np.ndarray:
+            return model.encode(texts, show_progress_bar=False)
+
+        def loop(texts: list[str]) -> np.ndarray:
+            return np.stack([model.encode(text, show_progress_bar=False) for text in texts])
+
+        rates: dict[str, list[float]] = {"ours": [], "one call": [], "loop": []}
+        for _ in range(given.rounds):
+            rate, mine = timed(ours, titles)
+            rates["ours"].append(rate)
+            rate, plain = timed(one_call, titles)
+            rates["one call"].append(rate)
+            rates["loop"].append(timed(loop, titles[: given.loop_titles])[0])
+        warm = TextEncoder(DEFAULT_ENCODER, Path(folder) / "kept")
+        warm.__dict__["_model"] = model
+        warm.encode(titles)
+        again = timed(TextEncoder(DEFAULT_ENCODER, Path(folder) / "kept").encode, titles)[0]
+    norms = np.linalg.norm(mine, axis=1) * np.linalg.norm(plain, axis=1)
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    report = {"titles": len(titles), "different": len(set(titles)), "titles_a_second": medians}
+    report["ratio to one call"] = medians["ours"] / medians["one call"]
+    report["ratio to the loop"] = medians["ours"] / medians["loop"]
+    report["least cosine"] = float(((mine * plain).sum(1) / norms).min())
+    report["second run, titles a second"] = again
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
