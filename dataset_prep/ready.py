@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from dataset_prep.source import reading
+from dataset_prep.raw_files import reading
 from recbole_delta.content import ContentTable, read_content
 from recbole_delta.errors import DeltaError
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,45 +124,3 @@ def get_source(name: str) -> Source:
     if name not in SOURCES:
         raise DeltaError(f"Unknown data set {name!r}; choose from {', '.join(sorted(SOURCES))}.")
     return SOURCES[name]
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """What goes wrong in the block is the fault of the file ``path``.
-
-    Raises:
-        DeltaError: it did.
-    """
-    try:
-        yield
-    except DeltaError:
-        raise
-    except (pl.exceptions.PolarsError, OSError, EOFError, ValueError, SyntaxError) as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise DeltaError(
-            f"Cannot read {path}: {line}; it should be the whole file, as its owner gives it."
-        ) from error
-
-
-def need(raw: Path | None, *names: str, where: str) -> list[Path]:
-    """Paths of files in the raw folder.
-
-    Args:
-        raw: the folder.
-        names: of the files; of alternatives ``a|b`` the first that is there.
-        where: one sentence on where to get them.
-
-    Raises:
-        DeltaError: one is missing; the message lists all of them and where they are to be had.
-    """
-    listed = " and ".join(name.replace("|", " or ") for name in names)
-    if raw is None:
-        raise DeltaError(f"Say where the raw files are (--raw DIR): {listed}. {where}")
-    found = []
-    for name in names:
-        there = [raw / each for each in name.split("|") if (raw / each).is_file()]
-        if not there:
-            missing = name.replace("|", " or ")
-            raise DeltaError(f"There is no {missing} in {raw}; it takes {listed}. {where}")
-        found.append(there[0])
-    return found

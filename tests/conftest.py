@@ -11,7 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
-from raw_files import write_m2
+from originals import write_m2
 
 import recbole_delta
 from dataset_prep import Filters, prepare

@@ -314,7 +314,7 @@ META = json.dumps({"asin": "B", "title": "t", "brand": "b", "categories": [["c"]
         (lambda raw: gz(raw / "reviews_Toys_5.json.gz", REVIEW.replace("reviewerID", "x")),
          "user_id is missing in 1 rows"),
         (lambda raw: gz(raw / "reviews_Toys_5.json.gz", REVIEW.replace("7", '"x"')),
-         "timestamp must hold numbers"),
+         "reviews_Toys_5.json.gz"),
         (lambda raw: cut(raw / "meta_Toys.json.gz"), "meta_Toys.json.gz"),
         (lambda raw: (raw / "meta_Toys.json.gz").unlink(), "There is no meta_Toys.json.gz"),
     ],

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from raw_files import write_m2, write_zvuk
+from originals import write_m2, write_zvuk
 
 import recbole_delta
 from dataset_prep import ContentOptions, Filters, prepare

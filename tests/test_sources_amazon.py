@@ -6,16 +6,18 @@ import json
 
 import pytest
 from conftest import as_pandas
-from raw_files import gz, read
+from originals import gz, read
 
 from dataset_prep.filters import without_repeats
 from dataset_prep.protocols import official_test
 
 
-def test_amazon_2014_strict_json_and_python_literals(tmp_path):
+@pytest.mark.parametrize("strict", [True, False])
+def test_amazon_2014_strict_json_and_python_literals(tmp_path, strict):
     review = {"reviewerID": "A1", "asin": "B01", "overall": 4.0, "unixReviewTime": 1370000000}
     other = {**review, "reviewerID": "A2", "overall": 2.0, "helpful": [0, 1]}
-    gz(tmp_path / "reviews_Toys_5.json.gz", f"{json.dumps(review)}\n{other}\n")
+    lines = map(json.dumps if strict else str, (review, other))
+    gz(tmp_path / "reviews_Toys_5.json.gz", "\n".join(lines) + "\n")
     meta = {"asin": "B01", "title": 'It\'s "new"', "brand": "X", "categories": [["Toys", "Cars"]]}
     gz(tmp_path / "meta_Toys.json.gz", f"{meta}\n{json.dumps({'asin': 'B02'})}\n")
     rows, items, _ = read("amazon-2014", tmp_path, category="Toys")

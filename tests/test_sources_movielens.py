@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from raw_files import read
+from originals import read
 
 from dataset_prep.protocols import official_test, paper
 from recbole_delta.errors import DeltaError

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import polars as pl
-from raw_files import read, write_zvuk
+from originals import read, write_zvuk
 
 from dataset_prep import Filters, prepare
 from dataset_prep.source import get_source

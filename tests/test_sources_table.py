@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from raw_files import read
+from originals import read
 
 from dataset_prep import SOURCES
 from dataset_prep.source import get_source

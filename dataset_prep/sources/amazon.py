@@ -15,7 +15,8 @@ from typing import Any
 
 import polars as pl
 
-from dataset_prep.source import RawData, need, reading, source
+from dataset_prep.raw_files import need, reading
+from dataset_prep.source import RawData, source
 
 WHERE = "See jmcauley.ucsd.edu/data/amazon (2014) or amazon-reviews-2023.github.io (2018, 2023)."
 TEMPLATE = "{title}"
@@ -31,13 +32,11 @@ def read_amazon(raw: Path | None, *, category: str) -> RawData:
         f"meta_{category}.json.gz",
         where=WHERE,
     )
-    names = {"reviewerID": "user_id", "asin": "item_id", "overall": "rating"}
-    names["unixReviewTime"] = "timestamp"
-    reviews = _records(reviews_file, list(names)).rename(names)
+    reviews = _reviews(reviews_file)
     fields = {"asin": "item_id", "title": "title", "brand": "brand"}
     kind = "category" if category_key_is_new(meta_file) else "categories"
     items = _records(meta_file, [*fields, kind]).rename(fields)
-    return RawData(reviews.lazy(), _items(items, kind), ITEM_TYPES, (reviews_file, meta_file))
+    return RawData(reviews, _items(items, kind), ITEM_TYPES, (reviews_file, meta_file))
 
 
 @source("amazon-2023", template=TEMPLATE)
@@ -66,7 +65,19 @@ def read_amazon_2023(raw: Path | None, *, category: str) -> RawData:
 
 def category_key_is_new(meta_file: Path) -> bool:
     """2018 calls it ``category``, 2014 ``categories``."""
-    return "category" in next(_lines(meta_file), {})
+    return "category" in next(_records_of(meta_file), {})
+
+
+def _reviews(path: Path) -> pl.LazyFrame:
+    """Reviews, in batches where the lines are strict JSON."""
+    names = {"reviewerID": "user_id", "asin": "item_id", "overall": "rating"}
+    names["unixReviewTime"] = "timestamp"
+    first = next(_lines(path), "")
+    if first.startswith("{'"):
+        return _records(path, list(names)).rename(names).lazy()
+    types = {"reviewerID": pl.String, "asin": pl.String, "overall": pl.Float64}
+    with reading(path):
+        return pl.scan_ndjson(path, schema={**types, "unixReviewTime": pl.Int64}).rename(names)
 
 
 def _items(table: pl.DataFrame, categories: str) -> pl.DataFrame:
@@ -76,18 +87,23 @@ def _items(table: pl.DataFrame, categories: str) -> pl.DataFrame:
 def _records(path: Path, wanted: list[str]) -> pl.DataFrame:
     """The wanted fields of every line; a field that a line lacks is null."""
     columns: dict[str, list[Any]] = {name: [] for name in wanted}
-    for record in _lines(path):
+    for record in _records_of(path):
         for name, values in columns.items():
             value = record.get(name)
             values.append(_words(value) if isinstance(value, list) else value)
     return pl.DataFrame(columns, strict=False)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _records_of(path: Path) -> Iterator[dict[str, Any]]:
     """Lines of strict JSON, or of Python literals as the files of 2014 have them."""
+    with reading(path):
+        yield from map(_parse, _lines(path))
+
+
+def _lines(path: Path) -> Iterator[str]:
     opener: Any = gzip.open if path.suffix == ".gz" else open
     with reading(path), opener(path, "rt", encoding="utf-8") as file:
-        yield from (_parse(line) for line in file if line.strip())
+        yield from (line for line in file if line.strip())
 
 
 def _parse(line: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from dataset_prep.log import OFFICIAL_TEST
-from dataset_prep.source import RawData, need, reading, source
+from dataset_prep.raw_files import need, reading
+from dataset_prep.source import RawData, source
 from recbole_delta.errors import DeltaError
 
 WHERE = "They are on the page of the KDD Cup 2023 at aicrowd.com."

@@ -12,7 +12,8 @@ from pathlib import Path
 import polars as pl
 
 from dataset_prep.download import Archive
-from dataset_prep.source import RawData, need, reading, source
+from dataset_prep.raw_files import need, reading
+from dataset_prep.source import RawData, source
 from recbole_delta.errors import DeltaError
 
 WHERE = "Download the archive from grouplens.org/datasets/movielens and unpack it."

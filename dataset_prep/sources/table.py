@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.source import RawData, need, reading, source
+from dataset_prep.raw_files import need, reading
+from dataset_prep.source import RawData, source
 from recbole_delta.errors import DeltaError
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")

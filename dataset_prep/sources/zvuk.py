@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.source import RawData, need, reading, source
+from dataset_prep.raw_files import need, reading
+from dataset_prep.source import RawData, source
 
 WHERE = "They are at kaggle.com/datasets/alexxl/zvuk-dataset."
 
