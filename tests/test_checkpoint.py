@@ -130,6 +130,11 @@ def test_others_may_read_what_is_written(tmp_path):
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+def test_an_untrained_model_resumes_to_what_it_was(tiny, train):
+    result, _ = train(tiny, "ContentMean")
+    assert recbole_delta.resume(result.checkpoint).test_modes == result.test_modes
+
+
 @pytest.mark.parametrize("how", ["function", "command"])
 def test_an_interrupted_run_goes_on_to_the_same_result(tiny, train, capsys, how):
     whole, _ = train(tiny, epochs=6, learning_rate=0.01)

@@ -163,7 +163,8 @@ class ColdWarmTrainer(Trainer):
             raise DeltaError(f"{resume_file} holds a {model}, not a {self.config['model']}.")
         try:
             self.model.load_state_dict(checkpoint.model)
-            self.optimizer.load_state_dict(checkpoint.optimizer)
+            if self.optimizer is not None:
+                self.optimizer.load_state_dict(checkpoint.optimizer)
         except (RuntimeError, ValueError) as error:
             raise DeltaError(
                 f"{resume_file} holds a {model} of other settings; resume it with its own."
