@@ -18,8 +18,16 @@ from recbole_delta.errors import DeltaError
 from recbole_delta.files import replacing
 
 FORMAT = "recbole_delta-2"
-FACTS = {"settings", "data", "epoch", "cur_step", "best_valid_score", "best_valid_result", "curve"}
-"""What the JSON of every checkpoint says at least."""
+FACTS: dict[str, type | tuple[type, ...]] = {
+    "settings": dict,
+    "data": dict,
+    "epoch": int,
+    "cur_step": int,
+    "best_valid_score": (int, float),
+    "best_valid_result": (dict, type(None)),
+    "curve": list,
+}
+"""What the JSON of every checkpoint says at least, and of what kind it is."""
 
 
 @dataclass
@@ -31,12 +39,14 @@ class Checkpoint:
         optimizer: the optimizer's state dict; empty for an untrained model.
         generators: states of the random number generators, see :func:`generator_states`.
         facts: JSON values, :data:`FACTS` among them.
+        path: where it was read, for messages.
     """
 
     model: dict[str, Tensor]
     optimizer: dict[str, Any]
     generators: dict[str, Any]
     facts: dict[str, Any]
+    path: str = ""
 
     def save(self, path: str | Path) -> None:
         """Write the file; an interrupted call leaves the old file or none."""
@@ -73,14 +83,14 @@ class Checkpoint:
         if metadata.get("format") != FORMAT:
             raise DeltaError(f"{path} is not a checkpoint of this version of recbole_delta.")
         try:
-            return cls._unpack(tensors, json.loads(metadata["header"]))
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            return cls._unpack(tensors, json.loads(metadata["header"]), str(path))
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise DeltaError(
                 f"{path} says format {FORMAT} but does not hold it ({error!r}); use a copy."
             ) from error
 
     @classmethod
-    def _unpack(cls, tensors: dict[str, Tensor], header: dict[str, Any]) -> Checkpoint:
+    def _unpack(cls, tensors: dict[str, Tensor], header: dict[str, Any], path: str) -> Checkpoint:
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "generator": {}}
         for name, value in tensors.items():
             part, _, key = name.partition("/")
@@ -90,10 +100,28 @@ class Checkpoint:
             optimizer["state"] = _by_index(parts["optimizer"])
         generators = {**header["generators"], **parts["generator"]}
         facts = header["facts"]
-        missing = FACTS - facts.keys()
-        if missing:
-            raise KeyError(min(missing))
-        return cls(parts["model"], optimizer, generators, facts)
+        for name, kind in FACTS.items():
+            if not isinstance(facts[name], kind):
+                raise TypeError(f"{name} is {type(facts[name]).__name__}")
+        return cls(parts["model"], optimizer, generators, facts, path)
+
+    def load_into(
+        self, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None
+    ) -> None:
+        """Give a model, and its optimizer if there is one, the state that was saved.
+
+        Raises:
+            DeltaError: it is the state of something else.
+        """
+        try:
+            model.load_state_dict(self.model)
+            if optimizer is not None:
+                optimizer.load_state_dict(self.optimizer)
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DeltaError(
+                f"{self.path} does not hold the state of this model ({type(error).__name__}); "
+                "use it with its own settings, or a whole copy."
+            ) from error
 
 
 def generator_states(loader: torch.Generator) -> dict[str, Any]:

@@ -63,15 +63,39 @@ def attempt(tiny, tmp_path):
         ({"valid_metric": "NDCG@20"}, "valid_metric: ndcg@20 is not among metrics"),
         ({"valid_metric": "NDCG_hot@10"}, "valid_metric: ndcg_hot@10 is not among metrics"),
         ({"valid_metric": "NDCG_cold@10"}, "always 0 where only warm items are ranked"),
+        ({"n_heads": 0}, "RecBole cannot use SASRecDelta with these settings ("),
+        ({"n_layers": 0}, "RecBole cannot use SASRecDelta with these settings ("),
+        ({"layer_norm_eps": "x"}, "RecBole cannot use SASRecDelta with these settings ("),
+        ({"transform": "foo"}, "RecBole cannot use the data set tiny with these settings ("),
+        ({"LIST_SUFFIX": ""}, "RecBole cannot use"),
+        ({"threshold": {"rating": 3}}, "RecBole cannot use the data set tiny"),
+        ({"encoding": "utf-16"}, "tiny"),
+        ({"field_separator": ""}, "tiny.inter and tiny.item"),
+        ({"ITEM_ID_FIELD": "nope"}, "tiny.inter and tiny.item"),
+        ({"local_rank": 1}, "RecBole cannot use a setting"),
+        ({"nproc": 2}, "one process trains"),
+        ({"seed": 2**32}, "seed must be below 2^32"),
+        ({"worker": -1}, "worker must be a whole number >= 0"),
+        ({"topk": []}, "topk must hold a number"),
+        ({"learner": "sparse_adam"}, "learner must be one of"),
+        ({"clip_grad_norm": {"foo": 1}}, "clip_grad_norm must be arguments"),
+        ({"checkpoint_dir": "/proc/x"}, "checkpoint_dir cannot be written to"),
+        ({"checkpoint_dir": 5}, "RecBole cannot use the data set tiny"),
+        ({"eval_args": {"mode": "uni"}}, "RecBole cannot use a setting"),
+        ({"eval_args": {"mode": {"valid": "full", "tset": "full"}}}, "mode is for valid and test"),
+        (
+            {"item_embedding": "id", "valid_metric": "NDCG_cold@10", "valid_candidates": "all"},
+            "always 0 for a model without vectors for cold items",
+        ),
         ({"metrics": []}, "metrics must be names, such as [NDCG, Hit], but is []"),
         ({"metrics": [1]}, "metrics must be names"),
         ({"metrics": ["Recall"]}, "set it to one of them, such as recall_warm@10"),
         ({"topk": [5]}, "set it to one of them, such as ndcg_warm@5"),
         ({"topk": "ten"}, "topk [ten] must be a integer"),
         ({"valid_metric": None}, "valid_metric must be a name"),
-        ({"n_heads": 3}, "SASRecDelta cannot be built with these settings: "),
-        ({"hidden_dropout_prob": 2}, "SASRecDelta cannot be built with these settings: "),
-        ({"hidden_size": "wide"}, "SASRecDelta cannot be built with these settings: "),
+        ({"n_heads": 3}, "RecBole cannot use SASRecDelta with these settings ("),
+        ({"hidden_dropout_prob": 2}, "RecBole cannot use SASRecDelta with these settings ("),
+        ({"hidden_size": "wide"}, "RecBole cannot use SASRecDelta with these settings ("),
         ({"clip_grad_norm": 5}, "clip_grad_norm must be arguments, such as {max_norm: 5}"),
         ({"learner": "foo"}, "learner must be one of adam | adamw"),
         ({"weight_decay": -1}, "weight_decay must be a number >= 0"),
@@ -112,6 +136,10 @@ def test_a_setting_of_the_yaml_file_is_checked_too(tmp_path):
     for text, message in (
         ("- a\n", "must hold settings"),
         ("a: [", "is not YAML"),
+        ("model: SASRecDelta\ndataset: x\n1: 2\n", "The setting 1 should be a name"),
+        ("model: SASRecDelta\ndataset: x\non: 2\n", "The setting True should be a name"),
+        ("a: 2020-13-45\n", "is not YAML"),
+        ("model: a.b\ndataset: x\n", "Unknown model 'a.b'"),
         ("model: SASRecDelta\ndataset: 2024\n", "dataset must be text, but is 2024; quote it"),
     ):
         (tmp_path / "x.yaml").write_text(text)
@@ -199,6 +227,18 @@ SPOILT = {
     "no split": (
         rewrite("tiny.inter", lambda text: text.replace("split:", "part:")),
         "has no column 'split'",
+    ),
+    "an item file without the item": (
+        rewrite("tiny.item", lambda text: text.replace("item_id:", "iid:")),
+        "must have user_id:token",
+    ),
+    "an item file with a byte order mark": (
+        rewrite("tiny.item", lambda text: "\ufeff" + text),
+        "must have user_id:token",
+    ),
+    "a split that is a list": (
+        rewrite("tiny.inter", lambda text: text.replace("split:token", "split:token_seq")),
+        "must have user_id:token",
     ),
     "nothing but a header": (
         rewrite("tiny.inter", lambda text: text.splitlines()[0] + "\n"),
@@ -319,6 +359,43 @@ def test_a_checkpoint_is_refused_when_its_items_have_changed(tiny, train):
     changed.write(Path(folder))
     with pytest.raises(DeltaError, match="items of tiny are not those"):
         recbole_delta.load_run(result.checkpoint)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda c: c.model.pop("LayerNorm.weight"),
+        lambda c: c.model.update(more=c.model["LayerNorm.weight"]),
+        lambda c: c.model.update({"LayerNorm.weight": c.model["LayerNorm.weight"][:3]}),
+        lambda c: c.facts.update(settings=1),
+        lambda c: c.facts.update(data=None),
+        lambda c: c.facts.update(curve=None),
+        lambda c: c.optimizer.clear(),
+        lambda c: c.generators.clear(),
+    ],
+)
+def test_a_checkpoint_that_holds_something_else(tiny, train, tmp_path, spoil):
+    result, _ = train(tiny)
+    checkpoint = Checkpoint.load(result.checkpoint)
+    spoil(checkpoint)
+    checkpoint.save(tmp_path / "odd.safetensors")
+    with pytest.raises(DeltaError, match="odd.safetensors"):
+        recbole_delta.resume(tmp_path / "odd.safetensors")
+
+
+@pytest.mark.parametrize("setting", ["learning_rate", "valid_metric", "item_embedding", "learner"])
+def test_a_resumed_run_keeps_its_settings(tiny, train, setting):
+    result, _ = train(tiny)
+    with pytest.raises(DeltaError, match=f"A resumed run keeps its {setting}; only epochs"):
+        recbole_delta.resume(result.checkpoint, {setting: 1})
+
+
+def test_only_backbones_over_our_embedding_are_registered():
+    from recbole.model.sequential_recommender import GRU4Rec
+
+    for model in (GRU4Rec, dict):
+        with pytest.raises(DeltaError, match="must extend ContentBackbone"):
+            recbole_delta.register(model)
 
 
 def test_a_pickled_checkpoint_is_not_loaded(tmp_path):

@@ -13,13 +13,18 @@ from recbole.utils import init_seed
 from safetensors.torch import save_file
 
 import recbole_delta
-from recbole_delta.checkpoint import FACTS, FORMAT, Checkpoint
+from recbole_delta.checkpoint import FORMAT, Checkpoint
 from recbole_delta.cli import main
 from recbole_delta.errors import DeltaError
 from recbole_delta.model import BACKBONES, MODELS
 from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.trainer import ColdWarmTrainer
+
+FACTS_OF_SOME_RUN = {
+    "settings": {}, "data": {}, "epoch": 1, "cur_step": 0, "best_valid_score": 0.5,
+    "best_valid_result": None, "curve": [],
+}  # fmt: skip
 
 
 def fresh(folder, backbone, epochs):
@@ -97,7 +102,7 @@ def test_runs_started_together_do_not_share_a_file(tiny, tmp_path):
 
 def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "run.safetensors"
-    facts = dict.fromkeys(FACTS, 1)
+    facts = FACTS_OF_SOME_RUN
     Checkpoint({"w": torch.ones(3)}, {}, {}, facts).save(path)
 
     def full_disk(tensors, filename, metadata):
@@ -126,7 +131,7 @@ def test_others_may_read_what_is_written(tmp_path):
     """safetensors alone writes files that only their owner can read."""
     (tmp_path / "plain").touch()
     path = tmp_path / "run.safetensors"
-    Checkpoint({"w": torch.ones(3)}, {}, {}, dict.fromkeys(FACTS, 1)).save(path)
+    Checkpoint({"w": torch.ones(3)}, {}, {}, FACTS_OF_SOME_RUN).save(path)
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 

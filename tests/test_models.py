@@ -83,21 +83,23 @@ def test_the_loss_at_every_position_is_the_mean_over_all_prefixes(tiny, train, b
     torch.testing.assert_close(model.calculate_loss(batch), torch.stack(losses).mean())
 
 
+@pytest.mark.parametrize("length", [50, 3])
 @pytest.mark.parametrize("mask_history", [True, False])
-def test_content_mean_equals_an_oracle_per_user_in_all_modes(tiny, train, mask_history):
-    settings = {"MAX_ITEM_LIST_LENGTH": 50, "mask_history": mask_history}
+def test_content_mean_equals_an_oracle_per_user_in_all_modes(tiny, train, mask_history, length):
+    """With 3 the model sees the end of the history; all of it is masked all the same."""
+    settings = {"MAX_ITEM_LIST_LENGTH": length, "mask_history": mask_history}
     _, (_, model, dataset, _, _, test) = train(tiny, "ContentMean", **settings)
     users = dataset.field2id_token["user_id"][test.dataset.instances.user]
     items = dataset.field2id_token["item_id"][test.dataset.instances.target]
     for evaluation in evaluate_modes(model, test.dataset, MODES, batch_size=7):
-        expected = content_mean_oracle(tiny, evaluation.mode, mask_history)
+        expected = content_mean_oracle(tiny, evaluation.mode, mask_history, length)
         gain = expected_gain("ndcg", evaluation.ranks, 10)
         assert len(gain) == len(expected)
         for user, item, value in zip(users, items, gain):
             assert value == pytest.approx(expected[user, item], abs=1e-6), (user, item)
 
 
-def content_mean_oracle(prepared, mode, mask_history) -> dict[tuple[str, str], float]:
+def content_mean_oracle(prepared, mode, mask_history, length) -> dict[tuple[str, str], float]:
     """NDCG@10 of each (user, target) by plain numpy on the prepared frames."""
     items = prepared.items["item_id"].tolist()
     cold = np.array(prepared.items["is_cold"] == "1")
@@ -114,7 +116,7 @@ def content_mean_oracle(prepared, mode, mask_history) -> dict[tuple[str, str], f
             if split != "test":
                 continue
             target, history = seen[position], seen[:position]
-            shown = [i for i in history if mode.cold_history == "keep" or not cold[i]]
+            shown = [i for i in history if mode.cold_history == "keep" or not cold[i]][-length:]
             candidate = np.ones(len(items), bool) if mode.candidates == "all" else ~cold
             if mask_history:
                 candidate[history] = False

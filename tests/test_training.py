@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
+import recbole_delta
 from recbole_delta.checkpoint import Checkpoint
+from recbole_delta.seam.evaluation import MODES, evaluate_modes
+from recbole_delta.seam.trainer import ColdWarmTrainer
 
 FAST = {"learning_rate": 0.05, "epochs": 4}
 
@@ -38,6 +41,47 @@ def test_the_best_epoch_is_kept_and_tested(tiny, train):
     facts = Checkpoint.load(result.checkpoint).facts
     assert facts["epoch"] == best
     assert result.best_valid_score == values[best] == facts["best_valid_score"]
+
+
+def test_the_best_epoch_is_tested_not_the_last(tiny, train, tmp_path, monkeypatch):
+    """By our own runner and by RecBole's."""
+    from recbole.quick_start import run_recbole
+
+    settings = {"learning_rate": 0.1, "epochs": 8, "stopping_step": 100}
+    best, _ = train(tiny, **settings)
+    assert best.curve[-1]["ndcg_warm@10"] < best.best_valid_score
+    last = recbole_delta.run(settings={**best.settings, **settings}, saved=False)
+    assert last.test_result != best.test_result
+    monkeypatch.setattr("sys.argv", ["anything"])
+    assert dict(run_recbole(config_dict=best.settings)["test_result"]) == best.test_result
+
+
+def test_improvements_beyond_the_fourth_decimal_count(tiny, train, monkeypatch):
+    """RecBole rounds to four decimals before it compares."""
+    values = iter([0.50001, 0.50002, 0.50003, 0.1, 0.1, 0.1])
+    metrics = lambda *_, **__: {"ndcg_warm@10": next(values)}  # noqa: E731
+    monkeypatch.setattr(ColdWarmTrainer, "evaluate", metrics)
+    result, _ = train(tiny, epochs=50, stopping_step=1)
+    assert Checkpoint.load(result.checkpoint).facts["epoch"] == 2
+    assert len(result.curve) == 5
+
+
+def test_few_scores_are_held_at_once(tiny, train, monkeypatch):
+    _, (_, model, _, _, _, test) = train(tiny)
+    whole = evaluate_modes(model, test.dataset, MODES, batch_size=4096)
+    sizes, predict = [], model.full_sort_predict
+
+    def watched(interaction):
+        sizes.append(len(interaction))
+        return predict(interaction)
+
+    monkeypatch.setattr(model, "full_sort_predict", watched)
+    at_once = 5 * test.dataset.item_num
+    monkeypatch.setattr("recbole_delta.seam.evaluation.SCORES_AT_ONCE", at_once)
+    parts = evaluate_modes(model, test.dataset, MODES, batch_size=4096)
+    assert max(sizes) == 5
+    for a, b in zip(whole, parts):
+        assert a.metrics(["ndcg"], [10]) == b.metrics(["ndcg"], [10])
 
 
 def test_validation_ranks_warm_items_unless_all_are_asked_for(tiny, train):
@@ -98,8 +142,6 @@ def test_validation_every_second_epoch(tiny, train):
 
 
 def test_later_files_and_single_settings_win(tiny, tmp_path):
-    import recbole_delta
-
     tiny.write(tmp_path / "dataset")
     common = f"data_path: {tmp_path / 'dataset'}\nhidden_size: 16\ninner_size: 16\nstate: ERROR\n"
     (tmp_path / "a.yaml").write_text(common + "epochs: 3\ntopk: [5]\nvalid_metric: NDCG@5\n")

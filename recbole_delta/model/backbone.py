@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from recbole.data.interaction import Interaction
-from recbole.model.abstract_recommender import SequentialRecommender
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recbole_delta.embedding import DeltaEmbedding, IdEmbedding
 from recbole_delta.errors import DeltaError
+from recbole_delta.model.catalogue import WholeCatalogue
 from recbole_delta.reduction import ContentReduction
 from recbole_delta.seam.dataset import ColdWarmDataset, train_positions
 
@@ -20,7 +20,7 @@ DELTA_INIT_STD = 0.02
 """Standard deviation of the initial deltas (the official code's value)."""
 
 
-class ContentBackbone(SequentialRecommender):
+class ContentBackbone(WholeCatalogue):
     """A RecBole sequential model over our item embedding.
 
     To add a backbone, subclass it with this class in front, and list it in
@@ -47,7 +47,7 @@ class ContentBackbone(SequentialRecommender):
             raise DeltaError(f"loss_type must be CE, but is {config['loss_type']!r}.")
         # Built over padding alone: the backbone's weights do not depend on the catalogue.
         super().__init__(config, dataset.with_items(1))
-        self.n_items = dataset.item_num
+        self.n_items = self.n_catalogue = dataset.item_num
         self.positions = train_positions(dataset.settings, type(self))
         self.item_embedding = self._build_item_embedding(config["seed"], dataset)
 
@@ -74,11 +74,6 @@ class ContentBackbone(SequentialRecommender):
         if gather_index.dim() == 2:
             return output
         return super().gather_indexes(output, gather_index)
-
-    def full_sort_predict(self, interaction: Interaction) -> Tensor:
-        """Scores ``[B, n_items]``; −inf for an item without a vector."""
-        scores = super().full_sort_predict(interaction)
-        return F.pad(scores, (0, self.n_items - scores.size(1)), value=-torch.inf)
 
     def _build_item_embedding(
         self, seed: int, dataset: ColdWarmDataset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -60,6 +60,17 @@ class RunConfig(Config):
         DeltaError: an unknown model or setting, or a YAML file that cannot be read.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().__init__(*args, **kwargs)
+        except DeltaError:
+            raise
+        except Exception as error:
+            name = type(error).__name__
+            raise DeltaError(
+                f"RecBole cannot use a setting ({name}: {one_line(error)})."
+            ) from error
+
     def _build_yaml_loader(self) -> type[yaml.SafeLoader]:
         return YamlLoader
 
@@ -88,10 +99,7 @@ class RunConfig(Config):
 
     def _set_default_parameters(self) -> None:
         check_metrics(self.final_config_dict)
-        try:
-            super()._set_default_parameters()
-        except (ValueError, TypeError, NotImplementedError, RuntimeError) as error:
-            raise DeltaError(f"{one_line(error)}.") from error
+        super()._set_default_parameters()
 
 
 class YamlLoader(yaml.SafeLoader):
@@ -117,17 +125,20 @@ def parse_setting(text: str) -> Any:
     """
     try:
         return yaml.load(text, Loader=YamlLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise DeltaError(f"{text!r} is not a value: {one_line(error)}.") from error
 
 
-def add_defaults(config: Config, model: type, has_item_embedding: bool) -> None:
+def add_defaults(
+    config: Config, model: type, has_item_embedding: bool, own: Mapping[str, Any]
+) -> None:
     """Lay our defaults over RecBole's and switch off its pickled caches.
 
     Args:
         config: a Config that has just loaded RecBole's own defaults.
         model: the model's class.
         has_item_embedding: whether it has the setting of this name.
+        own: defaults that were given when it was registered.
 
     Raises:
         DeltaError: a setting that would be ignored, or one that asks for a pickled cache.
@@ -135,6 +146,7 @@ def add_defaults(config: Config, model: type, has_item_embedding: bool) -> None:
     config._update_internal_config_dict(properties() / "overall.yaml")
     for file in _model_defaults(model):
         config._update_internal_config_dict(file)
+    config.internal_config_dict.update(own)
     if config.internal_config_dict.get("loss_type") == "CE":
         # RecBole's overall default samples negatives, which it then refuses under CE.
         config.internal_config_dict["train_neg_sample_args"] = None
@@ -176,7 +188,7 @@ def _model_defaults(model: type) -> Iterator[Path]:
 def _require_model(name: str) -> None:
     """RecBole's own message for a misspelt model is an import error from elsewhere."""
     families = ("sequential", "general", "context_aware", "knowledge_aware")
-    for family in families:
+    for family in families if name.isidentifier() else ():
         module = f"recbole.model.{family}_recommender.{name.lower()}"
         if find_spec(module) and hasattr(import_module(module), name):
             return
@@ -191,7 +203,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=YamlLoader)
     except OSError as error:
         raise DeltaError(f"Cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise DeltaError(f"{path} is not YAML: {one_line(error)}.") from error
     if not isinstance(content, (dict, type(None))):
         raise DeltaError(f"{path} must hold settings, one 'name: value' a line.")

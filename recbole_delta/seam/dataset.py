@@ -86,10 +86,18 @@ class ColdWarmDataset(SequentialDataset):
             path = Path(dataset_path) / f"{token}.{suffix}"
             if not path.is_file():
                 raise DeltaError(f"There is no {path}; prepare the data set with dataset_prep.")
-        super()._load_data(token, dataset_path)
-        fields = [self.uid_field, self.iid_field, self.time_field]
-        check_inter(self.inter_feat, fields, token)
-        self.n_warm = check_item(self.item_feat, self.inter_feat, self.iid_field, token)
+        try:
+            super()._load_data(token, dataset_path)
+            fields = [self.uid_field, self.iid_field, self.time_field]
+            check_inter(self.inter_feat, fields, token)
+            self.n_warm = check_item(self.item_feat, self.inter_feat, self.iid_field, token)
+        except DeltaError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DeltaError(
+                f"{token}.inter and {token}.item in {dataset_path} must have user_id:token, "
+                f"item_id:token and timestamp:float, split:token and is_cold:token ({error})."
+            ) from error
 
     def _get_load_and_unload_col(self, source: Any) -> tuple[set[str] | None, set[str] | None]:
         load, unload = super()._get_load_and_unload_col(source)

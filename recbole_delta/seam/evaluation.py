@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from recbole_delta.metrics import group_masks, grouped_metrics
@@ -143,8 +142,7 @@ def _scores(
     """``[B, n_items]`` with −inf for items without a vector and, if asked, for the history."""
     device = next(iter(model.state_dict().values())).device
     interaction = cases.batch(index, drop_cold=drop_cold).to(device)
-    scores = model.full_sort_predict(interaction).view(len(index), -1)
-    scores = F.pad(scores, (0, cases.item_num - scores.size(1)), value=-torch.inf)
+    scores = model.full_sort_predict(interaction)
     if twins is not None:
         # The same product in another column of a small matrix may differ in its last bit,
         # which would break a tie by item id.

@@ -96,6 +96,11 @@ def check_validation(valid_metric: str, cases: ColdWarmDataset) -> None:
                 f"valid_metric: {valid_metric} has no value, because the protocol of "
                 f"{cases.dataset_name} gives no {group} validation target; use another group."
             )
+    if "_cold" in valid_metric and cases.drops_cold:
+        raise DeltaError(
+            f"valid_metric: {valid_metric} is always 0 for a model without vectors for cold items; "
+            "use another group."
+        )
     if "_cold" in valid_metric and cases.settings.valid_candidates == "warm":
         raise DeltaError(
             f"valid_metric: {valid_metric} is always 0 where only warm items are ranked; "

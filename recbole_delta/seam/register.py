@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -12,23 +13,32 @@ import recbole.evaluator.register as metric_register
 import recbole.trainer
 from recbole.config import Config
 
+from recbole_delta.errors import DeltaError
 from recbole_delta.model import MODELS, ContentMean
 from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.seam.config import RunConfig, add_defaults
 from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.metrics import group_metrics
-from recbole_delta.seam.trainer import ColdWarmTrainer, UntrainedTrainer
+from recbole_delta.seam.trainer import ColdWarmTrainer
+from recbole_delta.seam.untrained import UntrainedTrainer
 
-_registered: set[type] = set()
+_registered: dict[type, Mapping[str, Any]] = {}
 
 
-def register(model: type) -> None:
+def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
     """Put a model where RecBole looks for it, with our data set and trainer.
 
     Args:
-        model: a subclass of :class:`ContentBackbone`, of this package or of yours. Its defaults
-            are ``properties/model/<name>.yaml``, or else those of the RecBole class it extends.
+        model: a subclass of :class:`ContentBackbone`. Its defaults are
+            ``properties/model/<name>.yaml`` for one of this package, those of the RecBole class
+            that it extends for one of yours.
+        defaults: settings of its own, and others than those.
+
+    Raises:
+        DeltaError: it is no such subclass; a RecBole model as it is needs no registration.
     """
+    if not issubclass(model, (ContentBackbone, ContentMean)):
+        raise DeltaError(f"{model.__name__} must extend ContentBackbone to be registered.")
     name = model.__name__
     # RecBole finds a model by the module of its lower-case name.
     lookup = f"recbole.model.sequential_recommender.{name.lower()}"
@@ -39,7 +49,7 @@ def register(model: type) -> None:
     trainer = UntrainedTrainer if model is ContentMean else ColdWarmTrainer
     setattr(recbole.trainer, f"{name}Trainer", trainer)
     setattr(recbole.data.dataset, f"{name}Dataset", ColdWarmDataset)
-    _registered.add(model)
+    _registered[model] = dict(defaults or {})
 
 
 def is_registered(model: type) -> bool:
@@ -66,7 +76,8 @@ def _add_defaults_to_config() -> None:
     def load(self: Config, model: str, model_class: type, dataset: str) -> Any:
         stock(self, model, model_class, dataset)
         if is_registered(model_class) or isinstance(self, RunConfig):
-            add_defaults(self, model_class, issubclass(model_class, ContentBackbone))
+            has_item_embedding = issubclass(model_class, ContentBackbone)
+            add_defaults(self, model_class, has_item_embedding, _registered.get(model_class, {}))
 
     load.adds_delta_defaults = True  # type: ignore[attr-defined]
     Config._load_internal_config_dict = load

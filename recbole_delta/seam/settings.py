@@ -59,11 +59,15 @@ LEAST = {
     "eval_step": 0,
     "stopping_step": 0,
     "seed": 0,
+    "worker": 0,
 }
 """Whole numbers of RecBole that crash far from here when they are too small or none."""
 
-LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop", "sparse_adam")
-"""RecBole takes any other name for adam."""
+LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop")
+"""RecBole takes any other name for adam; its sparse_adam needs gradients that no model has."""
+
+CLIP_ARGUMENTS = ("max_norm", "norm_type", "error_if_nonfinite", "foreach")
+"""Those of ``torch.nn.utils.clip_grad_norm_``."""
 
 
 def check_settings(config: Any) -> None:
@@ -76,11 +80,15 @@ def check_settings(config: Any) -> None:
         value = config[name]
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise DeltaError(f"{name} must be a whole number >= {least}, but is {value!r}.")
+    if config["seed"] >= 2**32:
+        raise DeltaError(f"seed must be below 2^32, but is {config['seed']}.")
+    if (config["nproc"] or 1) != 1:
+        raise DeltaError("nproc: one process trains; start further runs beside it.")
     for name in ("learning_rate", "weight_decay"):
         _at_least_0(name, config[name])
     _one_of("learner", str(config["learner"]).lower(), LEARNERS)
     clip = config["clip_grad_norm"]
-    if clip is not None and not isinstance(clip, Mapping):
+    if clip is not None and not (isinstance(clip, Mapping) and set(clip) <= set(CLIP_ARGUMENTS)):
         raise DeltaError(
             f"clip_grad_norm must be arguments, such as {{max_norm: 5}}, but is {clip!r}."
         )
@@ -93,7 +101,7 @@ def check_settings(config: Any) -> None:
 
 
 def check_given(given: Mapping[str, Any], has_item_embedding: bool, known: Iterable[str]) -> None:
-    """No setting that the user has given would be ignored in silence.
+    """No setting that the user has given is misspelt or would be overruled.
 
     Args:
         given: name and value.
@@ -113,10 +121,20 @@ def check_given(given: Mapping[str, Any], has_item_embedding: bool, known: Itera
                 "eval_args: split is not read, because the prepared data set says which rows are "
                 "for what; remove it, and choose the protocol in dataset_prep."
             )
+        mode = arguments.get("mode")
+        if isinstance(mode, Mapping) and not set(mode) <= {"valid", "test"}:
+            raise DeltaError(f"eval_args: mode is for valid and test, but has {', '.join(mode)}.")
         if arguments.get("order", "TO") != "TO" or arguments.get("group_by", "user") != "user":
             raise DeltaError(
                 "eval_args: order must be TO and group_by user, as the data set was prepared."
             )
+
+
+def passed_over(config: Any) -> list[str]:
+    """Names of the user's settings that are those of other models."""
+    given = {**config.file_config_dict, **config.variable_config_dict}
+    own = {*config.internal_config_dict, "model", "dataset", "config_files", "encoding"}
+    return sorted(given.keys() - own)
 
 
 def check_metrics(settings: Mapping[str, Any]) -> None:
@@ -129,6 +147,8 @@ def check_metrics(settings: Mapping[str, Any]) -> None:
     listed = [metrics] if isinstance(metrics, str) else metrics
     if not isinstance(listed, list) or not listed or not all(isinstance(m, str) for m in listed):
         raise DeltaError(f"metrics must be names, such as [NDCG, Hit], but is {metrics!r}.")
+    if settings["topk"] == []:
+        raise DeltaError("topk must hold a number, such as [10].")
     if not isinstance(valid_metric, str):
         raise DeltaError(f"valid_metric must be a name such as NDCG@10, but is {valid_metric!r}.")
 
@@ -141,6 +161,8 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
     """
     known = set(known)
     for name in given:
+        if not isinstance(name, str):
+            raise DeltaError(f"The setting {name!r} should be a name; quote it in the YAML.")
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "."

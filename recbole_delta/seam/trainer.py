@@ -147,8 +147,7 @@ class ColdWarmTrainer(Trainer):
         Raises:
             DeltaError: as :meth:`Checkpoint.load`.
         """
-        checkpoint = Checkpoint.load(model_file or self.saved_model_file)
-        self.model.load_state_dict(checkpoint.model)
+        Checkpoint.load(model_file or self.saved_model_file).load_into(self.model)
 
     def resume_checkpoint(self, resume_file: str | Path) -> None:
         """Go on after the epoch of ``resume_file``, as if training had not stopped there.
@@ -161,14 +160,7 @@ class ColdWarmTrainer(Trainer):
         model = checkpoint.facts["settings"]["model"]
         if model != self.config["model"]:
             raise DeltaError(f"{resume_file} holds a {model}, not a {self.config['model']}.")
-        try:
-            self.model.load_state_dict(checkpoint.model)
-            if self.optimizer is not None:
-                self.optimizer.load_state_dict(checkpoint.optimizer)
-        except (RuntimeError, ValueError) as error:
-            raise DeltaError(
-                f"{resume_file} holds a {model} of other settings; resume it with its own."
-            ) from error
+        checkpoint.load_into(self.model, self.optimizer)
         self.saved_model_file = str(resume_file)
         facts = checkpoint.facts
         self.start_epoch, self.cur_step = facts["epoch"] + 1, facts["cur_step"]
@@ -222,7 +214,12 @@ class ColdWarmTrainer(Trainer):
         checkpoint = self.__dict__.pop("_resumed", None)
         if checkpoint is not None:
             check_data(train_data.dataset, checkpoint.facts["data"], self.saved_model_file)
-            restore_generators(checkpoint.generators, train_data.generator)
+            try:
+                restore_generators(checkpoint.generators, train_data.generator)
+            except (KeyError, ValueError, TypeError, RuntimeError) as error:
+                raise DeltaError(
+                    f"{checkpoint.path} lacks the random state to go on from; train again."
+                ) from error
 
     def _log(self, head: str, values: dict[str, float], epoch: int, verbose: bool) -> None:
         shown = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
@@ -231,28 +228,3 @@ class ColdWarmTrainer(Trainer):
         for name, value in values.items():
             self.tensorboard.add_scalar(f"{head}/{name}", value, epoch)
         self.wandblogger.log_metrics({**values, f"{head}_step": epoch}, head=head)
-
-
-class UntrainedTrainer(ColdWarmTrainer):
-    """For a model without parameters: validates once and saves."""
-
-    def _build_optimizer(self, **kwargs: Any) -> None:
-        return None
-
-    def fit(
-        self,
-        train_data: Any,
-        valid_data: Any = None,
-        verbose: bool = True,
-        saved: bool = True,
-        *_: Any,
-        **__: Any,
-    ) -> tuple[float, dict[str, float] | None]:
-        """Validate; there is nothing to train."""
-        self._begin(train_data)
-        if valid_data:
-            check_validation(self.valid_metric, valid_data.dataset)
-            self.best_valid_score, self.best_valid_result = self._valid_epoch(valid_data)
-        if saved:
-            self._save_checkpoint(0, verbose=verbose)
-        return self.best_valid_score, self.best_valid_result
