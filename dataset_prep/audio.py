@@ -54,8 +54,11 @@ class AudioOptions:
     def __post_init__(self) -> None:
         for name in ("rate", "segments"):
             at_least_1(name, getattr(self, name))
-        if not self.seconds > 0:
-            raise DeltaError(f"seconds must be above 0, but is {self.seconds!r}.")
+        if not 1024 <= self.rate * self.seconds < 2**31:
+            raise DeltaError(
+                f"A segment must have at least 1024 samples, but {self.seconds} seconds at "
+                f"{self.rate} a second are {self.rate * self.seconds:g}."
+            )
 
 
 class AudioEncoder:
@@ -114,14 +117,15 @@ class AudioEncoder:
         return [vectors.get(key) for key in keys], refused
 
     def _segments(self, path: Path) -> Tensor | str:
-        """``[n, samples]`` segments, evenly spread, a short file padded; or what is wrong."""
+        """``[n, samples]`` segments, evenly spread, a short file repeated; or what is wrong."""
         try:
             samples = read_audio(path, self.options.rate)
         except DeltaError as error:
             return str(error)
         length = int(self.options.rate * self.options.seconds)
         if len(samples) <= length:
-            return torch.nn.functional.pad(samples, (0, length - len(samples)))[None]
+            # Repeated, as silence would be averaged with the sound.
+            return samples.repeat(-(-length // len(samples)))[:length][None]
         n = min(self.options.segments, -(-len(samples) // length))
         starts = torch.linspace(0, len(samples) - length, n).long()
         return torch.stack([samples[start : start + length] for start in starts])
@@ -144,14 +148,18 @@ def read_audio(path: Path, rate: int) -> Tensor:
     Raises:
         DeltaError: the file cannot be decoded, or holds no sound.
     """
-    import soundfile
-    import torchaudio
-
+    try:
+        import soundfile
+        import torchaudio
+    except ImportError as error:
+        raise DeltaError(f"{error}; audio needs: pip install 'recbole-delta[audio]'.") from error
     try:
         samples, original = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
         raise DeltaError(f"{path.name} cannot be decoded: {error}") from error
     mono = torch.from_numpy(samples.mean(axis=1))
+    if not mono.isfinite().all():
+        raise DeltaError(f"{path.name} holds samples that are no numbers.")
     if not len(mono) or not mono.square().mean().sqrt() > SILENT:
         raise DeltaError(f"{path.name} holds no sound.")
     return torchaudio.functional.resample(mono, original, rate)

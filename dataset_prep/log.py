@@ -78,7 +78,7 @@ class Log:
                 n_raw += len(batch)
                 for name, bound in above.items():
                     batch = batch.filter(pl.col(name) > bound)
-                for column in batch.drop([name for name in above if name != "rating"]):
+                for column in batch.drop(set(above) - {"rating", "timestamp"}):
                     values = column.to_physical().to_numpy()
                     if column.name in categories:
                         values = values.astype(np.int32)
@@ -105,14 +105,6 @@ class Log:
         if (self.time[1:] >= self.time[:-1]).all():
             return self
         return self.keep(np.argsort(self.time, kind="stable"))
-
-    def n_users(self) -> int:
-        """Users with a row."""
-        return int(np.count_nonzero(np.bincount(self.user, minlength=1)))
-
-    def n_items(self) -> int:
-        """Items with a row."""
-        return int(np.count_nonzero(np.bincount(self.item, minlength=1)))
 
     def numbers(self) -> list[str]:
         """Extra columns that an atomic file gets."""

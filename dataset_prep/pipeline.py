@@ -6,7 +6,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,14 @@ def prepare(
     if download:
         raw = origin.fetch(out / ".raw", own_options)
     data = origin.read(Path(raw) if raw else None, own_options)
+    _check_fields(data)
+    _check_place(out / name, data)
     first = data.files[0].name if data.files else source
     without: dict[str, str] = {}
     while True:
         done = split_log(data.interactions, first, filters, protocol, options, without)
         targets = done.targets()
-        _require_targets(targets, name)
+        _require_targets(targets, name, protocol)
         try:
             items = _describe(data.items, done)
             vectors = encode_items(data, items, content, origin, out)
@@ -85,6 +88,7 @@ def prepare(
         "name": name,
         "source": source,
         "source_options": own_options,
+        "filters": asdict(filters),
         "protocol": protocol,
         "protocol_options": options,
         "order": "stable sort by timestamp; ties keep the order of the raw file",
@@ -93,11 +97,19 @@ def prepare(
         "targets": targets,
         "content": vectors.described,
         "without_content": without,
-        "inputs": {path.name: _sha256(path) for path in data.files},
+        "inputs": {f"{path.parent.name}/{path.name}": _sha256(path) for path in data.files},
+        "versions": {name: version(name) for name in VERSIONS},
     }
     with replacing_folder(out / name) as folder:
         _Prepared(name, done, items, data, vectors, record).write(folder)
     return out / name
+
+
+RESERVED = ("user_id", "item_id", "rating", "timestamp", "split", "is_cold", "train_count")
+"""Fields of the files that are written."""
+
+VERSIONS = ("recbole-delta", "polars", "numpy", "torch", "sentence-transformers")
+"""Of what the vectors and the split may hang on."""
 
 
 @dataclass(frozen=True)
@@ -133,12 +145,33 @@ def _check_name(name: str) -> str:
     return name
 
 
+def _check_fields(data: RawData) -> None:
+    """The items' fields have names that RecBole reads back, and that are not the interactions'."""
+    source = data.files[-1] if data.files else "The items"
+    for name in data.item_types:
+        if name in RESERVED or not re.fullmatch(r"[^\t\r\n:]+", name):
+            raise DeltaError(
+                f"{source} has a field {name!r}, which RecBole would misread; rename the column "
+                f"(reserved: {', '.join(RESERVED)}; no colons, tabs or line ends)."
+            )
+
+
+def _check_place(folder: Path, data: RawData) -> None:
+    """What would be replaced is a data set that was prepared before, and not what is read."""
+    if any(path.resolve().parent == folder.resolve() for path in data.files):
+        raise DeltaError(f"{folder} holds the raw files; choose another --name or --out.")
+    if folder.exists() and not (folder / f"{folder.name}.json").is_file():
+        raise DeltaError(
+            f"{folder} is there and was not made by dataset_prep; choose another --name."
+        )
+
+
 def _describe(items: pl.DataFrame, done: SplitLog) -> pl.DataFrame:
     """The items that occur, in order of appearance, with ``is_cold`` and ``train_count``.
 
     Raises:
         ItemsWithoutContent: some have no line.
-        DeltaError: one has two.
+        DeltaError: one has two that differ.
     """
     log, trained = done.log, done.train_counts()
     occurring = np.flatnonzero(np.bincount(log.item, minlength=len(log.items)))
@@ -150,6 +183,7 @@ def _describe(items: pl.DataFrame, done: SplitLog) -> pl.DataFrame:
         }
     )
     described = items.filter(pl.col("item_id").is_in(flagged["item_id"].to_list()))
+    described = described.unique(maintain_order=True)
     double = described.filter(pl.col("item_id").is_duplicated())["item_id"]
     if len(double):
         raise DeltaError(f"Item {double[0]!r} occurs twice among the items; keep one.")
@@ -160,8 +194,9 @@ def _describe(items: pl.DataFrame, done: SplitLog) -> pl.DataFrame:
     return flagged.join(described, on="item_id", how="left", maintain_order="left")
 
 
-def _require_targets(targets: dict[str, dict[str, int]], name: str) -> None:
-    for group in ("cold", "warm"):
+def _require_targets(targets: dict[str, dict[str, int]], name: str, protocol: str) -> None:
+    # RecBole's own split holds no item out.
+    for group in ("warm",) if protocol == "leave_one_out" else ("cold", "warm"):
         if not targets["test"][group]:
             raise DeltaError(
                 f"{name} would have no {group} test target; change the protocol's options."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,12 @@ from pathlib import Path
 import polars as pl
 
 from recbole_delta.errors import DeltaError
+
+FAULTS = (
+    *(pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, EOFError, ValueError),
+    *(SyntaxError, TypeError, KeyError, RecursionError, zlib.error),
+)
+"""What readers raise over a file that is not what it should be."""
 
 
 @contextmanager
@@ -22,7 +29,7 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except DeltaError:
         raise
-    except (pl.exceptions.PolarsError, OSError, EOFError, ValueError, SyntaxError) as error:
+    except FAULTS as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise DeltaError(
             f"Cannot read {path}: {line}; it should be the whole file, as its owner gives it."

@@ -40,6 +40,9 @@ def list_matrix(vectors: pl.Series, source: str) -> np.ndarray:
     Raises:
         DeltaError: lists of different lengths.
     """
+    inner = getattr(vectors.dtype, "inner", None)
+    if inner is None or not inner.is_numeric():
+        raise DeltaError(f"{source} should have lists of numbers, but has {vectors.dtype}.")
     if isinstance(vectors.dtype, pl.List):
         lengths = vectors.list.len().unique()
         if len(lengths) != 1 or vectors.null_count():

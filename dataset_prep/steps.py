@@ -14,7 +14,7 @@ from dataset_prep.atomic import check_ids
 from dataset_prep.filters import n_core, sample_users, without_repeats
 from dataset_prep.log import Log
 from dataset_prep.protocols import PROTOCOLS
-from dataset_prep.protocols.common import TEST, TRAIN, VALID, first_of_users
+from dataset_prep.protocols.common import TEST, TRAIN, VALID, counts, first_of_users
 from recbole_delta.errors import DeltaError, at_least_1
 
 
@@ -38,6 +38,8 @@ class Filters:
 
     def __post_init__(self) -> None:
         at_least_1("core", self.core)
+        if not 0 <= self.seed < 2**32:
+            raise DeltaError(f"seed must be from 0 to 2^32 - 1, but is {self.seed}.")
         if self.users is not None:
             at_least_1("users", self.users)
 
@@ -65,16 +67,16 @@ class SplitLog:
         """Cold and warm targets of validation and test, and how many have an empty history."""
         warm = self.train_counts() > 0
         first = first_of_users(self.log.user)
-        counts = {}
+        found = {}
         for name, code in (("valid", VALID), ("test", TEST)):
             rows = np.flatnonzero(self.split == code)
             n_warm = int(warm[self.log.item[rows]].sum())
-            counts[name] = {
+            found[name] = {
                 "cold": len(rows) - n_warm,
                 "warm": n_warm,
                 "empty_history": int((self.split[first] == code).sum()),
             }
-        return counts
+        return found
 
 
 def split_log(
@@ -103,6 +105,8 @@ def split_log(
         if name not in known:
             listed = ", ".join(known) or "none"
             raise DeltaError(f"{protocol} has no option {name!r}; it has: {listed}.")
+    if not 0 <= options.get("seed", 0) < 2**32:
+        raise DeltaError(f"seed must be from 0 to 2^32 - 1, but is {options['seed']}.")
     log, raw = Log.read(rows, source, filters.above)
     check_ids(log.users, "user_id")
     check_ids(log.items, "item_id")
@@ -110,25 +114,22 @@ def split_log(
     log = log.in_order_of_time()
     if filters.above:
         bounds = [f"{column} > {bound:g}" for column, bound in filters.above.items()]
-        steps.append(_counts(", ".join(bounds), log))
+        steps.append(counts(", ".join(bounds), log))
     if without:
         log = log.keep(~log.items.is_in(list(without)).to_numpy()[log.item])
-        steps.append(_counts("items without content dropped", log))
+        steps.append(counts("items without content dropped", log))
     if filters.users is not None:
         log = sample_users(log, filters.users, filters.seed)
-        steps.append(_counts(f"{filters.users} users", log))
+        steps.append(counts(f"{filters.users} users", log))
     if filters.drop_repeats:
         log = without_repeats(log)
-        steps.append(_counts("repeats dropped", log))
+        steps.append(counts("repeats dropped", log))
     if filters.core > 1:
         log = n_core(log, filters.core)
-        steps.append(_counts(f"{filters.core}-core", log))
+        steps.append(counts(f"{filters.core}-core", log))
     if not len(log):
         raise DeltaError(f"No interaction is left after {steps[-1]['step']}.")
-    log, split = PROTOCOLS[protocol](log, **options)
-    steps.append(_counts(protocol, log))
-    return SplitLog(log, split, steps)
-
-
-def _counts(step: str, log: Log) -> dict[str, Any]:
-    return {"step": step, "rows": len(log), "users": log.n_users(), "items": log.n_items()}
+    done = PROTOCOLS[protocol](log, **options)
+    steps += [*done.steps, counts(protocol, done.log)]
+    steps.append(counts("training", done.log, done.split == TRAIN))
+    return SplitLog(done.log, done.split, steps)

@@ -39,9 +39,12 @@ def item_texts(items: pl.DataFrame, template: str, missing: str = "") -> list[st
     """
     try:
         parts = Formatter().parse(template)
-        named = list(dict.fromkeys(name for _, name, _, _ in parts if name is not None))
+        fields_asked = [(name, form, how) for _, name, form, how in parts if name is not None]
     except ValueError as error:
         raise DeltaError(f"template {template!r}: {error}.") from error
+    named = list(dict.fromkeys(name for name, _, _ in fields_asked))
+    if any(form or conversion for _, form, conversion in fields_asked):
+        raise DeltaError(f"template {template!r}: fields are texts; leave out what formats them.")
     if not named:
         raise DeltaError(f"template {template!r} names no field, as {{title}} would.")
     for name in named:
@@ -73,7 +76,8 @@ class TextEncoder:
         if is_path and not (folder / "modules.json").is_file():
             raise DeltaError(f"{self.path} is not a sentence-transformers model folder.")
         self.name = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(model).name)
-        self._cache = cache / f"{self.name}.{fingerprint(self.path)}"
+        self.fingerprint = fingerprint(self.path)
+        self._cache = cache / f"{self.name}.{self.fingerprint}"
         self._devices = [_checked(device) for device in devices] or _every_gpu() or ["cpu"]
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
@@ -129,6 +133,8 @@ def _checked(device: str) -> str:
         kind, index = torch.device(device).type, torch.device(device).index or 0
     except RuntimeError as error:
         raise DeltaError(f"devices: there is no kind of device {device!r}.") from error
+    if kind == "meta":
+        raise DeltaError("devices: nothing can be computed on meta.")
     if kind == "cuda" and index >= torch.cuda.device_count():
         raise DeltaError(f"devices: {device} is not there; GPUs: {torch.cuda.device_count()}.")
     return device

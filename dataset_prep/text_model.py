@@ -70,14 +70,15 @@ class TextModels:
         """Vectors ``[len(texts), dim]`` float32.
 
         Raises:
-            DeltaError: a process has died, for want of memory as a rule.
+            DeltaError: a process has died.
         """
         parts = [texts[n :: self._n] for n in range(self._n)]
         try:
             done = list(self._pool.map(_encode, [part for part in parts if part]))
         except BrokenProcessPool as error:
             raise DeltaError(
-                f"One of {self._n} encoding processes has died; is there memory for so many?"
+                f"One of {self._n} encoding processes has died: the model does not load there, "
+                "memory is short, or a script lacks its `if __name__ == '__main__':`."
             ) from error
         vectors = np.empty((len(texts), done[0].shape[1]), dtype=np.float32)
         for n, part in enumerate(done):

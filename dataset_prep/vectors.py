@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -105,13 +106,20 @@ def encode_items(
     tokens = items["item_id"].to_list()
     parts = []
     if options.vectors is not None:
-        parts.append(_ready(read_vectors(options.vectors), tokens))
-    elif data.vectors is not None and options.encoder is None and options.audio is None:
-        parts.append(_ready(_own(data, tokens), tokens))
+        parts.append(_ready(read_vectors(Path(options.vectors)), tokens, "ready"))
+    if data.vectors is not None:
+        parts.append(_ready(_own(data, tokens), tokens, "own"))
     if options.audio is not None:
-        parts.append(_audio(tokens, options.audio, options, cache))
+        parts.append(_audio(tokens, Path(options.audio), options, cache))
+    elif options.audio_options != AudioOptions():
+        raise DeltaError("Settings of audio need a folder of audio files (--audio DIR).")
     if options.encoder is not None or not parts:
         parts.append(_text(items, options, origin, cache))
+    elif options.template or options.prefix or options.missing or options.devices:
+        raise DeltaError(
+            "template, prefix, missing and devices are for texts, and none are encoded beside "
+            f"{parts[0].name}; name an encoder too."
+        )
     described: dict[str, Any] = {}
     for part in parts:
         described |= part.described
@@ -126,7 +134,8 @@ def _text(items: pl.DataFrame, options: ContentOptions, origin: Source, cache: P
     model = options.encoder or DEFAULT_ENCODER
     encoder = TextEncoder(model, cache, options.devices)
     texts = [options.prefix + text for text in item_texts(items, template, options.missing)]
-    described = {"text": {"encoder": model, "template": template, "prefix": options.prefix}}
+    settings = {"template": template, "prefix": options.prefix, "missing": options.missing}
+    described = {"text": {"encoder": model, "files": encoder.fingerprint, **settings}}
     return ItemVectors(encoder.name, encoder.encode(texts), described)
 
 
@@ -135,7 +144,12 @@ def _audio(
 ) -> ItemVectors:
     if not folder.is_dir():
         raise DeltaError(f"There is no folder of audio files {folder}.")
-    files = {path.stem: path for path in folder.iterdir() if path.suffix.lower() in ENDINGS}
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in ENDINGS and path.is_file():
+            other = files.setdefault(path.stem, path)
+            if other != path:
+                raise DeltaError(f"{folder} has both {other.name} and {path.name}; keep one.")
     reasons = {token: f"{folder} has no audio file of it" for token in tokens if token not in files}
     described = [token for token in tokens if token in files]
     encoder = AudioEncoder(options.audio_options, cache, options.workers)
@@ -154,9 +168,11 @@ def _own(data: RawData, tokens: Sequence[str]) -> ContentTable:
     return ContentTable(rows["item_id"].to_list(), list_matrix(rows["vector"], source), source)
 
 
-def _ready(table: ContentTable, tokens: Sequence[str]) -> ItemVectors:
+def _ready(table: ContentTable, tokens: Sequence[str], name: str) -> ItemVectors:
     known, source = set(table.tokens), Path(table.source).name
     reasons = {token: f"{source} has no vector of it" for token in tokens if token not in known}
     if reasons:
         raise ItemsWithoutContent(reasons, len(tokens))
-    return ItemVectors("own", table.align(tokens), {"vectors": source})
+    matrix = table.align(tokens)
+    digest = hashlib.sha256(matrix.tobytes()).hexdigest()
+    return ItemVectors(name, matrix, {name: {"file": source, "vectors": digest}})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -48,20 +50,32 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     temporary = _beside(path)
     try:
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(f"{path} is a file")
         temporary.mkdir(parents=True)
         yield temporary
         if path.exists():
-            # A folder cannot be renamed over another one that holds files.
-            old = _beside(path)
-            path.rename(old)
-            temporary.rename(path)
-            shutil.rmtree(old)
+            _exchange(temporary, path)
         else:
             temporary.rename(path)
     except OSError as error:
         raise _unwritten(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Give each folder the other's name, on Linux in one step."""
+    libc, here, exchange = ctypes.CDLL(None), -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    done = hasattr(libc, "renameat2") and not libc.renameat2(
+        here, os.fsencode(one), here, os.fsencode(other), exchange
+    )
+    if not done:
+        # A folder cannot be renamed over another one that holds files.
+        aside = _beside(other)
+        other.rename(aside)
+        one.rename(other)
+        aside.rename(one)
 
 
 def _unwritten(path: Path, error: Exception) -> DeltaError:

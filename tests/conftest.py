@@ -63,7 +63,7 @@ def as_log(frame: pd.DataFrame) -> Log:
     return Log.read(as_polars(frame).lazy(), "rows")[0].in_order_of_time()
 
 
-def as_pandas(log: Log, split: np.ndarray) -> pd.DataFrame:
+def as_pandas(log: Log, split: np.ndarray, steps=()) -> pd.DataFrame:
     frames = [pd.DataFrame(f.to_dict(as_series=False)) for f in log.frames(split, SPLITS)]
     return pd.concat(frames, ignore_index=True)
 

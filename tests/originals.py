@@ -26,6 +26,11 @@ def read(source, raw, **options):
     return [list(row) for row in zip(*columns)], items, log
 
 
+def numbers(log):
+    """Rows, users and items."""
+    return len(log), len(set(log.user.tolist())), len(set(log.item.tolist()))
+
+
 def gz(path, text):
     path.write_bytes(gzip.compress(text.encode()))
 

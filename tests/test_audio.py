@@ -104,6 +104,24 @@ def test_a_file_is_encoded_once_by_its_content(tmp_path):
     assert calls == [3, 2]
 
 
+def test_segments_are_spread_over_the_file_and_a_short_one_is_repeated(tmp_path):
+    seen = []
+
+    def network(segments):
+        seen.append(segments)
+        return segments.std(dim=1, keepdim=True)
+
+    rate, options = 16_000, AudioOptions("watching", seconds=0.5, segments=3)
+    ramp = np.arange(4 * rate) / (4 * rate) * 0.9 + 0.05
+    soundfile.write(tmp_path / "long.wav", ramp, rate, subtype="FLOAT")
+    soundfile.write(tmp_path / "short.wav", ramp[:3000], rate, subtype="FLOAT")
+    for name in ("long", "short"):
+        AudioEncoder(options, tmp_path, network=network).encode([tmp_path / f"{name}.wav"])
+    starts = seen[0][:, 0].numpy() * 1.0
+    np.testing.assert_allclose(starts, ramp[[0, 28_000, 56_000]], atol=1e-5)
+    np.testing.assert_allclose(seen[1][0, 3000:6000], ramp[:3000], atol=1e-5)
+
+
 def test_workers_and_batches_change_no_vector(tmp_path):
     files = [tone(tmp_path / f"{n}.wav", 200 + 40 * n, seconds=0.3 * n) for n in range(1, 12)]
     options = AudioOptions(seconds=0.5, segments=3)

@@ -251,7 +251,10 @@ def test_items_without_text_or_with_two_are_refused(toy, tmp_path):
         DeltaError, match="1 of 20 items have no content, 'i0' among them: .* no line of it"
     ):
         prepare("toy", tmp_path)
+    # One and the same line twice is accepted, as of vectors.
     toy["items"] = pd.concat([whole, whole.iloc[:1]])
+    prepare("toy", tmp_path)
+    toy["items"] = pd.concat([whole, whole.iloc[:1].assign(title="another")])
     with pytest.raises(DeltaError, match="Item 'i0' occurs twice"):
         prepare("toy", tmp_path)
 

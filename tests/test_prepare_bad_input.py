@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import json
 from pathlib import Path
@@ -115,13 +114,24 @@ def write(name, content):
         ({"items": ""}, "items.csv"),
         ({"items": GOOD_ITEMS.splitlines()[0] + "\n"}, "20 of 20 items have no content"),
         ({"rows": changed_row(0, 2, "noon")}, "timestamp must hold numbers or times"),
-        ({"rows": changed_row(250, 2, "noon")}, "rows.csv: could not parse `noon`"),
-        ({"rows": changed_row(250, 3, "good")}, "rows.csv: could not parse `good`"),
+        ({"rows": changed_row(250, 2, "noon")}, "[\"noon\"]"),
+        ({"rows": changed_row(250, 3, "good")}, "[\"good\"]"),
         ({"rows": changed_row(9, 0, "")}, "rows.csv: user_id is missing in 1 rows"),
         ({"rows": changed_row(9, 1, "")}, "rows.csv: item_id is missing in 1 rows"),
         ({"rows": changed_row(9, 2, "")}, "rows.csv: timestamp is missing in 1 rows"),
         ({"rows": changed_row(9, 3, "")}, "rows.csv: rating is missing in 1 rows"),
-        ({"rows": changed_row(9, 2, "nan")}, "timestamp must hold numbers or times"),
+        ({"rows": changed_row(9, 2, "nan")}, "rows.csv: timestamp is not a number in 1 rows"),
+        ({"rows": changed_row(0, 2, "01/02/2024")}, "say how '01/02/2024' is to be read"),
+        ({"names": {"time_format": "%d.%m.%Y"}, "rows": changed_row(0, 2, "01/02/2024")},
+         "rows.csv"),
+        ({"names": {"numbers": "plays"}}, "rows.csv has no column 'plays'"),
+        ({"items": GOOD_ITEMS.encode() + "i20,Café\n".encode("latin-1")}, "items.csv"),
+        ({"items": GOOD_ITEMS.replace("title", "rating", 1)}, "has a field 'rating'"),
+        ({"items": GOOD_ITEMS.replace("title", "a:b", 1)}, "has a field 'a:b'"),
+        ({"items": "song," + GOOD_ITEMS.replace("\n", "\n1,"), "names": {"item_of_items": "song"}},
+         "has both song and item_id"),
+        ({"names": {"items": "items.parquet"}, "spoil": write("items.parquet", b"PAR1PAR1")},
+         "items.parquet"),
         ({"names": {"interactions": "rows.parquet"}, "spoil": as_parquet(float("nan"))},
          "rows.parquet: timestamp is not a number in 1 rows"),
         ({"names": {"interactions": "rows.parquet"}, "spoil": as_parquet(float("inf"))},
@@ -136,7 +146,6 @@ def write(name, content):
         ({"rows": changed_row(9, 0, '" "')}, "RecBole cannot read the user_id ' ' back"),
         ({"rows": changed_row(9, 1, "i99")}, "1 of 21 items have no content, 'i99' among them"),
         ({"items": GOOD_ITEMS + "i3,again\n"}, "Item 'i3' occurs twice among the items"),
-        ({"items": GOOD_ITEMS + "i3,title 3\n"}, "Item 'i3' occurs twice among the items"),
         ({"names": {"interactions": "rows.xlsx"}, "spoil": write("rows.xlsx", b"PK")},
          "rows.xlsx has none of the endings"),
         ({"names": {"interactions": "rows.parquet"}, "spoil": write("rows.parquet", b"")},
@@ -189,9 +198,17 @@ def test_tables(table, files, message):
         ({"content": {"without_content": "mean"}}, "without_content must be error or drop"),
         ({"content": {"audio": "clips"}}, "There is no folder of audio files clips"),
         ({"content": {"vectors": "none.npy"}}, "There is no file of vectors none.npy"),
-        ({"content": {"audio_options": {"seconds": 0}}}, "seconds must be above 0"),
+        ({"content": {"audio_options": {"seconds": 0}}}, "A segment must have at least 1024 samples"),
         ({"content": {"audio_options": {"segments": 0}}}, "segments must be at least 1"),
         ({"content": {"audio_options": {"rate": 0}}}, "rate must be at least 1"),
+        ({"content": {"audio_options": {"seconds": float("inf")}}}, "A segment must have"),
+        ({"content": {"audio_options": {"rate": 8000}}}, "need a folder of audio files"),
+        ({"content": {"vectors": "v.npy", "template": "{x}"}}, "There is no file of vectors v.npy"),
+        ({"content": {"template": "{title:d}"}}, "fields are texts"),
+        ({"content": {"devices": ["meta"]}}, "nothing can be computed on meta"),
+        ({"filters": {"seed": -1}}, "seed must be from 0"),
+        ({"protocol_options": {"seed": -1}}, "seed must be from 0"),
+        ({"protocol_options": {"fraction": float("nan")}}, "leaves no cold or no warm item"),
         ({"content": {"workers": 0}}, "workers must be at least 1"),
     ],
 )  # fmt: skip
@@ -265,6 +282,13 @@ def cut(path):
     return path
 
 
+def flip(path):
+    """Some bits in the middle of a packed file."""
+    packed = bytearray(path.read_bytes())
+    packed[len(packed) // 2 :] = bytes(255 - byte for byte in packed[len(packed) // 2 :])
+    path.write_bytes(packed)
+
+
 @pytest.mark.parametrize("writer", [write_npy, write_parquet, write_tensors])
 def test_ready_vectors_cut_short(table, tmp_path, writer):
     path = cut(writer(tmp_path, **vectors()))
@@ -285,6 +309,8 @@ def test_ready_vectors_cut_short(table, tmp_path, writer):
         ("v.parquet", lambda p: pl.DataFrame(
             {"item_id": ["a", "b"], "v": [[1.0], [1.0, 2.0]]}).write_parquet(p),
          "different lengths"),
+        ("v.parquet", lambda p: pl.DataFrame({"item_id": ["a"], "v": [["x"]]}).write_parquet(p),
+         "lists of numbers"),
         ("v.item", lambda p: p.write_text("item_id:token\ttitle:token\na\tb\n"),
          "should have item_id:token and one float_seq field"),
         ("v.item", lambda p: p.write_text("item_id:token\tv:float_seq\ni0\t1 x\n"),
@@ -319,6 +345,9 @@ META = json.dumps({"asin": "B", "title": "t", "brand": "b", "categories": [["c"]
         (lambda raw: gz(raw / "reviews_Toys_5.json.gz", REVIEW.replace("7", '"x"')),
          "reviews_Toys_5.json.gz"),
         (lambda raw: cut(raw / "meta_Toys.json.gz"), "meta_Toys.json.gz"),
+        (lambda raw: flip(raw / "meta_Toys.json.gz"), "meta_Toys.json.gz"),
+        (lambda raw: gz(raw / "meta_Toys.json.gz", "{{}: 1}\n"), "meta_Toys.json.gz"),
+        (lambda raw: gz(raw / "meta_Toys.json.gz", "[" * 100_000), "meta_Toys.json.gz"),
         (lambda raw: (raw / "meta_Toys.json.gz").unlink(), "There is no meta_Toys.json.gz"),
     ],
 )  # fmt: skip
@@ -329,6 +358,22 @@ def test_amazon(tmp_path, spoil, message):
     gz(raw / "meta_Toys.json.gz", META + "\n")
     spoil(raw)
     assert message in refusal(tmp_path, "amazon-2014", raw=raw, source_options={"category": "Toys"})
+
+
+def test_a_folder_that_is_not_ours_is_not_replaced(table, tmp_path):
+    mine = tmp_path / "out" / "mine"
+    mine.mkdir(parents=True)
+    (mine / "thesis.txt").write_text("years of work")
+    names = {"interactions": "rows.csv", "items": "items.csv"}
+    for name, message in (("mine", "was not made by dataset_prep"), ("raw", "holds the raw files")):
+        out = mine.parent if name == "mine" else tmp_path
+        (tmp_path / "raw").mkdir(exist_ok=True)
+        (tmp_path / "raw" / "rows.csv").write_text(GOOD_ROWS)
+        (tmp_path / "raw" / "items.csv").write_text(GOOD_ITEMS)
+        with pytest.raises(DeltaError, match=message):
+            prepare("table", out, raw=tmp_path / "raw", source_options=names, name=name)
+    assert (mine / "thesis.txt").read_text() == "years of work"
+    assert (tmp_path / "raw" / "rows.csv").read_text() == GOOD_ROWS
 
 
 def test_a_needed_option_and_an_unknown_data_set(tmp_path):
@@ -373,9 +418,8 @@ def test_amazon_m2(m2, tmp_path, spoil, options, message):
         ("music4all", {"listening_history.csv": b"user\tsong\ttimestamp\na\tb\tyesterday\n",
                        "id_information.csv": b"id\tartist\tsong\talbum_name\nb\tx\ty\tz\n",
                        "id_genres.csv": b"id\tgenres\nb\trock\n"}, {}, "listening_history.csv"),
-        ("music4all-onion", {"userid_trackid_timestamp.tsv.bz2": bz2.compress(b"user_id\n")[:-9],
-                             "f.tsv": b"id\tx\n"}, {"features": "f.tsv"},
-         "userid_trackid_timestamp.tsv.bz2"),
+        ("music4all-onion", {"userid_trackid_timestamp.tsv.bz2": b"", "f.tsv": b"id\tx\n"},
+         {"features": "f.tsv"}, "Unpack the .bz2 files"),
         ("situnes", {"Stage1/interactions.csv": b"user_id\n"}, {}, "Stage2"),
         ("recbole", {"x.inter": b"user_id\titem_id\ttimestamp\n1\t2\t3\n", "x.item": b"item_id\n2\n"},
          {"name": "x"}, "x.item"),

@@ -13,6 +13,7 @@ import recbole_delta
 from dataset_prep import ContentOptions, Filters, prepare
 from dataset_prep.ready import read_vectors
 from recbole_delta.content import read_content
+from recbole_delta.errors import DeltaError
 
 
 def record(folder) -> dict:
@@ -68,12 +69,27 @@ def test_situnes(beauty_folder, tmp_path):
         tmp_path,
         raw=beauty_folder.parent / "situnes",
         protocol_options={"cold": "random", "fraction": 0.1},
+        content=ContentOptions(without_content="drop"),
     )
+    assert len(record(folder)["without_content"]) == 9
     result = trained(folder, hidden_size=16, inner_size=16, epochs=2, valid_candidates="all")
     counts = record(folder)["targets"]["test"]
     assert result.test_mode["cases"]["cold"] == counts["cold"] > 0
     assert result.test_mode["cases"]["warm"] == counts["warm"] > 0
     assert set(result.test_result) >= {"ndcg@10", "ndcg_cold@10", "ndcg_warm@10"}
+
+
+def test_leave_one_out_without_cold_items(tmp_path, counting):
+    """RecBole's own split, which holds no item out: run on demand, with warm figures alone."""
+    folder = prepare("ml-100k", tmp_path, protocol="leave_one_out", filters=Filters(core=20))
+    with pytest.raises(DeltaError, match="no cold item.*set require_cold: False"):
+        trained(folder)
+    result = trained(folder, require_cold=False, MAX_ITEM_LIST_LENGTH=10)
+    users = record(folder)["steps"][-2]["users"]
+    assert result.test_mode["cases"] == {"total": users, "cold": 0, "warm": users}
+    assert set(result.test_result) == {
+        f"{metric}{group}@10" for metric in ("ndcg", "hit", "mrr") for group in ("", "_warm")
+    }
 
 
 @pytest.fixture
@@ -121,7 +137,7 @@ def test_modalities_stand_side_by_side(table, tmp_path, counting):
     content = ContentOptions(vectors=tmp_path / "v.npy", **options)
     folder = prepare("table", content=content, **table)
     [path] = folder.glob("*.content.*.safetensors")
-    assert path.name == f"{folder.name}.content.own+words.safetensors"
+    assert path.name == f"{folder.name}.content.ready+words.safetensors"
     both = read_content(path)
     assert both.vectors.shape == (39, 3 + 4)
     ready = read_vectors(tmp_path / "v.npy")

@@ -10,6 +10,7 @@ import pytest
 from conftest import as_log, as_pandas, as_polars
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from originals import numbers
 
 from dataset_prep import protocols
 from dataset_prep.filters import n_core, sample_users, without_repeats
@@ -182,7 +183,7 @@ def test_the_papers_counts_on_beauty(beauty_folder):
     log, raw = Log.read(data.interactions, "Beauty", above={"rating": 3})
     assert raw == {"rows": 198_502, "users": 22_363, "items": 12_101}
     liked = log.in_order_of_time()
-    assert (len(liked), liked.n_users(), liked.n_items()) == (154_272, 22_269, 12_086)
+    assert numbers(liked) == (154_272, 22_269, 12_086)
     rows = as_pandas(*protocols.paper(liked))
     late = rows["timestamp"] > np.quantile(liked.time, 0.9)
     assert ((~late).sum(), late.sum()) == (133_780, 15_373)

@@ -7,6 +7,7 @@ import pytest
 from originals import read
 
 from dataset_prep import SOURCES
+from dataset_prep.log import Log
 from dataset_prep.source import get_source
 from recbole_delta.errors import DeltaError
 
@@ -45,6 +46,55 @@ def test_a_recbole_data_set_that_one_has(ml_100k):
     assert "is_cold" not in items["242"]
     types = get_source("recbole").read(ml_100k, {"name": name}).item_types
     assert types == {"movie_title": "token_seq", "release_year": "token", "class": "token_seq"}
+
+
+@pytest.mark.parametrize(
+    ("written", "options"),
+    [
+        (["2024-01-02", "2024-01-03", "2024-12-31"], {}),
+        (["2024-01-02 00:00", "2024-01-03T00:00", "2024-12-31 00:00"], {}),
+        (["2024-01-02 00:00:00.000", "2024-01-03 00:00:00", "2024-12-31T00:00:00Z"], {}),
+        (["2024-01-02T02:00:00+02:00", "2024-01-02T19:00:00-0500", "2024-12-31T00:00Z"], {}),
+        (["01/02/2024", "01/03/2024", "12/31/2024"], {"time_format": "%m/%d/%Y"}),
+        (["1704153600", "1704240000.0", "1735603200"], {}),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_times_are_read_as_they_are_meant(tmp_path, written, options, ending):
+    """2, 3 January and 31 December 2024, midnight UTC."""
+    rows = pl.DataFrame({"user_id": "u", "item_id": ["a", "b", "c"], "timestamp": written})
+    path = tmp_path / f"rows.{ending}"
+    {"csv": rows.write_csv, "jsonl": rows.write_ndjson, "parquet": rows.write_parquet}[ending](path)
+    pl.DataFrame({"item_id": ["a", "b", "c"]}).write_csv(tmp_path / "items.csv")
+    names = {"interactions": path.name, "items": "items.csv"}
+    _, _, log = read("table", tmp_path, **names, **options)
+    assert log.time.tolist() == [1_704_153_600, 1_704_240_000, 1_735_603_200]
+
+
+def test_columns_of_ones_own(tmp_path):
+    """Plays to filter by, another name of the item's column, numbers with leading zeros, lists."""
+    (tmp_path / "rows.csv").write_text("user_id,song,timestamp,seconds\nu,007,1,61\nu,7,2,60\n")
+    things = {"id": ["007", "7"], "year": ["0099", "1.50"], "tags": [["a", "b"], []]}
+    pl.DataFrame(things).write_parquet(tmp_path / "items.parquet")
+    names = {"interactions": "rows.csv", "items": "items.parquet", "item": "song"}
+    names |= {"item_of_items": "id", "numbers": "seconds"}
+    data = get_source("table").read(tmp_path, names)
+    log, _ = Log.read(data.interactions, "rows", above={"seconds": 60})
+    assert log.items.gather(log.item).to_list() == ["007"]
+    assert data.items.to_dicts() == [
+        {"item_id": "007", "year": "0099", "tags": "a b"},
+        {"item_id": "7", "year": "1.50", "tags": ""},
+    ]
+
+
+def test_a_recbole_set_with_fields_of_other_names_and_quotes(tmp_path):
+    (tmp_path / "x.inter").write_text("session:token\ttrack:token\tat:float\ns\tt\t5\n")
+    text = '\ufefftrack:token\ttitle:token_seq\tyear:float\nt\t"say ""hi"""\t1999\n'
+    (tmp_path / "x.item").write_text(text, encoding="utf-8")
+    options = {"name": "x", "user": "session", "item": "track", "time": "at"}
+    rows, items, _ = read("recbole", tmp_path, **options)
+    assert rows == [["s", "t", 5.0]]
+    assert items == {"t": {"item_id": "t", "title": 'say "hi"', "year": "1999"}}
 
 
 @pytest.mark.parametrize("name", ["amazon-2014", "amazon-2023", "amazon-m2", "zvuk", "music4all",

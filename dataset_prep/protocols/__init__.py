@@ -8,15 +8,13 @@ its user, whatever that row is for. An item without a ``train`` row is cold.
 
 from collections.abc import Callable
 
-import numpy as np
-
-from dataset_prep.log import Log
+from dataset_prep.protocols.common import Split
 from dataset_prep.protocols.item_holdout import item_holdout
 from dataset_prep.protocols.leave_one_out import leave_one_out
 from dataset_prep.protocols.official_test import official_test
 from dataset_prep.protocols.paper import paper
 
-PROTOCOLS: dict[str, Callable[..., tuple[Log, np.ndarray]]] = {
+PROTOCOLS: dict[str, Callable[..., Split]] = {
     "item_holdout": item_holdout,
     "leave_one_out": leave_one_out,
     "official_test": official_test,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from dataset_prep.draw import draw
@@ -10,6 +13,27 @@ from recbole_delta.instances import SPLITS
 
 TRAIN, VALID, TEST, HISTORY = map(np.uint8, range(len(SPLITS)))
 """Splits as codes: positions in :data:`recbole_delta.instances.SPLITS`."""
+
+
+class Split(NamedTuple):
+    """What a protocol gives.
+
+    Attributes:
+        log: the rows that it keeps.
+        split: ``[n]`` uint8, what each is for.
+        steps: counts on the way, see :func:`counts`.
+    """
+
+    log: Log
+    split: np.ndarray
+    steps: Sequence[dict[str, Any]] = ()
+
+
+def counts(step: str, log: Log, rows: np.ndarray | None = None) -> dict[str, Any]:
+    """Rows, users and items of ``log``, or of the ``rows`` of it (a mask), for the record."""
+    user, item = (log.user, log.item) if rows is None else (log.user[rows], log.item[rows])
+    different = [int(np.count_nonzero(np.bincount(codes, minlength=1))) for codes in (user, item)]
+    return {"step": step, "rows": len(user), "users": different[0], "items": different[1]}
 
 
 def last_of_users(user: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -10,15 +10,14 @@ from dataset_prep.protocols.common import (
     TEST,
     TRAIN,
     VALID,
+    Split,
     before_first,
     last_of_users,
 )
 from recbole_delta.errors import DeltaError
 
 
-def item_holdout(
-    log: Log, *, seed: int = 42, cold: str = "newest", fraction: float = 0.1
-) -> tuple[Log, np.ndarray]:
+def item_holdout(log: Log, *, seed: int = 42, cold: str = "newest", fraction: float = 0.1) -> Split:
     """Hold out two disjoint sets of items, one for validation, one for test.
 
     A user's test targets are the last interaction with a warm item and the last with a
@@ -38,13 +37,17 @@ def item_holdout(
     """
     if cold not in ("newest", "random"):
         raise DeltaError(f"cold must be newest or random, but is {cold!r}.")
+    if not 0 < fraction < 0.5:
+        raise DeltaError(
+            f"fraction: {fraction} of the items, twice, leaves no cold or no warm item."
+        )
     test_cold, valid_cold = _choose_cold(log, cold, fraction, seed)
     is_warm = ~(test_cold | valid_cold)
     while True:
         split = _assign(log.user, *(flags[log.item] for flags in (is_warm, valid_cold, test_cold)))
         trained = np.bincount(log.item[split == TRAIN], minlength=len(log.items)) > 0
         if (trained[log.item] | ~is_warm[log.item]).all():
-            return log, split
+            return Split(log, split)
         # Without a training row an item cannot be a warm target: choose the targets anew.
         is_warm &= trained
 

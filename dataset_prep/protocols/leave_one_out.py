@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from dataset_prep.log import Log
-from dataset_prep.protocols.common import TEST, TRAIN, VALID, last_of_users
+from dataset_prep.protocols.common import TEST, TRAIN, VALID, Split, last_of_users
 
 
-def leave_one_out(log: Log) -> tuple[Log, np.ndarray]:
+def leave_one_out(log: Log) -> Split:
     """Each user's last row is the test target, the one before it the validation target.
 
     As RecBole's ``{'LS': 'valid_and_test'}``: a user with two rows gives no validation target,
@@ -21,4 +21,4 @@ def leave_one_out(log: Log) -> tuple[Log, np.ndarray]:
     left = np.bincount(log.user, minlength=1)[log.user]
     split[last_of_users(log.user, left >= 2)] = TEST
     split[last_of_users(log.user, (left >= 3) & (split != TEST))] = VALID
-    return log, split
+    return Split(log, split)

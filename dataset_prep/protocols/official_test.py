@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from dataset_prep.log import OFFICIAL_TEST, Log
-from dataset_prep.protocols.common import split_by_user
+from dataset_prep.protocols.common import Split, split_by_user
 from recbole_delta.errors import DeltaError
 
 
-def official_test(log: Log, *, seed: int = 42, train_users: float = 0.8) -> tuple[Log, np.ndarray]:
+def official_test(log: Log, *, seed: int = 42, train_users: float = 0.8) -> Split:
     """The last item of each given test session is a target; the other users train or validate.
 
     The paper's protocol for Amazon-M2: 80% of the other users train; of each of the rest the
@@ -25,4 +23,5 @@ def official_test(log: Log, *, seed: int = 42, train_users: float = 0.8) -> tupl
     """
     if OFFICIAL_TEST not in log.extra:
         raise DeltaError("protocol official_test needs a source with test sessions (amazon-m2).")
-    return log, split_by_user(log, log.extra[OFFICIAL_TEST] > 0, train_users, seed)
+    split = split_by_user(log, log.extra[OFFICIAL_TEST] > 0, train_users, seed)
+    return Split(log, split)

@@ -6,14 +6,14 @@ import numpy as np
 
 from dataset_prep.filters import in_n_core
 from dataset_prep.log import Log
-from dataset_prep.protocols.common import split_by_user
+from dataset_prep.protocols.common import Split, counts, split_by_user
 
 QUANTILE = 0.9
 CORE = 3
 TRAIN_USERS = 0.9
 
 
-def paper(log: Log, *, seed: int = 42) -> tuple[Log, np.ndarray]:
+def paper(log: Log, *, seed: int = 42) -> Split:
     """Split at the 0.9 quantile of time; cold items are those unseen in training.
 
     Up to the quantile the rows are reduced to their 3-core; 90% of its users train, the
@@ -27,5 +27,10 @@ def paper(log: Log, *, seed: int = 42) -> tuple[Log, np.ndarray]:
     late = log.time > np.quantile(log.time, QUANTILE)
     kept = late.copy()
     kept[~late] = in_n_core(log.user[~late], log.item[~late], CORE)
+    steps = [
+        counts(f"up to the {QUANTILE:g} quantile of time", log, ~late),
+        counts("after it", log, late),
+        counts(f"{CORE}-core up to it", log, kept & ~late),
+    ]
     log, late = log.keep(kept), late[kept]
-    return log, split_by_user(log, late, TRAIN_USERS, seed)
+    return Split(log, split_by_user(log, late, TRAIN_USERS, seed), steps)

@@ -5,9 +5,10 @@ from dataset_prep.sources import (
     amazon_m2,
     movielens,
     music4all,
+    recbole,
     situnes,
     table,
     zvuk,
 )
 
-__all__ = ["amazon", "amazon_m2", "movielens", "music4all", "situnes", "table", "zvuk"]
+__all__ = ["amazon", "amazon_m2", "movielens", "music4all", "recbole", "situnes", "table", "zvuk"]

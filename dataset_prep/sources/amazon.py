@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def read_amazon(raw: Path | None, *, category: str) -> RawData:
     reviews = _reviews(reviews_file)
     fields = {"asin": "item_id", "title": "title", "brand": "brand"}
     kind = "category" if category_key_is_new(meta_file) else "categories"
-    items = _records(meta_file, [*fields, kind]).rename(fields)
+    items = _records(meta_file, dict.fromkeys([*fields, kind], pl.String())).rename(fields)
     return RawData(reviews, _items(items, kind), ITEM_TYPES, (reviews_file, meta_file))
 
 
@@ -48,17 +48,18 @@ def read_amazon_2023(raw: Path | None, *, category: str) -> RawData:
         f"meta_{category}.jsonl.gz|meta_{category}.jsonl",
         where=WHERE,
     )
-    wanted = ["user_id", "parent_asin", "rating", "timestamp"]
+    columns = ["user_id", "parent_asin", "rating", "timestamp"]
     with reading(reviews_file):
         if ".csv" in reviews_file.name:
             text = {"user_id": pl.String, "parent_asin": pl.String}
-            reviews = pl.scan_csv(reviews_file, schema_overrides=text).select(wanted)
+            reviews = pl.scan_csv(reviews_file, schema_overrides=text).select(columns)
         else:
-            reviews = pl.scan_ndjson(reviews_file).select(wanted)
+            reviews = pl.scan_ndjson(reviews_file).select(columns)
         reviews.collect_schema()
     seconds = (pl.col("timestamp") / 1000).cast(pl.Float64)
     reviews = reviews.rename({"parent_asin": "item_id"}).with_columns(timestamp=seconds)
-    items = _records(meta_file, ["parent_asin", "title", "store", "categories"])
+    wanted = ["parent_asin", "title", "store", "categories"]
+    items = _records(meta_file, dict.fromkeys(wanted, pl.String()))
     items = items.rename({"parent_asin": "item_id", "store": "brand"})
     return RawData(reviews, _items(items, "categories"), ITEM_TYPES, (reviews_file, meta_file))
 
@@ -72,26 +73,29 @@ def _reviews(path: Path) -> pl.LazyFrame:
     """Reviews, in batches where the lines are strict JSON."""
     names = {"reviewerID": "user_id", "asin": "item_id", "overall": "rating"}
     names["unixReviewTime"] = "timestamp"
+    types = {"reviewerID": pl.String(), "asin": pl.String(), "overall": pl.Float64()}
+    types |= {"unixReviewTime": pl.Int64()}
     first = next(_lines(path), "")
     if first.startswith("{'"):
-        return _records(path, list(names)).rename(names).lazy()
-    types = {"reviewerID": pl.String, "asin": pl.String, "overall": pl.Float64}
+        return _records(path, types).rename(names).lazy()
     with reading(path):
-        return pl.scan_ndjson(path, schema={**types, "unixReviewTime": pl.Int64}).rename(names)
+        return pl.scan_ndjson(path, schema=types).rename(names)
 
 
 def _items(table: pl.DataFrame, categories: str) -> pl.DataFrame:
     return table.with_columns(categories=pl.col(categories)).select("item_id", *ITEM_TYPES)
 
 
-def _records(path: Path, wanted: list[str]) -> pl.DataFrame:
-    """The wanted fields of every line; a field that a line lacks is null."""
-    columns: dict[str, list[Any]] = {name: [] for name in wanted}
+def _records(path: Path, types: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """The fields ``types`` of every line; a field that a line lacks is null."""
+    columns: dict[str, list[Any]] = {name: [] for name in types}
     for record in _records_of(path):
         for name, values in columns.items():
             value = record.get(name)
-            values.append(_words(value) if isinstance(value, list) else value)
-    return pl.DataFrame(columns, strict=False)
+            as_words = value is not None and types[name] == pl.String
+            values.append(_words(value) if as_words else value)
+    with reading(path):
+        return pl.DataFrame(columns, schema=types)
 
 
 def _records_of(path: Path) -> Iterator[dict[str, Any]]:
@@ -116,6 +120,6 @@ def _parse(line: str) -> dict[str, Any]:
     return record
 
 
-def _words(nested: list[Any]) -> str:
-    """A list, perhaps of lists, as words."""
-    return " ".join(_words(each) if isinstance(each, list) else str(each) for each in nested)
+def _words(value: Any) -> str:
+    """A text as it is; a list, perhaps of lists, as words."""
+    return " ".join(map(_words, value)) if isinstance(value, list) else str(value)

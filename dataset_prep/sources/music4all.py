@@ -6,8 +6,6 @@ M. Moscati et al., "Music4All-Onion", CIKM 2022.
 
 from __future__ import annotations
 
-import bz2
-import io
 from pathlib import Path
 
 import polars as pl
@@ -52,20 +50,18 @@ def read_music4all_onion(raw: Path | None, *, features: str) -> RawData:
     """Music4All-Onion: userid_trackid_timestamp and one feature file, such as id_maest.tsv.
 
     Args:
-        raw: folder of the files, packed (.bz2) or not.
+        raw: folder of the files, unpacked (bunzip2).
         features: name of a file whose first column is ``id`` and whose others are numbers.
     """
     name = "userid_trackid_timestamp.tsv"
-    events_file, features_file = need(
-        raw, f"{name}|{name}.bz2", f"{features}|{features}.bz2", where=WHERE
-    )
+    events_file, features_file = need(raw, name, features, where=f"{WHERE} Unpack the .bz2 files.")
     with reading(events_file):
-        events = pl.scan_csv(_unpacked(events_file), separator="\t", infer_schema=False).select(
+        events = pl.scan_csv(events_file, separator="\t", infer_schema=False).select(
             "user_id", item_id="track_id", timestamp=_seconds("timestamp")
         )
         events.collect_schema()
     with reading(features_file):
-        table = pl.read_csv(_unpacked(features_file), separator="\t", infer_schema_length=None)
+        table = pl.read_csv(features_file, separator="\t", infer_schema_length=None)
         numbers = [column for column in table.columns if column != "id"]
         vectors = table.select(
             item_id=pl.col("id").cast(pl.String),
@@ -80,7 +76,3 @@ def _seconds(column: str) -> pl.Expr:
     text = pl.col(column)
     whole = pl.when(text.str.len_chars() == 16).then(text + ":00").otherwise(text)
     return whole.str.to_datetime("%Y-%m-%d %H:%M:%S").dt.epoch("s")
-
-
-def _unpacked(path: Path) -> Path | io.BytesIO:
-    return io.BytesIO(bz2.decompress(path.read_bytes())) if path.suffix == ".bz2" else path

@@ -19,7 +19,10 @@ ITEM_TYPES = {"music": "token_seq", "singer": "token_seq", "general_genre": "tok
 
 @source("situnes", template="{music} by {singer}. Genre: {general_genre}")
 def read_situnes(raw: Path | None) -> RawData:
-    """SiTunes: the three stages' listens, track names, singers and genres."""
+    """SiTunes: the three stages' listens, track names, singers and genres.
+
+    A few of the tracks that were played have no metadata (``--without-content drop``).
+    """
     stages = [f"Stage{n}/interactions.csv" for n in (1, 2, 3)]
     metadata = "music_metadata/music_info_withname.csv"
     *files, info = need(raw, *stages, metadata, where=WHERE)
@@ -28,10 +31,6 @@ def read_situnes(raw: Path | None) -> RawData:
         tracks = pl.read_csv(info, infer_schema=False).filter(pl.col("i_id_c").is_not_null())
         number = pl.col("i_id_c").cast(pl.Float64).cast(pl.Int64).cast(pl.String)
         items = tracks.select(item_id=number, **{name: pl.col(name) for name in ITEM_TYPES})
-    # A few tracks that were played have no metadata; they keep their id and an empty text.
-    played = listens.select(pl.col("item_id").cast(pl.String)).unique()
-    bare = played.join(items, on="item_id", how="anti").sort("item_id")
-    items = pl.concat([items, bare], how="diagonal")
     return RawData(listens.lazy(), items, ITEM_TYPES, (*files, info))
 
 

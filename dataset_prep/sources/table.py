@@ -1,4 +1,4 @@
-"""Anyone's own data: tables of interactions and items, and RecBole data sets."""
+"""Anyone's own tables of interactions and items."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from recbole_delta.errors import DeltaError
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 WHERE = "They are yours: CSV, TSV, Parquet or JSON lines."
+ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
 @source("table", template="{title}")
@@ -24,6 +25,9 @@ def read_table(
     item: str = "item_id",
     time: str = "timestamp",
     rating: str = "",
+    numbers: str = "",
+    item_of_items: str = "",
+    time_format: str = "",
 ) -> RawData:
     """Two tables of your own: interactions and items (CSV, TSV, Parquet, JSON lines).
 
@@ -32,50 +36,51 @@ def read_table(
         interactions: file of interactions.
         items: file of items; all its columns but the id can stand in the template.
         user: column of users.
-        item: column of items, in both files.
-        time: column of times: numbers, or dates and times.
+        item: column of items.
+        time: column of times: numbers, or dates and times as ISO 8601 has them.
         rating: column of ratings, if there is one.
+        numbers: further columns of numbers, with commas between, to filter by.
+        item_of_items: column of items in the file of items, where it has another name there.
+        time_format: of other dates and times, such as ``%m/%d/%Y``.
     """
     rows_file, items_file = need(raw, interactions, items, where=WHERE)
-    rows, table = _scan(rows_file, [user, item]), _scan(items_file, [item])
+    rows, key = _scan(rows_file), item_of_items or item
     wanted = {"user_id": user, "item_id": item, "timestamp": time}
     wanted |= {"rating": rating} if rating else {}
-    schema = _require_columns(rows, list(wanted.values()), rows_file)
-    _require_columns(table, [item], items_file)
+    wanted |= {name: name for name in numbers.split(",") if name}
+    require_columns(rows, list(wanted.values()), rows_file)
     rows = rows.select(**{name: pl.col(column) for name, column in wanted.items()})
     with reading(rows_file):
-        if rows.limit(1).collect().is_empty():
-            raise DeltaError(f"{rows_file} holds no interactions.")
-    if schema[time].is_temporal():
-        rows = rows.with_columns(timestamp=pl.col("timestamp").dt.epoch("ms") / 1000)
-    elif not schema[time].is_numeric():
-        raise DeltaError(f"{rows_file}: {time} must hold numbers or times, not {schema[time]}.")
-    texts = table.with_columns(pl.all().cast(pl.String)).rename({item: "item_id"}).collect()
+        first = rows.head(1).collect()
+    if first.is_empty():
+        raise DeltaError(f"{rows_file} holds no interactions.")
+    as_numbers = [
+        pl.col(name).cast(pl.Float64)
+        for name in first.columns[3:]
+        if first.schema[name] == pl.String
+    ]
+    rows = rows.with_columns(_times(first["timestamp"], time, time_format, rows_file), *as_numbers)
+    texts = _texts(items_file, key)
     types = {name: "token_seq" for name in texts.columns if name != "item_id"}
     return RawData(rows, texts, types, (rows_file, items_file))
 
 
-@source("recbole", template="{title}")
-def read_recbole(raw: Path | None, *, name: str) -> RawData:
-    """A RecBole data set that you have: name.inter and name.item."""
-    inter, item = need(raw, f"{name}.inter", f"{name}.item", where="They are RecBole's files.")
-    rows = _atomic(inter)
-    _require_columns(rows, ["user_id", "item_id", "timestamp"], inter)
-    numbers = [name for name in ("timestamp", "rating") if name in rows.collect_schema()]
-    rows = rows.select("user_id", "item_id", pl.col(numbers).cast(pl.Float64))
-    table = _atomic(item)
-    _require_columns(table, ["item_id"], item)
-    with reading(item), item.open(encoding="utf-8") as file:
-        header = file.readline().rstrip("\n").split("\t")
-        types = dict(field.split(":") for field in header)
-    del types["item_id"]
-    for flag in ("is_cold", "train_count"):
-        types.pop(flag, None)
-    return RawData(rows, table.select("item_id", *types).collect(), types, (inter, item))
+def require_columns(frame: pl.LazyFrame, names: list[str], path: Path) -> pl.Schema:
+    """The columns of ``frame``, ``names`` among them.
+
+    Raises:
+        DeltaError: ``path`` cannot be read, or lacks one.
+    """
+    with reading(path):
+        schema = frame.collect_schema()
+    for name in names:
+        if name not in schema:
+            raise DeltaError(f"{path} has no column {name!r}; it has: {', '.join(schema)}.")
+    return schema
 
 
-def _scan(path: Path, ids: list[str]) -> pl.LazyFrame:
-    """Rows of ``path``; the columns ``ids`` as text, so that 007 does not become 7."""
+def _scan(path: Path) -> pl.LazyFrame:
+    """Rows of ``path``; those of CSV and TSV as text, so that 007 does not become 7."""
     if path.suffix not in ENDINGS:
         raise DeltaError(
             f"{path} has none of the endings that are understood: {', '.join(ENDINGS)}."
@@ -83,25 +88,50 @@ def _scan(path: Path, ids: list[str]) -> pl.LazyFrame:
     if path.suffix == ".parquet":
         return pl.scan_parquet(path)
     if path.suffix in (".jsonl", ".ndjson"):
-        return pl.scan_ndjson(path)
-    separator = "," if path.suffix == ".csv" else "\t"
-    frame = pl.scan_csv(path, separator=separator, try_parse_dates=True)
-    as_text = dict.fromkeys(set(ids) & set(_require_columns(frame, ids, path)), pl.String)
-    return pl.scan_csv(path, separator=separator, try_parse_dates=True, schema_overrides=as_text)
+        return pl.scan_ndjson(path, infer_schema_length=None)
+    return pl.scan_csv(path, separator="," if path.suffix == ".csv" else "\t", infer_schema=False)
 
 
-def _atomic(path: Path) -> pl.LazyFrame:
-    """A RecBole atomic file as text, its columns without types."""
+def _times(first: pl.Series, column: str, form: str, path: Path) -> pl.Expr:
+    """Seconds, by what the first value looks like.
+
+    Raises:
+        DeltaError: it could be read in several ways, or in none.
+    """
+    time = pl.col("timestamp")
+    if first.dtype.is_temporal():
+        return time.dt.epoch("ms") / 1000
+    if first.dtype != pl.String:
+        return time
+    if form:
+        return time.str.to_datetime(form).dt.epoch("ms") / 1000
+    if first.cast(pl.Float64, strict=False).null_count() == 0:
+        return time.cast(pl.Float64)
+    if not first.str.contains(ISO).all():
+        raise DeltaError(
+            f"{path}: {column} must hold numbers or times, such as 2024-01-31 12:00; say how "
+            f"{first[0]!r} is to be read, as in time_format=%m/%d/%Y."
+        )
+    # As ISO 8601 in full: the day alone and the minute alone are filled up, no zone is UTC.
+    text = time.str.replace(" ", "T")
+    text = pl.when(text.str.len_chars() == 10).then(text + "T00:00:00").otherwise(text)
+    text = text.str.replace(r"^(.{13}:\d{2})($|[^:0-9])", "${1}:00${2}")
+    zone = text.str.contains(r"(Z|[+-]\d{2}:?\d{2})$")
+    text = pl.when(zone).then(text).otherwise(text + "+00:00")
+    return text.str.to_datetime("%+", time_unit="ms", time_zone="UTC").dt.epoch("ms") / 1000
+
+
+def _texts(path: Path, key: str) -> pl.DataFrame:
+    """The items, all columns as text, lists as words; the column ``key`` as ``item_id``."""
+    table = _scan(path)
+    schema = require_columns(table, [key], path)
+    if key != "item_id" and "item_id" in schema:
+        raise DeltaError(f"{path} has both {key} and item_id; rename or drop one.")
+    columns = []
+    for name, kind in schema.items():
+        column = pl.col(name)
+        if isinstance(kind, pl.List):
+            column = column.list.eval(pl.element().cast(pl.String)).list.join(" ")
+        columns.append(column.cast(pl.String))
     with reading(path):
-        frame = pl.scan_csv(path, separator="\t", infer_schema=False)
-        return frame.rename(lambda column: column.split(":")[0])
-
-
-def _require_columns(frame: pl.LazyFrame, names: list[str], path: Path) -> pl.Schema:
-    with reading(path):
-        schema = frame.collect_schema()
-    for name in names:
-        if name not in schema:
-            listed = ", ".join(schema)
-            raise DeltaError(f"{path} has no column {name!r}; it has: {listed}.")
-    return schema
+        return table.select(columns).rename({key: "item_id"}).collect()

@@ -57,7 +57,9 @@ def check_inter(inter: pd.DataFrame, fields: list[str], name: str) -> None:
         )
 
 
-def check_item(item: pd.DataFrame, inter: pd.DataFrame, field: str, name: str) -> int:
+def check_item(
+    item: pd.DataFrame, inter: pd.DataFrame, field: str, name: str, require_cold: bool
+) -> int:
     """Rows of ``name``.item: they cover the interactions, and ``is_cold`` tells the truth.
 
     Args:
@@ -65,6 +67,7 @@ def check_item(item: pd.DataFrame, inter: pd.DataFrame, field: str, name: str) -
         inter: rows of .inter.
         field: name of the item id.
         name: of the data set.
+        require_cold: whether some item has to be cold.
 
     Returns:
         The number of warm items.
@@ -87,9 +90,13 @@ def check_item(item: pd.DataFrame, inter: pd.DataFrame, field: str, name: str) -
             f"{name}.item: is_cold must be 0 for an item with a training row and 1 for the others, "
             f"but is not so for {wrong.iloc[0]!r}; prepare the data set again."
         )
-    for group, missing in (("warm", not is_warm.any()), ("cold", is_warm.all())):
-        if missing:
-            raise DeltaError(f"{name}.item has no {group} item, so there is nothing to compare.")
+    if not is_warm.any():
+        raise DeltaError(f"{name}.item has no warm item, so there is nothing to train on.")
+    if require_cold and is_warm.all():
+        raise DeltaError(
+            f"{name}.item has no cold item, so there is nothing to compare; to go on without, "
+            "set require_cold: False."
+        )
     return int(is_warm.sum())
 
 

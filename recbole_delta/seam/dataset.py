@@ -90,7 +90,13 @@ class ColdWarmDataset(SequentialDataset):
             super()._load_data(token, dataset_path)
             fields = [self.uid_field, self.iid_field, self.time_field]
             check_inter(self.inter_feat, fields, token)
-            self.n_warm = check_item(self.item_feat, self.inter_feat, self.iid_field, token)
+            self.n_warm = check_item(
+                self.item_feat,
+                self.inter_feat,
+                self.iid_field,
+                token,
+                self.settings.require_cold,
+            )
         except DeltaError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -169,7 +175,7 @@ class ColdWarmDataset(SequentialDataset):
         test = self.interactions.evaluation("test")
         n_cold = int((test.target > self.n_warm).sum())
         for group, count in (("cold", n_cold), ("warm", len(test) - n_cold)):
-            if not count:
+            if not count and (group == "warm" or self.settings.require_cold):
                 raise DeltaError(f"The test split of {self.dataset_name} has no {group} target.")
         positions = train_positions(self.settings, self.config.model_class)
         training = self.interactions.training(positions, self.max_item_list_len)

@@ -34,6 +34,7 @@ class DeltaSettings:
     test_candidates: str
     cold_history: str
     mask_history: bool
+    require_cold: bool
 
     def __post_init__(self) -> None:
         _one_of("item_embedding", self.item_embedding, ITEM_EMBEDDINGS)
@@ -43,6 +44,7 @@ class DeltaSettings:
         _one_of("test_candidates", self.test_candidates, CANDIDATES)
         _one_of("cold_history", self.cold_history, COLD_HISTORY)
         _one_of("mask_history", self.mask_history, (True, False))
+        _one_of("require_cold", self.require_cold, (True, False))
         _at_least_0("delta_max", self.delta_max)
 
     @classmethod

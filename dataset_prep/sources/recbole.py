@@ -1,0 +1,62 @@
+"""RecBole data sets that somebody has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import polars as pl
+
+from dataset_prep.raw_files import need, reading
+from dataset_prep.source import RawData, source
+from dataset_prep.sources.table import require_columns
+
+OURS = ("is_cold", "train_count")
+"""Fields that a prepared data set has already; they are counted anew."""
+
+
+@source("recbole", template="{title}")
+def read_recbole(
+    raw: Path | None,
+    *,
+    name: str,
+    user: str = "user_id",
+    item: str = "item_id",
+    time: str = "timestamp",
+    rating: str = "rating",
+) -> RawData:
+    """A RecBole data set that you have: name.inter and name.item.
+
+    Args:
+        raw: its folder.
+        name: of the data set.
+        user: field of users.
+        item: field of items, in both files.
+        time: field of times.
+        rating: field of ratings; it need not be there.
+    """
+    inter, items_file = need(
+        raw, f"{name}.inter", f"{name}.item", where="They are RecBole's files."
+    )
+    with reading(inter):
+        rows = pl.scan_csv(inter, separator="\t", infer_schema=False)
+        rows = rows.rename(lambda column: column.split(":")[0])
+    known = require_columns(rows, [user, item, time], inter)
+    numbers = {"timestamp": time} | ({"rating": rating} if rating in known else {})
+    rows = rows.select(
+        user_id=user,
+        item_id=item,
+        **{name: pl.col(field).cast(pl.Float64) for name, field in numbers.items()},
+    )
+    with reading(items_file):
+        # As RecBole reads it: quotes and byte order marks have to mean the same.
+        table = pd.read_csv(
+            items_file, sep="\t", dtype=str, keep_default_na=False, engine="python",
+            encoding="utf-8-sig",
+        )  # fmt: skip
+        types = dict(field.split(":") for field in table.columns)
+        items = pl.DataFrame({field.split(":")[0]: table[field].tolist() for field in table})
+    require_columns(items.lazy(), [item], items_file)
+    types = {field: kind for field, kind in types.items() if field not in (item, *OURS)}
+    items = items.select(pl.col(item).alias("item_id"), *types)
+    return RawData(rows, items, types, (inter, items_file))
