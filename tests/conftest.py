@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 import torch
 from originals import write_m2
+from refusals import GOOD_ITEMS, GOOD_ROWS, refusal
 
 import recbole_delta
 from dataset_prep import Filters, prepare
@@ -19,6 +20,7 @@ from dataset_prep.atomic import write_atomic
 from dataset_prep.log import Log
 from dataset_prep.protocols import item_holdout
 from recbole_delta.content import write_content
+from recbole_delta.errors import DeltaError
 from recbole_delta.instances import SPLITS
 from recbole_delta.model import MODELS
 
@@ -176,3 +178,44 @@ def m2(tmp_path) -> Path:
     folder.mkdir()
     write_m2(folder)
     return folder
+
+
+@pytest.fixture
+def attempt(tiny, tmp_path):
+    """attempt(spoil, **settings): run over a data set that spoil(folder) has changed."""
+
+    def attempt(spoil=lambda folder: None, model="SASRecDelta", **settings):
+        folder = tiny.write(tmp_path / "dataset")
+        spoil(folder)
+        base = {"data_path": str(tmp_path / "dataset"), "checkpoint_dir": str(tmp_path / "saved"),
+                "epochs": 1, "show_progress": False, "state": "ERROR"}  # fmt: skip
+        if model == "SASRecDelta":
+            base |= {"hidden_size": 16, "inner_size": 16}
+        with pytest.raises(DeltaError) as error:
+            recbole_delta.run(model, "tiny", settings={**base, **settings})
+        assert not list((tmp_path / "saved").glob("*"))
+        message = str(error.value)
+        assert not (tmp_path / "log").exists()
+        assert "\n" not in message
+        return message
+
+    return attempt
+
+
+@pytest.fixture
+def table(tmp_path, counting):
+    """table(rows=..., items=..., **options): prepare a table of one's own; texts are file contents."""
+
+    def run(rows=GOOD_ROWS, items=GOOD_ITEMS, spoil=lambda raw: None, names=None, **options):
+        raw = tmp_path / "raw"
+        raw.mkdir(exist_ok=True)
+        for name, text in (("rows.csv", rows), ("items.csv", items)):
+            if text is not None:
+                (raw / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        spoil(raw)
+        given = {"interactions": "rows.csv", "items": "items.csv", "rating": "rating"}
+        return refusal(
+            tmp_path, "table", **{"raw": raw, "source_options": given | (names or {}), **options}
+        )
+
+    return run

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from conftest import CountingModel, as_polars
+from conftest import as_polars
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +18,6 @@ import dataset_prep.text
 from dataset_prep import SOURCES, ContentOptions, Filters, RawData, Source, prepare
 from dataset_prep.__main__ import main
 from dataset_prep.atomic import READ_AS_MISSING, check_ids, write_atomic
-from dataset_prep.text import DEFAULT_ENCODER, TextEncoder, item_texts
 from recbole_delta.content import read_content
 from recbole_delta.errors import DeltaError
 
@@ -72,55 +71,6 @@ def test_a_second_run_encodes_nothing_and_writes_the_same_bytes(ml_100k, monkeyp
     settings = {"name": ml_100k.name, "filters": Filters(core=5)}
     prepare("ml-100k", ml_100k.parent, protocol_options=options, **settings)
     assert {path.name: path.read_bytes() for path in ml_100k.iterdir()} == before
-
-
-def test_a_text_is_encoded_once_however_often_it_occurs(counting, tmp_path):
-    encoder = TextEncoder("some/model", tmp_path)
-    first = encoder.encode(["aa", "b", "aa", ""])
-    assert sorted(counting.encoded) == ["", "aa", "b"]
-    again = encoder.encode(["b", "ccc", "aa"])
-    assert counting.encoded[3:] == ["ccc"]
-    np.testing.assert_array_equal(again[[2, 0]], first[[0, 1]])
-
-
-def test_models_of_one_name_do_not_share_a_cache(counting, tmp_path):
-    for model in ("one/model", "other/model"):
-        TextEncoder(model, tmp_path).encode(["a"])
-    assert counting.encoded == ["a", "a"]
-
-
-def test_two_processes_give_the_vectors_of_one(tmp_path):
-    texts = [f"title {n} " + "word " * (n % 13) for n in range(60)]
-    alone = TextEncoder(DEFAULT_ENCODER, tmp_path / "one").encode(texts)
-    shared = TextEncoder(DEFAULT_ENCODER, tmp_path / "two", ["cpu", "cpu"]).encode(texts)
-    np.testing.assert_allclose(shared, alone, atol=1e-5)
-
-
-def test_a_killed_encoding_goes_on_where_it_stopped(counting, tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset_prep.text, "CHUNK", 2)
-    texts = ["eeeee", "dddd", "ccc", "bb", "a"]
-
-    class Killed(CountingModel):
-        def encode(self, texts, batch_size, show_progress_bar):
-            if len(self.encoded) == 4:
-                raise KeyboardInterrupt
-            return super().encode(texts, batch_size, show_progress_bar)
-
-    import sentence_transformers
-
-    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", Killed)
-    with pytest.raises(KeyboardInterrupt):
-        TextEncoder("some/model", tmp_path).encode(texts)
-    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", CountingModel)
-    TextEncoder("some/model", tmp_path).encode(texts)
-    assert counting.encoded == texts
-
-
-def test_a_missing_field_is_empty_and_an_unknown_one_refused():
-    items = pl.DataFrame({"title": ["A", None], "year": ["1999", "2001"]})
-    assert item_texts(items, "{title} ({year}), {title}") == ["A (1999), A", " (2001), "]
-    with pytest.raises(DeltaError, match="no field 'brand'; the fields are title, year"):
-        item_texts(items, "{brand}")
 
 
 tokens = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)

@@ -1,0 +1,89 @@
+"""Checkpoints that cannot be used: one clear sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import recbole_delta
+from recbole_delta.checkpoint import Checkpoint
+from recbole_delta.content import write_content
+from recbole_delta.errors import DeltaError
+
+
+def test_checkpoints_that_cannot_be_used(tiny, train, tmp_path):
+    result, _ = train(tiny)
+    cut = tmp_path / "cut.safetensors"
+    for size in (0, 5, 500, -1):
+        cut.write_bytes(Path(result.checkpoint).read_bytes()[:size])
+        with pytest.raises(DeltaError, match="cut.safetensors is not a whole checkpoint"):
+            recbole_delta.load_run(cut)
+    write_content(cut, ["a"], np.ones((1, 2)))
+    with pytest.raises(DeltaError, match="is not a checkpoint of this version"):
+        Checkpoint.load(cut)
+    with pytest.raises(DeltaError, match="There is no checkpoint"):
+        recbole_delta.load_run("nowhere")
+
+
+def test_a_checkpoint_is_refused_when_a_row_has_changed(tiny, train):
+    result, _ = train(tiny)
+    last_history = tiny.rows.index[tiny.rows["split"] == "history"][-1]
+    tiny.replace(rows=tiny.rows.drop(last_history)).write(Path(result.settings["data_path"]))
+    for use in (recbole_delta.load_run, recbole_delta.resume):
+        with pytest.raises(DeltaError, match="rows of tiny are not those"):
+            use(result.checkpoint)
+
+
+def test_a_checkpoint_is_refused_when_its_items_have_changed(tiny, train):
+    result, _ = train(tiny)
+    renamed = tiny.items["item_id"].iloc[-1]
+    change = {renamed: "renamed"}
+    vectors = {**tiny.vectors, "renamed": tiny.vectors[renamed]}
+    changed = tiny.replace(
+        rows=tiny.rows.replace({"item_id": change}),
+        items=tiny.items.replace({"item_id": change}),
+        vectors=vectors,
+    )
+    folder = result.settings["data_path"]
+    changed.write(Path(folder))
+    with pytest.raises(DeltaError, match="items of tiny are not those"):
+        recbole_delta.load_run(result.checkpoint)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda c: c.model.pop("LayerNorm.weight"),
+        lambda c: c.model.update(more=c.model["LayerNorm.weight"]),
+        lambda c: c.model.update({"LayerNorm.weight": c.model["LayerNorm.weight"][:3]}),
+        lambda c: c.facts.update(settings=1),
+        lambda c: c.facts.update(data=None),
+        lambda c: c.facts.update(curve=None),
+        lambda c: c.optimizer.clear(),
+        lambda c: c.generators.clear(),
+    ],
+)
+def test_a_checkpoint_that_holds_something_else(tiny, train, tmp_path, spoil):
+    result, _ = train(tiny)
+    checkpoint = Checkpoint.load(result.checkpoint)
+    spoil(checkpoint)
+    checkpoint.save(tmp_path / "odd.safetensors")
+    with pytest.raises(DeltaError, match="odd.safetensors"):
+        recbole_delta.resume(tmp_path / "odd.safetensors")
+
+
+@pytest.mark.parametrize("setting", ["learning_rate", "valid_metric", "item_embedding", "learner"])
+def test_a_resumed_run_keeps_its_settings(tiny, train, setting):
+    result, _ = train(tiny)
+    with pytest.raises(DeltaError, match=f"A resumed run keeps its {setting}; only epochs"):
+        recbole_delta.resume(result.checkpoint, {setting: 1})
+
+
+def test_a_pickled_checkpoint_is_not_loaded(tmp_path):
+    import torch
+
+    torch.save({"config": {}}, tmp_path / "stock.pth")
+    with pytest.raises(DeltaError, match="not a whole checkpoint"):
+        recbole_delta.load_run(tmp_path / "stock.pth")
