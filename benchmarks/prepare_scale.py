@@ -94,11 +94,14 @@ def plain_pandas(raw: Path, out: Path) -> None:
     items.to_csv(out / "scale.item", sep="\t", index=False)
 
 
-def measured(step: Any, raw: Path, out: Path) -> dict[str, float]:
-    """Seconds and peak memory (GiB) of ``step`` in a fresh process."""
+def measured(step: Any, *arguments: Any) -> dict[str, float]:
+    """Seconds and peak memory (GiB) of ``step`` in a fresh process.
+
+    This process stays small: a child's peak counts that of the process it was started from.
+    """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(step, raw, out, sender))
+    process = context.Process(target=_run, args=(step, sender, *arguments))
     process.start()
     # With this end closed a process that dies ends the wait.
     sender.close()
@@ -107,9 +110,9 @@ def measured(step: Any, raw: Path, out: Path) -> dict[str, float]:
     return result
 
 
-def _run(step: Any, raw: Path, out: Path, sender: Any) -> None:
+def _run(step: Any, sender: Any, *arguments: Any) -> None:
     start = time.perf_counter()
-    step(raw, out)
+    step(*arguments)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     sender.send({"seconds": time.perf_counter() - start, "peak_gib": peak})
 
@@ -137,7 +140,7 @@ def main() -> None:
     given = parser.parse_args()
     for rows in map(int, given.rows):
         raw = given.folder / "raw"
-        generate(rows, raw)
+        measured(generate, rows, raw)
         for step in (ours, plain_pandas):
             if step is plain_pandas and rows > given.pandas_rows:
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dataset_prep.draw import draw
-from dataset_prep.log import OFFICIAL_TEST, Log, sorted_users
+from dataset_prep.log import OFFICIAL_TEST, Log, occurrences, sorted_users
 from recbole_delta.errors import DeltaError
 
 
@@ -20,7 +20,7 @@ def in_n_core(user: np.ndarray, item: np.ndarray, n: int) -> np.ndarray:
     while True:
         rows = np.count_nonzero(kept)
         for codes in (item, user):
-            counts = np.bincount(codes[kept], minlength=codes.max(initial=0) + 1)
+            counts = occurrences(codes, codes.max(initial=0) + 1, kept)
             kept &= (counts >= n)[codes]
         if np.count_nonzero(kept) == rows:
             return kept
@@ -42,7 +42,7 @@ def sample_users(log: Log, n: int, seed: int) -> Log:
     Raises:
         DeltaError: there are fewer users.
     """
-    users = sorted_users(log, log.user)
+    users = sorted_users(log)
     if n > len(users):
         raise DeltaError(f"Cannot draw {n} users; there are {len(users)}.")
     chosen = np.zeros(len(log.users), dtype=bool)

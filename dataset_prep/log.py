@@ -125,12 +125,26 @@ class Log:
             yield pl.DataFrame(columns)
 
 
-def sorted_users(log: Log, user: np.ndarray) -> np.ndarray:
-    """Codes of the users in ``user``, sorted as the raw file's ids would be: numbers by value.
+def parts(n: int) -> list[slice]:
+    """``n`` rows part by part: positions of a hundred million would be most of the memory."""
+    return [slice(start, min(start + BATCH, n)) for start in range(0, n, BATCH)]
 
-    A sample of them does not depend on the order of the rows.
+
+def occurrences(codes: np.ndarray, n: int, rows: np.ndarray | None = None) -> np.ndarray:
+    """How often each of ``n`` codes occurs, in all or in the ``rows`` (a mask); ``[n]`` int64."""
+    counts = np.zeros(n, dtype=np.int64)
+    for part in parts(len(codes)):
+        chosen = codes[part] if rows is None else codes[part][rows[part]]
+        counts += np.bincount(chosen, minlength=n)
+    return counts
+
+
+def sorted_users(log: Log, rows: np.ndarray | None = None) -> np.ndarray:
+    """Codes of the users with a row, or one of ``rows`` (a mask), sorted as the raw file's ids.
+
+    Numbers are sorted by value. A sample of them does not depend on the order of the rows.
     """
-    present = np.flatnonzero(np.bincount(user, minlength=1))
+    present = np.flatnonzero(occurrences(log.user, len(log.users), rows))
     tokens = log.users.gather(present)
     numbers = tokens.cast(pl.Int64, strict=False)
     keys = tokens if numbers.null_count() else numbers

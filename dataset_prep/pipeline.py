@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from dataset_prep.atomic import write_atomic
+from dataset_prep.log import occurrences
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.source import RawData, get_source
 from dataset_prep.steps import Filters, SplitLog, split_log
@@ -174,7 +175,7 @@ def _describe(items: pl.DataFrame, done: SplitLog) -> pl.DataFrame:
         DeltaError: one has two that differ.
     """
     log, trained = done.log, done.train_counts()
-    occurring = np.flatnonzero(np.bincount(log.item, minlength=len(log.items)))
+    occurring = np.flatnonzero(occurrences(log.item, len(log.items)))
     flagged = pl.DataFrame(
         {
             "item_id": log.items.gather(occurring),

@@ -12,7 +12,7 @@ import polars as pl
 
 from dataset_prep.atomic import check_ids
 from dataset_prep.filters import n_core, sample_users, without_repeats
-from dataset_prep.log import Log
+from dataset_prep.log import Log, occurrences
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.protocols.common import TEST, TRAIN, VALID, counts, first_of_users
 from recbole_delta.errors import DeltaError, at_least_1
@@ -60,8 +60,7 @@ class SplitLog:
 
     def train_counts(self) -> np.ndarray:
         """Training rows of each of ``log.items``."""
-        trained = self.log.item[self.split == TRAIN]
-        return np.bincount(trained, minlength=len(self.log.items))
+        return occurrences(self.log.item, len(self.log.items), self.split == TRAIN)
 
     def targets(self) -> dict[str, dict[str, int]]:
         """Cold and warm targets of validation and test, and how many have an empty history."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dataset_prep.draw import draw
-from dataset_prep.log import BATCH, Log, sorted_users
+from dataset_prep.log import Log, occurrences, parts, sorted_users
 from recbole_delta.instances import SPLITS
 
 TRAIN, VALID, TEST, HISTORY = map(np.uint8, range(len(SPLITS)))
@@ -31,15 +31,16 @@ class Split(NamedTuple):
 
 def counts(step: str, log: Log, rows: np.ndarray | None = None) -> dict[str, Any]:
     """Rows, users and items of ``log``, or of the ``rows`` of it (a mask), for the record."""
-    user, item = (log.user, log.item) if rows is None else (log.user[rows], log.item[rows])
-    different = [int(np.count_nonzero(np.bincount(codes, minlength=1))) for codes in (user, item)]
-    return {"step": step, "rows": len(user), "users": different[0], "items": different[1]}
+    users = np.count_nonzero(occurrences(log.user, len(log.users), rows))
+    items = np.count_nonzero(occurrences(log.item, len(log.items), rows))
+    n = len(log) if rows is None else np.count_nonzero(rows)
+    return {"step": step, "rows": int(n), "users": int(users), "items": int(items)}
 
 
 def last_of_users(user: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Positions of the last row of each user among ``rows`` (a mask)."""
     last = np.full(user.max(initial=0) + 1, -1, dtype=np.int64)
-    for part in _parts(len(user)):
+    for part in parts(len(user)):
         position = part.start + np.flatnonzero(rows[part])
         last[user[position]] = position
     return last[last >= 0]
@@ -54,7 +55,7 @@ def first_of_users(user: np.ndarray) -> np.ndarray:
 def before_first(user: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Mask of the rows of each user that come before all of the user's ``rows`` (a mask)."""
     first, before = _first(user, rows), np.empty(len(user), dtype=bool)
-    for part in _parts(len(user)):
+    for part in parts(len(user)):
         before[part] = np.arange(part.start, part.stop) < first[user[part]]
     return before
 
@@ -62,16 +63,11 @@ def before_first(user: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def _first(user: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Position of the first of each user's ``rows``; for a user without, the number of rows."""
     first = np.full(user.max(initial=0) + 1, len(user), dtype=np.int64)
-    for part in reversed(_parts(len(user))):
+    for part in reversed(parts(len(user))):
         # The last assignment to a place stays: the first row, seen from the end.
         position = (part.start + np.flatnonzero(rows[part]))[::-1]
         first[user[position]] = position
     return first
-
-
-def _parts(n: int) -> list[slice]:
-    """A hundred million rows part by part: positions of all of them would be most of the memory."""
-    return [slice(start, min(start + BATCH, n)) for start in range(0, n, BATCH)]
 
 
 def split_by_user(log: Log, is_test: np.ndarray, train_users: float, seed: int) -> np.ndarray:
@@ -85,11 +81,11 @@ def split_by_user(log: Log, is_test: np.ndarray, train_users: float, seed: int) 
             last item that is trained on is the validation target.
         seed: of the sample.
     """
-    users = sorted_users(log, log.user[~is_test])
+    users = sorted_users(log, ~is_test)
     trains = np.zeros(len(log.users), dtype=bool)
     trains[users[draw(len(users), int(len(users) * train_users), seed)]] = True
     is_train = ~is_test & trains[log.user]
-    warm = np.bincount(log.item[is_train], minlength=len(log.items)) > 0
+    warm = occurrences(log.item, len(log.items), is_train) > 0
     split = np.full(len(log), HISTORY)
     split[is_train] = TRAIN
     split[last_of_users(log.user, ~is_test & ~is_train & warm[log.item])] = VALID

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataset_prep.log import Log
+from dataset_prep.log import Log, occurrences
 from dataset_prep.protocols.common import (
     HISTORY,
     TEST,
@@ -45,7 +45,7 @@ def item_holdout(log: Log, *, seed: int = 42, cold: str = "newest", fraction: fl
     is_warm = ~(test_cold | valid_cold)
     while True:
         split = _assign(log.user, *(flags[log.item] for flags in (is_warm, valid_cold, test_cold)))
-        trained = np.bincount(log.item[split == TRAIN], minlength=len(log.items)) > 0
+        trained = occurrences(log.item, len(log.items), split == TRAIN) > 0
         if (trained[log.item] | ~is_warm[log.item]).all():
             return Split(log, split)
         # Without a training row an item cannot be a warm target: choose the targets anew.
