@@ -54,10 +54,13 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
             raise NotADirectoryError(f"{path} is a file")
         temporary.mkdir(parents=True)
         yield temporary
-        if path.exists():
-            _exchange(temporary, path)
-        else:
+        try:
             temporary.rename(path)
+        except OSError:
+            if not path.is_dir():
+                raise
+            # A folder cannot be renamed over another one that holds files.
+            _exchange(temporary, path)
     except OSError as error:
         raise _unwritten(path, error) from error
     finally:
@@ -71,7 +74,6 @@ def _exchange(one: Path, other: Path) -> None:
         here, os.fsencode(one), here, os.fsencode(other), exchange
     )
     if not done:
-        # A folder cannot be renamed over another one that holds files.
         aside = _beside(other)
         other.rename(aside)
         one.rename(other)

@@ -27,6 +27,18 @@ def test_models_of_one_name_do_not_share_a_cache(counting, tmp_path):
     assert counting.encoded == ["a", "a"]
 
 
+def test_vectors_are_those_of_a_plain_loop(tmp_path):
+    from sentence_transformers import SentenceTransformer
+
+    texts = [f"{'long ' * (n % 9)}title {n}" for n in range(40)]
+    encoder = TextEncoder(DEFAULT_ENCODER, tmp_path)
+    model = SentenceTransformer(encoder.path)
+    plain = np.stack([model.encode(text, show_progress_bar=False) for text in texts])
+    ours = encoder.encode(texts)
+    cosine = (ours * plain).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(plain, axis=1)
+    assert cosine.min() > 1 - 1e-5
+
+
 def test_two_processes_give_the_vectors_of_one(tmp_path):
     texts = [f"title {n} " + "word " * (n % 13) for n in range(60)]
     alone = TextEncoder(DEFAULT_ENCODER, tmp_path / "one").encode(texts)
