@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -69,11 +70,9 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
 
 def _exchange(one: Path, other: Path) -> None:
     """Give each folder the other's name, on Linux in one step."""
-    libc, here, exchange = ctypes.CDLL(None), -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    done = hasattr(libc, "renameat2") and not libc.renameat2(
-        here, os.fsencode(one), here, os.fsencode(other), exchange
-    )
-    if not done:
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    if rename is None or rename(here, os.fsencode(one), here, os.fsencode(other), exchange):
         aside = _beside(other)
         other.rename(aside)
         one.rename(other)
