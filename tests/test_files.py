@@ -31,11 +31,16 @@ def test_a_block_that_fails_leaves_what_was_there(tmp_path):
         temporary.write_text("old")
     with replacing_folder(tmp_path / "folder") as temporary:
         (temporary / "old").touch()
-    for context, path in ((replacing, tmp_path / "file"), (replacing_folder, tmp_path / "folder")):
-        with pytest.raises(KeyboardInterrupt), context(path) as temporary:
+
+    def interrupted(context, path):
+        with context(path) as temporary:
             if context is replacing:
                 temporary.write_text("ne")
             raise KeyboardInterrupt
+
+    for context, name in ((replacing, "file"), (replacing_folder, "folder")):
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(context, tmp_path / name)
     assert names(tmp_path) == ["file", "folder"]
     assert (tmp_path / "file").read_text() == "old"
     assert names(tmp_path / "folder") == ["old"]
