@@ -14,7 +14,7 @@ from tabulate import tabulate
 from dataset_prep.audio import AudioOptions
 from dataset_prep.pipeline import prepare
 from dataset_prep.protocols import PROTOCOLS
-from dataset_prep.source import SOURCES, get_source
+from dataset_prep.source import SOURCES, Source, get_source
 from dataset_prep.steps import Filters
 from dataset_prep.text import DEFAULT_ENCODER
 from dataset_prep.vectors import WITHOUT_CONTENT, ContentOptions
@@ -88,9 +88,14 @@ def _bounds(texts: list[str]) -> dict[str, float]:
         raise DeltaError(f"--above takes COLUMN=NUMBER: {error}.") from error
 
 
+def _about(source: Source) -> str:
+    options = ", ".join(source.options())
+    return f"{source.about} (--set {options})" if options else source.about
+
+
 def _parser() -> argparse.ArgumentParser:
     get_source("ml-100k")  # fills the registry
-    about = "\n".join(f"  {name}: {each.about}" for name, each in sorted(SOURCES.items()))
+    about = "\n".join(f"  {name}: {_about(each)}" for name, each in sorted(SOURCES.items()))
     parser = argparse.ArgumentParser(
         prog="python -m dataset_prep",
         description=__doc__,
