@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from recbole_delta.embedding import DeltaEmbedding, IdEmbedding
 from recbole_delta.errors import DeltaError
+from recbole_delta.losses import LOSSES
 from recbole_delta.model.catalogue import WholeCatalogue
 from recbole_delta.reduction import ContentReduction
 from recbole_delta.seam.dataset import ColdWarmDataset, train_positions
@@ -49,6 +50,7 @@ class ContentBackbone(WholeCatalogue):
         super().__init__(config, dataset.with_items(1))
         self.n_items = self.n_catalogue = dataset.item_num
         self.positions = train_positions(dataset.settings, type(self))
+        self.loss = dataset.settings.loss
         self.item_embedding = self._build_item_embedding(config["seed"], dataset)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
@@ -66,8 +68,7 @@ class ContentBackbone(WholeCatalogue):
             target = _next_items(item_seq, item_seq_len, target)[inside]
         else:
             hidden = self.forward(item_seq, item_seq_len)
-        logits = hidden @ self.item_embedding.warm_weight().T
-        return F.cross_entropy(logits, target - 1)
+        return LOSSES[self.loss](hidden, self.item_embedding.warm_weight(), target - 1)
 
     def gather_indexes(self, output: Tensor, gather_index: Tensor) -> Tensor:
         """RecBole's gather; a two-dimensional index asks for every position at once."""

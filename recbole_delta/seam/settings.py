@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from recbole_delta.errors import DeltaError
+from recbole_delta.losses import LOSSES
 
 CANDIDATES = ("all", "warm")
 COLD_HISTORY = ("keep", "drop")
@@ -30,6 +31,7 @@ class DeltaSettings:
     delta_max: float
     content_file: str | None
     train_positions: str | None
+    loss: str
     valid_candidates: str
     test_candidates: str
     cold_history: str
@@ -40,6 +42,7 @@ class DeltaSettings:
         _one_of("item_embedding", self.item_embedding, ITEM_EMBEDDINGS)
         if self.train_positions is not None:
             _one_of("train_positions", self.train_positions, TRAIN_POSITIONS)
+        _one_of("loss", self.loss, tuple(LOSSES))
         _one_of("valid_candidates", self.valid_candidates, CANDIDATES)
         _one_of("test_candidates", self.test_candidates, CANDIDATES)
         _one_of("cold_history", self.cold_history, COLD_HISTORY)
