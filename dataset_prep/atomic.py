@@ -21,8 +21,9 @@ def write_atomic(frames: Iterable[pl.DataFrame], types: Mapping[str, str], path:
 
     Ids must have passed :func:`check_ids`.
     """
+    # Python 3.10's csv module, and so RecBole's reader, stops at a NUL.
     words = [
-        pl.col(column).str.replace_all(r"\s+", " ").str.strip_chars()
+        pl.col(column).str.replace_all(r"[\s\x00]+", " ").str.strip_chars()
         for column, kind in types.items()
         if kind == "token_seq"
     ]
@@ -39,7 +40,7 @@ def check_ids(ids: pl.Series, what: str) -> None:
     Raises:
         DeltaError: it would drop or split one.
     """
-    unreadable = ids.str.contains(r"[\t\r\n]") | ids.is_in(READ_AS_MISSING)
+    unreadable = ids.str.contains(r"[\t\r\n\x00]") | ids.is_in(READ_AS_MISSING)
     bad = ids.filter(unreadable | (ids.str.strip_chars() == ""))
     if len(bad):
         raise DeltaError(f"RecBole cannot read the {what} {bad[0]!r} back; rename it.")

@@ -91,8 +91,8 @@ def test_ids_survive_recboles_reader(tmp_path_factory, ids):
     assert back["item_id:token"].tolist() == ids
 
 
-WHITESPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-"""Unicode's; Python's own \\s counts four control characters among it."""
+WHITESPACE = r"\x00\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""Unicode's and NUL; Python's own \\s counts four control characters among it."""
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 
 
@@ -111,7 +111,7 @@ def test_texts_survive_recboles_reader_word_by_word(tmp_path_factory, texts):
         assert (pd.isna(read_back) and lost) or read_back.split(" ") == words
 
 
-@pytest.mark.parametrize("token", ["NA", "null", "None", "a\tb", "a\nb", ""])
+@pytest.mark.parametrize("token", ["NA", "null", "None", "a\tb", "a\nb", "a\x00b", ""])
 def test_ids_that_recbole_would_lose_are_refused(token):
     with pytest.raises(DeltaError, match=r"RecBole cannot read the item_id"):
         check_ids(pl.Series(["fine", token]), "item_id")
