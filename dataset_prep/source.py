@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from dataset_prep.download import Archive
-from recbole_delta.errors import DeltaError
+from recbole_delta.errors import DeltaError, check_options
 
 Reader = Callable[..., "RawData"]
 
@@ -66,10 +66,7 @@ class Source:
             DeltaError: an unknown or missing option, or a file that is not there.
         """
         known = self.options()
-        for name in options:
-            if name not in known:
-                listed = ", ".join(known) or "none"
-                raise DeltaError(f"{self.name} has no option {name!r}; it has: {listed}.")
+        check_options(self.name, options, known)
         for name, default in known.items():
             if default is inspect.Parameter.empty and name not in options:
                 raise DeltaError(f"{self.name} needs the option {name}.")

@@ -15,7 +15,7 @@ from dataset_prep.filters import n_core, sample_users, without_repeats
 from dataset_prep.log import Log, occurrences
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.protocols.common import TEST, TRAIN, VALID, counts, first_of_users
-from recbole_delta.errors import DeltaError, at_least_1
+from recbole_delta.errors import DeltaError, at_least_1, check_options, check_seed
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ class Filters:
 
     def __post_init__(self) -> None:
         at_least_1("core", self.core)
-        if not 0 <= self.seed < 2**32:
-            raise DeltaError(f"seed must be from 0 to 2^32 - 1, but is {self.seed}.")
+        check_seed(self.seed)
         if self.users is not None:
             at_least_1("users", self.users)
 
@@ -99,13 +98,8 @@ def split_log(
     Raises:
         DeltaError: as :meth:`Log.read` and the protocol, or nothing is left.
     """
-    known = list(inspect.signature(PROTOCOLS[protocol]).parameters)[1:]
-    for name in options:
-        if name not in known:
-            listed = ", ".join(known) or "none"
-            raise DeltaError(f"{protocol} has no option {name!r}; it has: {listed}.")
-    if not 0 <= options.get("seed", 0) < 2**32:
-        raise DeltaError(f"seed must be from 0 to 2^32 - 1, but is {options['seed']}.")
+    check_options(protocol, options, list(inspect.signature(PROTOCOLS[protocol]).parameters)[1:])
+    check_seed(options.get("seed", 0))
     log, raw = Log.read(rows, source, filters.above)
     check_ids(log.users, "user_id")
     check_ids(log.items, "item_id")

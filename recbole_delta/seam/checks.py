@@ -111,10 +111,9 @@ def check_order(user: np.ndarray, split: np.ndarray, name: str) -> None:
     Raises:
         DeltaError: one has.
     """
-    target = np.isin(split, ("valid", "test")).cumsum()
-    before = target - target[group_starts(user)]
-    starts_with_target = np.isin(split, ("valid", "test"))[group_starts(user)]
-    leaking = (split == "train") & (before + starts_with_target > 0)
+    is_target = np.isin(split, ("valid", "test"))
+    targets_before = is_target.cumsum() - is_target
+    leaking = (split == "train") & (targets_before > targets_before[group_starts(user)])
     if leaking.any():
         raise DeltaError(
             f"{name}.inter trains on {int(leaking.sum())} rows that come after a validation or "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -61,15 +62,8 @@ class RunConfig(Config):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        try:
+        with explained("a setting"):
             super().__init__(*args, **kwargs)
-        except DeltaError:
-            raise
-        except Exception as error:
-            name = type(error).__name__
-            raise DeltaError(
-                f"RecBole cannot use a setting ({name}: {one_line(error)})."
-            ) from error
 
     def _build_yaml_loader(self) -> type[yaml.SafeLoader]:
         return YamlLoader
@@ -208,6 +202,23 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, (dict, type(None))):
         raise DeltaError(f"{path} must hold settings, one 'name: value' a line.")
     return content or {}
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """RecBole checks by failing, somewhere and somehow: say at least what it could not use.
+
+    Raises:
+        DeltaError: the block failed.
+    """
+    try:
+        yield
+    except DeltaError:
+        raise
+    except Exception as error:
+        raise DeltaError(
+            f"RecBole cannot use {what} ({type(error).__name__}: {one_line(error)})."
+        ) from error
 
 
 def one_line(error: Exception) -> str:

@@ -44,15 +44,23 @@ def data_fingerprint(dataset: ColdWarmDataset) -> dict[str, str]:
     return {"items": items.hexdigest(), "rows": rows.hexdigest()}
 
 
-def check_data(dataset: ColdWarmDataset, fingerprint: dict[str, str], path: str | Path) -> None:
+def check_data(
+    name: str, found: dict[str, str], expected: dict[str, str], path: str | Path
+) -> None:
     """The data set is the one that a checkpoint was trained on.
+
+    Args:
+        name: of the data set.
+        found: its :func:`data_fingerprint`.
+        expected: that of the checkpoint.
+        path: of the checkpoint, for the message.
 
     Raises:
         DeltaError: its items or rows have changed since.
     """
-    for part, digest in data_fingerprint(dataset).items():
-        if fingerprint.get(part) != digest:
+    for part, digest in found.items():
+        if expected.get(part) != digest:
             raise DeltaError(
-                f"The {part} of {dataset.dataset_name} are not those that {path} was trained on; "
+                f"The {part} of {name} are not those that {path} was trained on; "
                 "prepare the data set as it was."
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
@@ -17,9 +15,9 @@ from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_s
 from recbole_delta.checkpoint import Checkpoint, generator_states, restore_generators
 from recbole_delta.errors import DeltaError
 from recbole_delta.model.catalogue import WholeCatalogue
-from recbole_delta.seam.config import RunConfig, one_line
+from recbole_delta.seam.config import RunConfig, explained
 from recbole_delta.seam.dataset import ColdWarmDataset
-from recbole_delta.seam.facts import check_data
+from recbole_delta.seam.facts import check_data, data_fingerprint
 from recbole_delta.seam.metrics import check_valid_metric, check_validation, wanted_metrics
 from recbole_delta.seam.register import is_registered
 from recbole_delta.seam.settings import check_settings, passed_over
@@ -72,7 +70,8 @@ def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts
             dataset = dataset.with_items(dataset.n_warm + 1)
         train, valid, test = data_preparation(config, dataset)
     if checkpoint is not None:
-        check_data(dataset, checkpoint.facts["data"], checkpoint.path)
+        found = data_fingerprint(dataset)
+        check_data(config["dataset"], found, checkpoint.facts["data"], checkpoint.path)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
     if config["eval_step"]:
         check_validation(valid_metric, valid.dataset)
@@ -82,23 +81,6 @@ def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts
         checkpoint.load_into(model)
     _start_log(config)
     return Parts(config, dataset, train, valid, test, model, trainer)
-
-
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """RecBole checks by failing, somewhere and somehow: say at least what it could not use.
-
-    Raises:
-        DeltaError: the block failed.
-    """
-    try:
-        yield
-    except DeltaError:
-        raise
-    except Exception as error:
-        raise DeltaError(
-            f"RecBole cannot use {what} ({type(error).__name__}: {one_line(error)})."
-        ) from error
 
 
 def _build(model_class: Any, config: RunConfig, train: Any) -> torch.nn.Module:

@@ -213,7 +213,8 @@ class ColdWarmTrainer(Trainer):
         self._fingerprint = data_fingerprint(train_data.dataset)
         checkpoint = self.__dict__.pop("_resumed", None)
         if checkpoint is not None:
-            check_data(train_data.dataset, checkpoint.facts["data"], self.saved_model_file)
+            name, expected = train_data.dataset.dataset_name, checkpoint.facts["data"]
+            check_data(name, self._fingerprint, expected, self.saved_model_file)
             try:
                 restore_generators(checkpoint.generators, train_data.generator)
             except (KeyError, ValueError, TypeError, RuntimeError) as error:
