@@ -39,6 +39,8 @@ class DeltaEmbedding(nn.Module):
     """
 
     embeds_cold_items = True
+    sparse = False
+    """Whether :meth:`forward` gives the delta a gradient of the rows looked up only."""
     content: Tensor
 
     def __init__(
@@ -71,7 +73,8 @@ class DeltaEmbedding(nn.Module):
         """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
         # A cold id reads row 0 of the delta, which is always zero.
         delta_ids = torch.where(ids <= self.n_warm, ids, 0)
-        return F.embedding(ids, self.content) + F.embedding(delta_ids, self.delta, padding_idx=0)
+        delta = F.embedding(delta_ids, self.delta, padding_idx=0, sparse=self.sparse)
+        return F.embedding(ids, self.content) + delta
 
     def warm_weight(self) -> Tensor:
         """Rows 1 .. n_warm, ``[n_warm, d]``: what the training softmax ranks."""
@@ -84,10 +87,19 @@ class DeltaEmbedding(nn.Module):
         return torch.cat([self.content[:known] + self.delta, self.content[known:]])
 
     @torch.no_grad()
-    def project_(self) -> None:
-        """Scale every delta outside the ball back onto it (the paper's renorm)."""
-        if math.isfinite(self.delta_max):
-            self.delta.data.renorm_(p=2, dim=0, maxnorm=self.delta_max)
+    def project_(self, rows: Tensor | None = None) -> None:
+        """Scale every delta outside the ball back onto it (the paper's renorm).
+
+        Args:
+            rows: those that may have left it; all by default.
+        """
+        if not math.isfinite(self.delta_max):
+            return
+        norm = (self.delta if rows is None else self.delta[rows]).norm(dim=1)
+        outside = torch.nonzero(norm > self.delta_max).flatten()
+        scale = self.delta_max / norm[outside]
+        outside = outside if rows is None else rows[outside]
+        self.delta[outside] *= scale[:, None]
 
     def extra_repr(self) -> str:
         """What ``print(model)`` shows."""
@@ -103,6 +115,8 @@ class IdEmbedding(nn.Module):
     """
 
     embeds_cold_items = False
+    sparse = False
+    """Whether :meth:`forward` gives a gradient of the rows looked up only."""
 
     def __init__(self, rows: Tensor) -> None:
         super().__init__()
@@ -118,7 +132,7 @@ class IdEmbedding(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Vectors of ``ids`` (any shape ``[...]``, none cold) as ``[..., d]``."""
-        return F.embedding(ids, self.weight, padding_idx=0)
+        return F.embedding(ids, self.weight, padding_idx=0, sparse=self.sparse)
 
     def warm_weight(self) -> Tensor:
         """Rows 1 .. n_warm, ``[n_warm, d]``: what the training softmax ranks."""

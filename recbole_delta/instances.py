@@ -42,6 +42,10 @@ class Interactions:
         sequences = _sequences(item, start, stop)
         return Instances("train", sequences, sequences, _tensor(user[stop]), _tensor(item[stop]))
 
+    def train_counts(self) -> np.ndarray:
+        """``[n_warm]`` training rows of items 1, 2, ..."""
+        return np.bincount(self.item[self.split == "train"], minlength=self.n_warm + 1)[1:]
+
     def evaluation(self, split: str) -> Instances:
         """One case for each target of ``split``; its history is every earlier row of the user."""
         stop = np.flatnonzero(self.split == split)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from recbole_delta.errors import DeltaError
@@ -36,6 +37,16 @@ class TargetRanks:
     def put(self, index: np.ndarray, ranks: TargetRanks) -> None:
         """Write ``ranks`` at ``index``."""
         self.above[index], self.tied[index] = ranks.above, ranks.tied
+
+    def share(self, device: torch.device) -> None:
+        """Take over the ranks that other processes have found, each its own targets."""
+        if not dist.is_initialized():
+            return
+        above = torch.from_numpy(self.above).to(device)
+        tied = torch.from_numpy(self.tied).to(device)
+        dist.all_reduce(above, dist.ReduceOp.MIN)
+        dist.all_reduce(tied, dist.ReduceOp.MAX)
+        self.above[:], self.tied[:] = above.cpu().numpy(), tied.cpu().numpy()
 
 
 def rank_targets(scores: Tensor, target: Tensor, candidates: slice) -> TargetRanks:

@@ -10,12 +10,14 @@ from typing import Any
 import torch
 
 from recbole_delta.checkpoint import Checkpoint
+from recbole_delta.distributed import is_launched, launch, process_group
 from recbole_delta.errors import DeltaError
 from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.evaluation import MODES
 from recbole_delta.seam.facts import run_settings
 from recbole_delta.seam.parts import Parts, make_parts
+from recbole_delta.seam.settings import check_settings
 from recbole_delta.seam.trainer import ColdWarmTrainer
 
 RESUMABLE = ("epochs", "stopping_step", "eval_batch_size", "show_progress", "state")
@@ -71,8 +73,11 @@ def run(
         DeltaError: settings or data that cannot be used; the message says what to mend.
     """
     config = RunConfig(model, dataset, config_files, dict(settings or {}))
-    parts = make_parts(config)
-    return _train(parts, parts.trainer(config, parts.model), saved)
+    if _is_to_launch(config):
+        return launch(run, config["nproc"], model, dataset, config_files, settings, saved)
+    with process_group(config):
+        parts = make_parts(config)
+        return _train(parts, parts.trainer(config, parts.model), saved)
 
 
 def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunResult:
@@ -97,10 +102,18 @@ def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunRe
         )
     checkpoint = Checkpoint.load(path)
     config = RunConfig(config_dict={**checkpoint.facts["settings"], **settings})
-    parts = make_parts(config, checkpoint)
-    trainer = parts.trainer(config, parts.model)
-    trainer.resume_checkpoint(path)
-    return _train(parts, trainer, saved=True)
+    if _is_to_launch(config):
+        return launch(resume, config["nproc"], path, settings)
+    with process_group(config):
+        parts = make_parts(config, checkpoint)
+        trainer = parts.trainer(config, parts.model)
+        trainer.resume_checkpoint(path)
+        return _train(parts, trainer, saved=True)
+
+
+def _is_to_launch(config: RunConfig) -> bool:
+    check_settings(config)
+    return config["nproc"] > 1 and not is_launched()
 
 
 def _train(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> RunResult:
@@ -136,5 +149,6 @@ def load_run(path: str | Path) -> tuple[Any, torch.nn.Module, ColdWarmDataset, A
     """
     checkpoint = Checkpoint.load(path)
     config = RunConfig(config_dict=checkpoint.facts["settings"])
+    check_settings(config)
     parts = make_parts(config, checkpoint)
     return config, parts.model, parts.dataset, parts.train, parts.valid, parts.test

@@ -10,11 +10,14 @@ from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recbole_delta.distributed import world_size
+from recbole_delta.dropout import use_fast_dropout
 from recbole_delta.embedding import DeltaEmbedding, IdEmbedding
 from recbole_delta.errors import DeltaError
-from recbole_delta.losses import LOSSES
+from recbole_delta.losses import EXACT_LOSSES, sampled_cross_entropy
 from recbole_delta.model.catalogue import WholeCatalogue
 from recbole_delta.reduction import ContentReduction
+from recbole_delta.sampling import ItemSampler
 from recbole_delta.seam.dataset import ColdWarmDataset, train_positions
 
 DELTA_INIT_STD = 0.02
@@ -52,6 +55,11 @@ class ContentBackbone(WholeCatalogue):
         self.positions = train_positions(dataset.settings, type(self))
         self.loss = dataset.settings.loss
         self.item_embedding = self._build_item_embedding(config["seed"], dataset)
+        if self.loss == "sampled":
+            count = torch.from_numpy(dataset.interactions.train_counts())
+            self.sampler = ItemSampler(count, dataset.settings.sampled_items)
+            self.item_embedding.sparse = updates_rows(config)
+        use_fast_dropout(self)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Cross entropy over the warm items, mean over the targets of the batch.
@@ -63,12 +71,31 @@ class ContentBackbone(WholeCatalogue):
         item_seq_len = interaction[self.ITEM_SEQ_LEN]
         target = interaction[self.POS_ITEM_ID]
         if self.positions == "all":
-            inside = item_seq > 0
-            hidden = self.forward(item_seq, _every_prefix(item_seq))[inside]
-            target = _next_items(item_seq, item_seq_len, target)[inside]
+            hidden = self.every_position(item_seq)
+            target = _next_items(item_seq, item_seq_len, target)[item_seq > 0]
         else:
             hidden = self.forward(item_seq, item_seq_len)
-        return LOSSES[self.loss](hidden, self.item_embedding.warm_weight(), target - 1)
+        if self.loss != "sampled":
+            loss = EXACT_LOSSES[self.loss]
+            return loss(hidden, self.item_embedding.warm_weight(), target - 1)
+        drawn, log_expected = self.sampler.draw()
+        return sampled_cross_entropy(
+            hidden,
+            self.item_embedding(target),
+            self.item_embedding(drawn),
+            drawn == target[:, None],
+            log_expected,
+        )
+
+    def n_targets(self, interaction: Interaction) -> int:
+        """Number of targets that :meth:`calculate_loss` averages over."""
+        if self.positions == "all":
+            return int((interaction[self.ITEM_SEQ] > 0).sum())
+        return len(interaction)
+
+    def every_position(self, item_seq: Tensor) -> Tensor:
+        """Outputs ``[N, d]`` at each of the N items of ``item_seq`` ``[B, L]``, row by row."""
+        return self.forward(item_seq, _every_prefix(item_seq))[item_seq > 0]
 
     def gather_indexes(self, output: Tensor, gather_index: Tensor) -> Tensor:
         """RecBole's gather; a two-dimensional index asks for every position at once."""
@@ -97,6 +124,12 @@ class ContentBackbone(WholeCatalogue):
         generator = torch.Generator().manual_seed(seed)
         content = item_content(dataset, dim)
         return DeltaEmbedding(content, n_warm, radius, init_std=init_std, generator=generator)
+
+
+def updates_rows(config: Any) -> bool:
+    """Whether a sampled loss updates only the rows that it saw: plain Adam in one process does."""
+    plain = not config["weight_decay"] and config["clip_grad_norm"] is None
+    return bool(plain and config["learner"].lower() == "adam" and world_size() == 1)
 
 
 def rows_seed(seed: int) -> int:

@@ -1,11 +1,22 @@
 """SASRec over content vectors with a bounded delta."""
 
 from recbole.model.sequential_recommender.sasrec import SASRec
+from torch import Tensor
 
 from recbole_delta.model.backbone import ContentBackbone
+from recbole_delta.model.packed import encode
 
 
 class SASRecDelta(ContentBackbone, SASRec):
     """RecBole's ``SASRec`` (Kang & McAuley, ICDM 2018) with our item embedding."""
 
     causal = True
+
+    def every_position(self, item_seq: Tensor) -> Tensor:
+        """RecBole's weights and results, without computing padding."""
+        return encode(self, item_seq)
+
+    def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
+        """Outputs ``[B, d]`` at the last items of sequences ``[B, L]`` of lengths ``[B]``."""
+        items = (item_seq > 0).sum(1).clamp(min=1)
+        return encode(self, item_seq)[items.cumsum(0) - items + item_seq_len - 1]

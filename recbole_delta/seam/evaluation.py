@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from recbole_delta.distributed import rank, world_size
 from recbole_delta.metrics import group_masks, grouped_metrics
 from recbole_delta.ranking import TargetRanks, rank_targets
 from recbole_delta.seam.dataset import ColdWarmDataset
@@ -106,7 +107,7 @@ def evaluate_modes(
         seen = torch.nonzero(history.lengths).flatten()
         empty[drop] = (history.lengths == 0).numpy()
         step = max(1, min(batch_size, SCORES_AT_ONCE // cases.item_num))
-        blocks = seen.split(step) if len(seen) else ()
+        blocks = seen.split(step)[rank() :: world_size()] if len(seen) else ()
         blocks = tqdm(blocks, "Evaluate", disable=not show_progress, leave=False)
         for index in blocks:
             scores = _scores(model, cases, index, drop, twins)
@@ -114,12 +115,19 @@ def evaluate_modes(
             for mode in together:
                 stop = cases.item_num if mode.candidates == "all" else cases.n_warm + 1
                 ranks[mode].put(index.numpy(), rank_targets(scores, target, slice(1, stop)))
+    for each in ranks.values():
+        each.share(model_device(model))
     is_cold = (cases.instances.target > cases.n_warm).numpy()
     split = cases.instances.split
     return [
         Evaluation(split, mode, embeds_cold, ranks[mode], is_cold, empty[drops[mode]])
         for mode in modes
     ]
+
+
+def model_device(model: torch.nn.Module) -> torch.device:
+    """Where the model is, whether or not it has parameters."""
+    return next(iter(model.state_dict().values())).device
 
 
 def _twins(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -140,7 +148,7 @@ def _scores(
     twins: tuple[torch.Tensor, torch.Tensor] | None,
 ) -> torch.Tensor:
     """``[B, n_items]`` with −inf for items without a vector and, if asked, for the history."""
-    device = next(iter(model.state_dict().values())).device
+    device = model_device(model)
     interaction = cases.batch(index, drop_cold=drop_cold).to(device)
     scores = model.full_sort_predict(interaction)
     if twins is not None:

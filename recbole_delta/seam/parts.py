@@ -13,6 +13,7 @@ from recbole.trainer import Trainer
 from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_seed
 
 from recbole_delta.checkpoint import Checkpoint, generator_states, restore_generators
+from recbole_delta.distributed import rank, world_size
 from recbole_delta.errors import DeltaError
 from recbole_delta.model.catalogue import WholeCatalogue
 from recbole_delta.seam.config import RunConfig, explained
@@ -20,7 +21,7 @@ from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.facts import check_data, data_fingerprint
 from recbole_delta.seam.metrics import check_valid_metric, check_validation, wanted_metrics
 from recbole_delta.seam.register import is_registered
-from recbole_delta.seam.settings import check_settings, passed_over
+from recbole_delta.seam.settings import passed_over
 from recbole_delta.seam.trainer import ColdWarmTrainer
 
 
@@ -57,12 +58,13 @@ def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts
     """
     if config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
         raise DeltaError(f"{config['model']} is not a sequential model; only those run here.")
-    check_settings(config)
     trainer = _trainer_class(config)
     # The trainer checks the metric too, for RecBole's own runner; here nothing is written yet.
     valid_metric = config["valid_metric"].lower()
     check_valid_metric(valid_metric, wanted_metrics(config["metrics"]), config["topk"])
     model_class = get_model(config["model"])
+    if world_size() > 1 and not is_registered(model_class):
+        raise DeltaError(f"{config['model']} trains in one process; several are for our models.")
     init_seed(config["seed"], config["reproducibility"])
     with explained(f"the data set {config['dataset']} with these settings"):
         dataset = ColdWarmDataset(config)
@@ -79,7 +81,11 @@ def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts
         model = _build(model_class, config, train)
     if checkpoint is not None:
         checkpoint.load_into(model)
-    _start_log(config)
+    if rank() == 0:
+        _start_log(config)
+    else:
+        # The processes draw different dropout.
+        torch.manual_seed(config["seed"] + rank())
     return Parts(config, dataset, train, valid, test, model, trainer)
 
 

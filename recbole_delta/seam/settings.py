@@ -11,10 +11,11 @@ from importlib.util import find_spec
 from typing import Any
 
 from recbole_delta.errors import DeltaError
-from recbole_delta.losses import LOSSES
+from recbole_delta.losses import EXACT_LOSSES
 
 CANDIDATES = ("all", "warm")
 COLD_HISTORY = ("keep", "drop")
+LOSSES = (*EXACT_LOSSES, "sampled")
 ITEM_EMBEDDINGS = ("id", "init", "frozen", "delta")
 TRAIN_POSITIONS = ("all", "last")
 
@@ -32,6 +33,7 @@ class DeltaSettings:
     content_file: str | None
     train_positions: str | None
     loss: str
+    sampled_items: int
     valid_candidates: str
     test_candidates: str
     cold_history: str
@@ -42,7 +44,8 @@ class DeltaSettings:
         _one_of("item_embedding", self.item_embedding, ITEM_EMBEDDINGS)
         if self.train_positions is not None:
             _one_of("train_positions", self.train_positions, TRAIN_POSITIONS)
-        _one_of("loss", self.loss, tuple(LOSSES))
+        _one_of("loss", self.loss, LOSSES)
+        _whole("sampled_items", self.sampled_items, 1)
         _one_of("valid_candidates", self.valid_candidates, CANDIDATES)
         _one_of("test_candidates", self.test_candidates, CANDIDATES)
         _one_of("cold_history", self.cold_history, COLD_HISTORY)
@@ -65,6 +68,7 @@ LEAST = {
     "stopping_step": 0,
     "seed": 0,
     "worker": 0,
+    "nproc": 1,
 }
 """Whole numbers of RecBole that crash far from here when they are too small or none."""
 
@@ -82,13 +86,9 @@ def check_settings(config: Any) -> None:
         DeltaError: one has not.
     """
     for name, least in LEAST.items():
-        value = config[name]
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise DeltaError(f"{name} must be a whole number >= {least}, but is {value!r}.")
+        _whole(name, config[name], least)
     if config["seed"] >= 2**32:
         raise DeltaError(f"seed must be below 2^32, but is {config['seed']}.")
-    if (config["nproc"] or 1) != 1:
-        raise DeltaError("nproc: one process trains; start further runs beside it.")
     for name in ("learning_rate", "weight_decay"):
         _at_least_0(name, config[name])
     _one_of("learner", str(config["learner"]).lower(), LEARNERS)
@@ -172,6 +172,11 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "."
             raise DeltaError(f"Unknown setting {name!r}{hint}")
+
+
+def _whole(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise DeltaError(f"{name} must be a whole number >= {least}, but is {value!r}.")
 
 
 def _at_least_0(name: str, value: Any) -> None:

@@ -15,8 +15,11 @@ from recbole.utils import get_local_time
 from tqdm import tqdm
 
 from recbole_delta.checkpoint import Checkpoint, generator_states, restore_generators
+from recbole_delta.distributed import copy_from_first, gather, mean, rank, shared_loss
 from recbole_delta.embedding import DeltaEmbedding
 from recbole_delta.errors import DeltaError
+from recbole_delta.precision import quick_float32
+from recbole_delta.rows import step_rows
 from recbole_delta.seam.evaluation import Evaluation, Mode, evaluate_modes
 from recbole_delta.seam.facts import check_data, data_fingerprint, run_settings, versions
 from recbole_delta.seam.metrics import (
@@ -77,7 +80,6 @@ class ColdWarmTrainer(Trainer):
             best = f", best {self.best_valid_score:.4f}" if self.best_valid_result else ""
             bar = tqdm(train_data, f"epoch {epoch}{best}", leave=False, disable=not show_progress)
             loss = self._finite_epoch(bar, epoch)
-            loss = sum(loss) if isinstance(loss, tuple) else loss
             entry = {"epoch": epoch, "train_loss": loss / len(train_data)}
             entry["seconds"] = perf_counter() - started
             self.curve.append(entry)
@@ -147,7 +149,9 @@ class ColdWarmTrainer(Trainer):
         Raises:
             DeltaError: as :meth:`Checkpoint.load`.
         """
-        Checkpoint.load(model_file or self.saved_model_file).load_into(self.model)
+        if model_file is not None or rank() == 0:
+            Checkpoint.load(model_file or self.saved_model_file).load_into(self.model)
+        copy_from_first(self.model)
 
     def resume_checkpoint(self, resume_file: str | Path) -> None:
         """Go on after the epoch of ``resume_file``, as if training had not stopped there.
@@ -174,10 +178,22 @@ class ColdWarmTrainer(Trainer):
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer | None:
         kwargs.setdefault("params", [p for p in self.model.parameters() if p.requires_grad])
         optimizer = super()._build_optimizer(**kwargs)
+        if type(optimizer) in (torch.optim.Adam, torch.optim.AdamW):
+            # One pass over the moments instead of one for each operation.
+            given = {name: optimizer.defaults[name] for name in ("lr", "weight_decay")}
+            optimizer = type(optimizer)(kwargs["params"], **given, fused=True)
         embedding = getattr(self.model, "item_embedding", None)
-        if isinstance(embedding, DeltaEmbedding):
-            optimizer.register_step_post_hook(lambda *_: embedding.project_())
+        project = embedding.project_ if isinstance(embedding, DeltaEmbedding) else _nothing
+        if getattr(embedding, "sparse", False):
+            optimizer.register_step_pre_hook(lambda *_: step_rows(optimizer, project))
+        else:
+            optimizer.register_step_post_hook(lambda *_: project())
         return optimizer
+
+    def _train_epoch(self, *args: Any, **kwargs: Any) -> Any:
+        with quick_float32(self.device):
+            loss = super()._train_epoch(*args, loss_func=self._loss, **kwargs)
+        return sum(loss) if isinstance(loss, tuple) else mean(loss)
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
         facts = {
@@ -192,7 +208,11 @@ class ColdWarmTrainer(Trainer):
         }
         optimizer = self.optimizer.state_dict() if self.optimizer else {}
         generators = generator_states(self._train_data.generator)
+        others = gather(generators["torch"])[1:]
+        generators |= {f"torch of process {n}": state for n, state in enumerate(others, 1)}
         path = kwargs.pop("saved_model_file", self.saved_model_file)
+        if rank():
+            return
         Checkpoint(self.model.state_dict(), optimizer, generators, facts).save(path)
         if verbose:
             self.logger.info(f"Saved {path}")
@@ -210,6 +230,7 @@ class ColdWarmTrainer(Trainer):
     def _begin(self, train_data: Any) -> None:
         """Take the training data, and over it what a resumed checkpoint says of it."""
         self._train_data = train_data
+        self._loss = shared_loss(self.model)
         self._fingerprint = data_fingerprint(train_data.dataset)
         checkpoint = self.__dict__.pop("_resumed", None)
         if checkpoint is not None:
@@ -217,15 +238,23 @@ class ColdWarmTrainer(Trainer):
             check_data(name, self._fingerprint, expected, self.saved_model_file)
             try:
                 restore_generators(checkpoint.generators, train_data.generator)
+                if rank():
+                    torch.set_rng_state(checkpoint.generators[f"torch of process {rank()}"])
             except (KeyError, ValueError, TypeError, RuntimeError) as error:
                 raise DeltaError(
                     f"{checkpoint.path} lacks the random state to go on from; train again."
                 ) from error
 
     def _log(self, head: str, values: dict[str, float], epoch: int, verbose: bool) -> None:
+        if rank():
+            return
         shown = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
         if verbose:
             self.logger.info(f"epoch {epoch} {head}: {shown}")
         for name, value in values.items():
             self.tensorboard.add_scalar(f"{head}/{name}", value, epoch)
         self.wandblogger.log_metrics({**values, f"{head}_step": epoch}, head=head)
+
+
+def _nothing(*_: Any) -> None:
+    """The projection of an embedding without a bound."""

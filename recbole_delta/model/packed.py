@@ -1,0 +1,126 @@
+"""RecBole's transformer encoder without padding: its weights and results, less arithmetic."""
+
+from __future__ import annotations
+
+import math
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+SHORT = 8
+"""Sequences up to this length are padded together; longer ones up to the next power of two."""
+
+ROWS = 64
+"""Items are padded to a multiple: oneDNN compiles a product for every new number of rows."""
+
+SEQUENCES = 8
+"""So are the sequences of a group."""
+
+
+class PackedBatch:
+    """The items of right-padded sequences, one after another, and their grouping by length.
+
+    Attributes:
+        items: ``[M]`` int64, every item of the batch, longest sequences first, then padding.
+        position: ``[M]`` its position in its sequence, from 0.
+        back: ``[N]`` where the items of ``item_seq``, row by row, stand in ``items``.
+    """
+
+    def __init__(self, item_seq: Tensor) -> None:
+        # An empty sequence is one padding item, as for RecBole's models.
+        lengths = (item_seq > 0).sum(1).clamp(min=1)
+        step = torch.arange(item_seq.size(1), device=item_seq.device)
+        given = step < lengths[:, None]
+        lengths, order = lengths.sort(descending=True, stable=True)
+        inside = given[order]
+        self.n_items = int(lengths.sum())
+        padding = (0, -self.n_items % ROWS)
+        self.items = F.pad(item_seq[order][inside], padding)
+        self.position = F.pad(step.expand_as(inside)[inside], padding)
+        place = (lengths.cumsum(0) - lengths)[:, None] + step
+        self.back = place[order.argsort()][given]
+        self._groups = []
+        end = 0
+        for size, width in _groups(lengths.tolist(), item_seq.size(1)):
+            start, end = end, end + size
+            # Padding stands after the sequence, where no item of it attends to: any item will do.
+            index = place[start:end, :width].clamp(max=self.n_items - 1)
+            real = torch.nonzero(inside[start:end, :width].flatten()).flatten()
+            self._groups.append((F.pad(index, (0, 0, 0, -size % SEQUENCES)), real))
+
+    def attend(self, qkv: Tensor, heads: int, dropout: Any) -> Tensor:
+        """Causal self-attention within each sequence.
+
+        Args:
+            qkv: ``[M, 3 d]`` queries, keys and values of :attr:`items`.
+            heads: number of heads, a divisor of d.
+            dropout: a module for the attention weights.
+
+        Returns:
+            ``[M, d]``, zero for padding.
+        """
+        dim = qkv.size(1) // 3
+        outputs = []
+        for index, real in self._groups:
+            size, width = index.shape
+            grouped = F.embedding(index, qkv).view(size, width, 3, heads, dim // heads)
+            query, key, value = grouped.permute(2, 0, 3, 1, 4)
+            output = _attention(query, key, value, dropout)
+            outputs.append(F.embedding(real, output.transpose(1, 2).reshape(-1, dim)))
+        return F.pad(torch.cat(outputs), (0, 0, 0, len(qkv) - self.n_items))
+
+
+def encode(model: Any, item_seq: Tensor) -> Tensor:
+    """What RecBole's ``SASRec`` computes before it gathers a position, for real items only.
+
+    Args:
+        model: a ``SASRec``.
+        item_seq: ``[B, L]`` padded on the right.
+
+    Returns:
+        ``[N, d]``: the output at each of the N items of ``item_seq``, row by row.
+    """
+    batch = PackedBatch(item_seq)
+    hidden = model.item_embedding(batch.items) + model.position_embedding(batch.position)
+    hidden = model.dropout(model.LayerNorm(hidden))
+    for layer in model.trm_encoder.layer:
+        hidden = _layer(layer, hidden, batch)
+    return F.embedding(batch.back, hidden)
+
+
+def _layer(layer: Any, hidden: Tensor, batch: PackedBatch) -> Tensor:
+    """RecBole's ``TransformerLayer``."""
+    attention, forward = layer.multi_head_attention, layer.feed_forward
+    parts = (attention.query, attention.key, attention.value)
+    weight = torch.cat([part.weight for part in parts])
+    qkv = F.linear(hidden, weight, torch.cat([part.bias for part in parts]))
+    heads = attention.num_attention_heads
+    context = attention.dense(batch.attend(qkv, heads, attention.attn_dropout))
+    hidden = attention.LayerNorm(attention.out_dropout(context) + hidden)
+    activation = forward.intermediate_act_fn
+    # RecBole spells out x/2 · (1 + erf(x/√2)), five passes over memory.
+    activation = F.gelu if activation == forward.gelu else activation
+    inner = forward.dense_2(activation(forward.dense_1(hidden)))
+    return forward.LayerNorm(forward.dropout(inner) + hidden)
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, dropout: Any) -> Tensor:
+    """Causal attention, ``[b, heads, L, d / heads]`` each."""
+    if not (dropout.training and dropout.p and query.device.type == "cpu"):
+        p = dropout.p if dropout.training else 0.0
+        return F.scaled_dot_product_attention(query, key, value, dropout_p=p, is_causal=True)
+    # There torch falls back to the same products, with its own slow dropout.
+    width = query.size(2)
+    scores = (query / math.sqrt(query.size(3))) @ key.transpose(2, 3)
+    future = torch.ones(width, width, dtype=torch.bool).triu_(1)
+    weights = scores.masked_fill(future, -torch.inf).softmax(-1)
+    return dropout(weights) @ value
+
+
+def _groups(lengths: list[int], longest: int) -> list[tuple[int, int]]:
+    """``(sequences, width)`` for each run of similar lengths of a descending list."""
+    widths = [min(longest, 2 ** max(length - 1, SHORT - 1).bit_length()) for length in lengths]
+    return [(len(list(run)), width) for width, run in groupby(widths)]
