@@ -28,7 +28,7 @@ from recbole.trainer import Trainer  # noqa: E402
 from recbole.utils import init_seed  # noqa: E402
 
 
-def stock_config(data: Path, **settings: Any) -> Config:
+def stock_config(data: Path, model: Any = SASRec, **settings: Any) -> Config:
     """RecBole's defaults for SASRec, on the rows that dataset_prep has put in order."""
     sys.argv = sys.argv[:1]  # RecBole's Config reads the arguments of whatever program it is in
     given = {
@@ -43,7 +43,7 @@ def stock_config(data: Path, **settings: Any) -> Config:
         "state": "WARNING",
         "seed": 42,
     }
-    return Config("SASRec", data.name, config_dict={**given, **settings})
+    return Config(model.__name__, data.name, config_dict={**given, **settings})
 
 
 class TimedTrainer(Trainer):

@@ -7,6 +7,8 @@ process does with that batch. Started by torchrun, or by :func:`launch` from the
 from __future__ import annotations
 
 import os
+import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -70,6 +72,7 @@ def launch(function: Callable[..., Any], nproc: int, *arguments: Any) -> Any:
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=nproc,
+        run_id=uuid.uuid4().hex,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=0,
@@ -123,7 +126,10 @@ def shared_loss(model: Any) -> Callable[[Any], Tensor]:
     """The training loss of a batch, computed by all processes together."""
     if world_size() == 1:
         return model.calculate_loss
-    return DistributedDataParallel(SharedLoss(model), broadcast_buffers=False)
+    with warnings.catch_warnings():
+        # torch 2.13 has another name for it, which older ones do not know.
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+        return DistributedDataParallel(SharedLoss(model), broadcast_buffers=False)
 
 
 def mean(value: float) -> float:

@@ -12,6 +12,8 @@ can hold either:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +55,7 @@ class DeltaEmbedding(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        self._held: Tensor | None = None
         _check_content(content, n_warm)
         if not delta_max >= 0:
             raise DeltaError(f"delta_max must be at least 0, but is {delta_max}.")
@@ -83,8 +86,20 @@ class DeltaEmbedding(nn.Module):
     @property
     def weight(self) -> Tensor:
         """All rows, ``[n_items, d]``."""
+        if self._held is not None:
+            return self._held
         known = self.n_warm + 1
         return torch.cat([self.content[:known] + self.delta, self.content[known:]])
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Compute :attr:`weight` once for all that is scored inside, where nothing is trained."""
+        with torch.no_grad():
+            self._held = self.weight
+        try:
+            yield
+        finally:
+            self._held = None
 
     @torch.no_grad()
     def project_(self, rows: Tensor | None = None) -> None:

@@ -21,7 +21,7 @@ class Interactions:
     Attributes:
         user: ``[rows]`` int64, equal ids adjacent.
         item: ``[rows]`` int64; ids 1 .. ``n_warm`` are warm.
-        split: ``[rows]`` names of :data:`SPLITS`.
+        split: ``[rows]`` int8 positions in :data:`SPLITS`.
         n_warm: number of items with a training row.
     """
 
@@ -30,25 +30,30 @@ class Interactions:
     split: np.ndarray
     n_warm: int
 
-    def training(self, positions: str, max_length: int) -> Instances:
+    def training(
+        self, positions: str, max_length: int, rng: np.random.Generator | None = None
+    ) -> Instances:
         """Windows for a loss at every position (``all``), or one prefix a target (``last``).
 
-        Only training rows are in it, as inputs and as targets.
+        Only training rows are in it, as inputs and as targets. With ``rng`` the windows are those
+        of one epoch, see :func:`window_slices`.
         """
-        rows = self.split == "train"
+        rows = self._of("train")
         user, item = self.user[rows], self.item[rows]
-        slices = window_slices(user, max_length) if positions == "all" else prefix_slices(user)
-        start, stop = slices
+        if positions == "all":
+            start, stop = window_slices(user, max_length, rng)
+        else:
+            start, stop = prefix_slices(user)
         sequences = _sequences(item, start, stop)
         return Instances("train", sequences, sequences, _tensor(user[stop]), _tensor(item[stop]))
 
     def train_counts(self) -> np.ndarray:
         """``[n_warm]`` training rows of items 1, 2, ..."""
-        return np.bincount(self.item[self.split == "train"], minlength=self.n_warm + 1)[1:]
+        return np.bincount(self.item[self._of("train")], minlength=self.n_warm + 1)[1:]
 
     def evaluation(self, split: str) -> Instances:
         """One case for each target of ``split``; its history is every earlier row of the user."""
-        stop = np.flatnonzero(self.split == split)
+        stop = np.flatnonzero(self._of(split))
         start = group_starts(self.user)[stop]
         warm = self.item <= self.n_warm
         warm_before = np.concatenate([[0], np.cumsum(warm)])
@@ -59,6 +64,9 @@ class Interactions:
             _tensor(self.user[stop]),
             _tensor(self.item[stop]),
         )
+
+    def _of(self, split: str) -> np.ndarray:
+        return self.split == SPLITS.index(split)
 
 
 @dataclass(frozen=True)

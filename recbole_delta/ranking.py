@@ -62,10 +62,12 @@ def rank_targets(scores: Tensor, target: Tensor, candidates: slice) -> TargetRan
     """
     pool = scores[:, candidates]
     target_score = scores.gather(1, target[:, None])
-    above = (pool > target_score).sum(1)
-    tied = (pool == target_score).sum(1) - 1
+    # A sum of float32 is vectorised, one of bool is not; whole numbers below 2^24 are exact.
+    holds = torch.empty_like(pool)
+    above = torch.gt(pool, target_score, out=holds).sum(1).long()
+    tied = torch.eq(pool, target_score, out=holds).sum(1).long() - 1
     # Every comparison with NaN is false, so a NaN target would come out on top.
-    if torch.isnan(pool).any():
+    if torch.isnan(pool.amax(1)).any():
         raise DeltaError("The model's scores hold NaN; it has diverged (lower learning_rate?).")
     recommended = (
         (target >= candidates.start)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class ItemSampler(nn.Module):
-    """Draws warm items in proportion to a power of their training counts.
+    """Draws warm items in proportion to their training counts.
 
     The draws of one call are stratified: the i-th of n falls into the i-th of n equal shares of
     the probability. An item's expected number of draws is n·q as for independent draws, with
@@ -18,16 +18,13 @@ class ItemSampler(nn.Module):
         n: items a draw.
     """
 
-    POWER = 0.5
-
     cumulative: Tensor
     log_expected: Tensor
 
     def __init__(self, count: Tensor, n: int) -> None:
         super().__init__()
         self.n = n
-        share = count.double().pow(self.POWER)
-        share /= share.sum()
+        share = count.double() / count.sum()
         # Follows from the data: not part of a checkpoint.
         self.register_buffer("cumulative", share.cumsum(0), persistent=False)
         self.register_buffer("log_expected", (share * n).log().float(), persistent=False)

@@ -85,19 +85,28 @@ def prefix_slices(users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return start[is_target], rows[is_target]
 
 
-def window_slices(users: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Consecutive windows of ``length`` inputs, ending at each user's last row.
+def window_slices(
+    users: np.ndarray, length: int, rng: np.random.Generator | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Consecutive windows of at most ``length`` inputs that make every row but a user's first a target.
 
-    A window's targets are its items shifted by one, so that every row but a user's first is a
-    target exactly once. A user's last window is the paper's "last L + 1 items"; users with a
-    longer history get further windows before it instead of losing rows.
+    A window's targets are its items shifted by one. Without ``rng`` the last window of a user is
+    the paper's "last L + 1 items", and one with a longer history gets further windows before it
+    instead of losing rows. With it, the windows of such a user end elsewhere each time, as many as
+    before: an item is predicted now from many and now from few items.
 
     Returns:
         ``start`` and ``stop`` of each window's inputs; the last target stands at ``stop``.
     """
-    start, rows = group_starts(users), np.arange(len(users))
-    last = np.r_[users[1:] != users[:-1], True] if len(users) else np.zeros(0, dtype=bool)
-    from_end = np.repeat(rows[last], np.diff(np.r_[-1, rows[last]])) - rows
-    is_stop = (rows > start) & (from_end % length == 0)
-    stop = rows[is_stop]
-    return np.maximum(start[is_stop], stop - length), stop
+    first = np.flatnonzero(np.r_[len(users) > 0, users[1:] != users[:-1]])
+    targets = np.diff(np.r_[first, len(users)]) - 1
+    windows = -(-targets // length)
+    # What the last window lacks; then the first has the more.
+    lacks = np.zeros_like(targets)
+    if rng is not None:
+        lacks = np.where(windows > 1, rng.integers(windows * length - targets, endpoint=True), 0)
+    user = np.repeat(np.arange(len(first)), windows)
+    nth_last = windows.cumsum()[user] - 1 - np.arange(len(user))
+    stop = (first + targets)[user] - np.where(nth_last, nth_last * length - lacks[user], 0)
+    inputs = np.where(nth_last, length, length - lacks[user])
+    return np.maximum(first[user], stop - inputs), stop

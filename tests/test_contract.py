@@ -113,12 +113,11 @@ def test_an_output_does_not_see_later_items(tiny, train, backbone, mode):
     _, (_, model, *_) = train(tiny, backbone, item_embedding=mode)
     model.eval()
     before, after = histories(model), histories(model, seed=1)
-    every_prefix = torch.arange(1, 8).expand(6, 7)
     for t in (1, 4):
         changed = torch.cat([before[:, :t], after[:, t:]], dim=1)
         with torch.no_grad():
-            outputs = [model.forward(seq, every_prefix)[:, :t] for seq in (before, changed)]
-        torch.testing.assert_close(*outputs, rtol=1e-6, atol=1e-6)
+            outputs = [model.every_position(seq).view(6, 7, -1) for seq in (before, changed)]
+        torch.testing.assert_close(*(o[:, :t] for o in outputs), rtol=1e-6, atol=1e-6)
 
 
 def test_every_position_at_once_equals_each_prefix_alone(tiny, train, backbone, mode):
@@ -126,7 +125,7 @@ def test_every_position_at_once_equals_each_prefix_alone(tiny, train, backbone, 
     model.eval()
     item_seq = histories(model)
     with torch.no_grad():
-        at_once = model.forward(item_seq, torch.arange(1, 8).expand(6, 7))
+        at_once = model.every_position(item_seq).view(6, 7, -1)
         for t in range(1, 8):
             alone = model.forward(item_seq[:, :t], torch.full((6,), t))
             torch.testing.assert_close(at_once[:, t - 1], alone, rtol=1e-5, atol=1e-5)

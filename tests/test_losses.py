@@ -1,4 +1,4 @@
-"""The loss block by block is the loss."""
+"""Every loss against the plain softmax over all items."""
 
 from __future__ import annotations
 
@@ -6,42 +6,133 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 import recbole_delta.losses
-from recbole_delta.losses import chunked_cross_entropy, cross_entropy
+from recbole_delta.losses import EXACT_LOSSES, sampled_cross_entropy
+from recbole_delta.sampling import ItemSampler
 
 
-@given(st.integers(1, 40), st.integers(1, 60), st.integers(1, 9), st.integers(1, 5000))
+def plain(hidden, weight, target):
+    return F.cross_entropy(hidden @ weight.T, target)
+
+
+def problem(n, n_items, dim, dtype=torch.float64, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    hidden = torch.randn(n, dim, generator=generator, dtype=dtype, requires_grad=True)
+    weight = torch.randn(n_items, dim, generator=generator, dtype=dtype, requires_grad=True)
+    return hidden, weight, torch.randint(0, n_items, (n,), generator=generator)
+
+
+@pytest.mark.parametrize("loss", EXACT_LOSSES)
+@given(st.integers(1, 200), st.integers(1, 300), st.integers(1, 9), st.integers(1, 30_000))
 @settings(max_examples=60, deadline=None)
-def test_value_and_gradients_are_those_of_the_whole(n, n_items, dim, at_once):
-    generator = torch.Generator().manual_seed(n * n_items * dim)
-    hidden = torch.randn(n, dim, generator=generator, dtype=torch.float64, requires_grad=True)
-    weight = torch.randn(n_items, dim, generator=generator, dtype=torch.float64, requires_grad=True)
-    target = torch.randint(0, n_items, (n,), generator=generator)
+def test_value_and_gradients_are_those_of_the_plain_softmax(loss, n, n_items, dim, block):
+    hidden, weight, target = problem(n, n_items, dim, seed=n * n_items * dim)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recbole_delta.losses, "LOGITS_AT_ONCE", at_once)
-        chunked = chunked_cross_entropy(hidden, weight, target)
+        patch.setattr(recbole_delta.losses, "BLOCK", block)
+        patch.setattr(recbole_delta.losses, "CATALOGUE_BLOCK", block)
+        ours = EXACT_LOSSES[loss](hidden, weight, target)
         # Twice, and not by 1: the graph may be used again, and scaled.
         for _ in range(2):
-            ours = torch.autograd.grad(3 * chunked, [hidden, weight], retain_graph=True)
-    whole = cross_entropy(hidden, weight, target)
-    theirs = torch.autograd.grad(3 * whole, [hidden, weight])
-    torch.testing.assert_close(chunked, whole)
-    for a, b in zip(ours, theirs):
+            gradients = torch.autograd.grad(3 * ours, [hidden, weight], retain_graph=True)
+    whole = plain(hidden, weight, target)
+    torch.testing.assert_close(ours, whole)
+    for a, b in zip(gradients, torch.autograd.grad(3 * whole, [hidden, weight])):
         torch.testing.assert_close(a, b)
 
 
-def test_frozen_rows_get_no_gradient():
-    hidden = torch.randn(5, 4, requires_grad=True)
-    weight, target = torch.randn(7, 4), torch.tensor([0, 1, 2, 3, 6])
-    chunked_cross_entropy(hidden, weight, target).backward()
+@pytest.mark.parametrize("loss", EXACT_LOSSES)
+@pytest.mark.parametrize("scale, tolerance", [(1.0, 1e-5), (30.0, 1e-4)])
+def test_in_float32(loss, scale, tolerance):
+    """Logits of some hundreds too: no exponential may overflow, though all digits count there."""
+    hidden, weight, target = problem(300, 2000, 32, torch.float32)
+    exact = plain(hidden.double() * scale, weight.double(), target)
+    expected = torch.autograd.grad(exact, [hidden, weight])
+    ours = EXACT_LOSSES[loss](hidden * scale, weight, target)
+    assert ours.item() == pytest.approx(exact.item(), rel=1e-5)
+    for a, b in zip(torch.autograd.grad(ours, [hidden, weight]), expected):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=tolerance * b.abs().max().item())
+
+
+@pytest.mark.parametrize("loss", EXACT_LOSSES)
+def test_frozen_rows_get_no_gradient(loss):
+    hidden, weight, target = problem(5, 7, 4)
+    EXACT_LOSSES[loss](hidden, weight.detach(), target).backward()
     assert hidden.grad.abs().sum() > 0
     assert weight.grad is None
 
 
+def sampled(hidden, weight, target, sampler):
+    ids, log_expected = sampler.draw()
+    drawn = ids - 1
+    return sampled_cross_entropy(
+        hidden, weight[target], weight[drawn], drawn == target[:, None], log_expected
+    )
+
+
+def test_the_sampled_denominator_is_the_whole_one_in_expectation():
+    """exp(loss) · exp(target's logit) is the denominator; its mean over draws is exact."""
+    torch.manual_seed(0)
+    hidden, weight, target = problem(1, 40, 6)
+    hidden.data /= 3
+    whole = plain(hidden, weight, target).exp().item()
+    sampler = ItemSampler(torch.arange(1, 41), 5)
+    draws = torch.stack([sampled(hidden, weight, target, sampler).exp() for _ in range(4000)])
+    error = draws.std().item() / len(draws) ** 0.5
+    assert draws.mean().item() == pytest.approx(whole, abs=4 * error)
+    assert error < 0.02 * whole
+
+
+def test_sampled_gradients_come_to_the_plain_ones_with_more_draws():
+    torch.manual_seed(0)
+    hidden, weight, target = problem(30, 50, 6)
+    hidden.data /= 3
+    expected = torch.cat([g.flatten() for g in torch.autograd.grad(
+        plain(hidden, weight, target), [hidden, weight])])  # fmt: skip
+    distance = {}
+    for n in (10, 100, 1000):
+        sampler = ItemSampler(torch.randint(1, 9, (50,)), n)
+        gradients = [
+            torch.cat([g.flatten() for g in torch.autograd.grad(
+                sampled(hidden, weight, target, sampler), [hidden, weight])])
+            for _ in range(400)
+        ]  # fmt: skip
+        mean = torch.stack(gradients).mean(0)
+        distance[n] = ((mean - expected).norm() / expected.norm()).item()
+    assert distance[10] > distance[100] > distance[1000]
+    assert distance[1000] < 0.005
+
+
+def test_sampled_gradients_are_those_of_its_value():
+    hidden, weight, target = problem(4, 9, 3)
+    ids, log_expected = ItemSampler(torch.arange(1, 10), 6).draw()
+    drawn = ids - 1
+    hits = drawn == target[:, None]
+
+    def value(hidden, positive, items):
+        return sampled_cross_entropy(hidden, positive, items, hits, log_expected.double())
+
+    inputs = [x.detach().clone().requires_grad_() for x in (hidden, weight[target], weight[drawn])]
+    assert torch.autograd.gradcheck(value, inputs)
+
+
+def test_items_are_drawn_as_often_as_their_counts_say():
+    torch.manual_seed(0)
+    count = torch.tensor([1, 1, 5, 30, 63])
+    sampler = ItemSampler(count, 20)
+    ids, log_expected = zip(*(sampler.draw() for _ in range(2000)))
+    often = torch.bincount(torch.cat(ids), minlength=6)[1:] / 2000
+    torch.testing.assert_close(often, count * 0.2, rtol=0.1, atol=0)
+    # Stratified: never far from what is expected.
+    for each in ids[:50]:
+        assert (torch.bincount(each, minlength=6)[1:] - count * 0.2).abs().max() < 2
+    torch.testing.assert_close(log_expected[0].exp(), (count * 0.2)[ids[0] - 1])
+
+
 @pytest.mark.parametrize("mode", ["id", "frozen", "delta"])
 def test_training_goes_the_same_way(tiny, train, mode, monkeypatch):
-    monkeypatch.setattr(recbole_delta.losses, "LOGITS_AT_ONCE", 100)
+    monkeypatch.setattr(recbole_delta.losses, "CATALOGUE_BLOCK", 100)
     settings = {"item_embedding": mode, "epochs": 2, "learning_rate": 1e-3}
     whole, _ = train(tiny, loss="ce", **settings)
     chunked, _ = train(tiny, loss="chunked", **settings)

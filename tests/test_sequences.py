@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_delta.instances import Interactions
+from recbole_delta.instances import SPLITS, Interactions
 from recbole_delta.sequences import FlatSequences, prefix_slices, window_slices
 
 lengths = st.lists(st.integers(1, 12), min_size=1, max_size=8)
@@ -66,7 +66,8 @@ def test_an_empty_sequence_is_all_padding():
 def test_evaluation_history_is_every_earlier_row_whatever_it_is_for():
     user = np.array([0, 0, 0, 0, 0, 1])
     item = np.array([1, 9, 2, 8, 3, 9])
-    split = np.array(["train", "history", "valid", "test", "test", "test"])
+    names = ["train", "history", "valid", "test", "test", "test"]
+    split = np.array([SPLITS.index(name) for name in names])
     cases = Interactions(user, item, split, n_warm=3).evaluation("test")
     row, seen = cases.history.flat(torch.arange(3))
     assert [seen[row == case].tolist() for case in range(3)] == [[1, 9, 2], [1, 9, 2, 8], []]

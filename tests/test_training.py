@@ -19,7 +19,7 @@ def test_every_step_is_projected_back_into_the_ball(tiny, train):
     """With these steps free deltas leave the ball at once (the `init` run shows it)."""
     _, (_, free, *_) = train(tiny, item_embedding="init", **FAST)
     _, (_, bounded, *_) = train(tiny, item_embedding="delta", delta_max=0.1, **FAST)
-    assert free.item_embedding.delta.norm(dim=1).max() > 0.6
+    assert free.item_embedding.delta.norm(dim=1).max() > 0.3
     norm = bounded.item_embedding.delta.norm(dim=1)
     assert norm.max() <= 0.1 * (1 + 1e-6)
     assert norm.max() > 0.09
@@ -78,6 +78,7 @@ def test_few_scores_are_held_at_once(tiny, train, monkeypatch):
     monkeypatch.setattr(model, "full_sort_predict", watched)
     at_once = 5 * test.dataset.item_num
     monkeypatch.setattr("recbole_delta.seam.evaluation.SCORES_AT_ONCE", at_once)
+    monkeypatch.setattr("recbole_delta.seam.evaluation.CASES_AT_ONCE", 1)
     parts = evaluate_modes(model, test.dataset, MODES, batch_size=4096)
     assert max(sizes) == 5
     for a, b in zip(whole, parts):

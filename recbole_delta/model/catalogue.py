@@ -22,4 +22,5 @@ class WholeCatalogue(SequentialRecommender):
         scores = super().full_sort_predict(interaction)
         # Some of RecBole's models give them flat.
         scores = scores.view(len(interaction[self.ITEM_SEQ]), -1)
-        return F.pad(scores, (0, self.n_catalogue - scores.size(1)), value=-inf)
+        unknown = self.n_catalogue - scores.size(1)
+        return F.pad(scores, (0, unknown), value=-inf) if unknown else scores

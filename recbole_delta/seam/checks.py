@@ -44,7 +44,7 @@ def check_inter(inter: pd.DataFrame, fields: list[str], name: str) -> None:
     Raises:
         DeltaError: they do not.
     """
-    _require_filled(inter, [*fields, SPLIT_FIELD], f"{name}.inter")
+    require_filled(inter, [*fields, SPLIT_FIELD], f"{name}.inter")
     time = fields[-1]
     if not pd.api.types.is_numeric_dtype(inter[time]):
         raise DeltaError(f"{name}.inter: {time} must be of type float, as in {time}:float.")
@@ -58,14 +58,22 @@ def check_inter(inter: pd.DataFrame, fields: list[str], name: str) -> None:
 
 
 def check_item(
-    item: pd.DataFrame, inter: pd.DataFrame, field: str, name: str, require_cold: bool
+    item: pd.DataFrame,
+    codes: np.ndarray,
+    trained: np.ndarray,
+    field: str,
+    texts: np.ndarray,
+    name: str,
+    require_cold: bool,
 ) -> int:
     """Rows of ``name``.item: they cover the interactions, and ``is_cold`` tells the truth.
 
     Args:
-        item: rows of .item, a token each in ``field``.
-        inter: rows of .inter.
+        item: rows of .item, an item's code each in ``field``.
+        codes: ``[rows]`` the interactions' items.
+        trained: ``[rows]`` bool, whether it is a training row.
         field: name of the item id.
+        texts: ids by code.
         name: of the data set.
         require_cold: whether some item has to be cold.
 
@@ -75,20 +83,20 @@ def check_item(
     Raises:
         DeltaError: an item is missing, or flagged wrongly, or none is warm or cold.
     """
-    _require_filled(item, [field, COLD_FIELD], f"{name}.item")
-    unlisted = set(inter[field]) - set(item[field])
-    if unlisted:
+    appears, is_warm, is_listed = (np.zeros(len(texts), dtype=bool) for _ in range(3))
+    appears[codes], is_warm[codes[trained]], is_listed[item[field]] = True, True, True
+    unlisted = texts[appears & ~is_listed]
+    if len(unlisted):
         raise DeltaError(
             f"{name}.item lacks {len(unlisted)} items of {name}.inter, "
             f"{min(unlisted)!r} among them."
         )
-    is_warm = item[field].isin(set(inter.loc[inter[SPLIT_FIELD] == "train", field]))
-    flags = pd.to_numeric(item[COLD_FIELD], errors="coerce")
-    wrong = item.loc[flags != (~is_warm).astype(int), field]
+    flags = pd.to_numeric(item[COLD_FIELD], errors="coerce").to_numpy()
+    wrong = item[field].to_numpy()[flags != ~is_warm[item[field]]]
     if len(wrong):
         raise DeltaError(
             f"{name}.item: is_cold must be 0 for an item with a training row and 1 for the others, "
-            f"but is not so for {wrong.iloc[0]!r}; prepare the data set again."
+            f"but is not so for {texts[wrong[0]]!r}; prepare the data set again."
         )
     if not is_warm.any():
         raise DeltaError(f"{name}.item has no warm item, so there is nothing to train on.")
@@ -105,15 +113,15 @@ def check_order(user: np.ndarray, split: np.ndarray, name: str) -> None:
 
     Args:
         user: ``[rows]`` equal ids adjacent, a user's rows in order of time.
-        split: ``[rows]`` names of splits.
+        split: ``[rows]`` positions in SPLITS.
         name: of the data set.
 
     Raises:
         DeltaError: one has.
     """
-    is_target = np.isin(split, ("valid", "test"))
+    is_target = (split == SPLITS.index("valid")) | (split == SPLITS.index("test"))
     targets_before = is_target.cumsum() - is_target
-    leaking = (split == "train") & (targets_before > targets_before[group_starts(user)])
+    leaking = (split == SPLITS.index("train")) & (targets_before > targets_before[group_starts(user)])
     if leaking.any():
         raise DeltaError(
             f"{name}.inter trains on {int(leaking.sum())} rows that come after a validation or "
@@ -121,7 +129,12 @@ def check_order(user: np.ndarray, split: np.ndarray, name: str) -> None:
         )
 
 
-def _require_filled(frame: pd.DataFrame, fields: list[str], name: str) -> None:
+def require_filled(frame: pd.DataFrame, fields: list[str], name: str) -> None:
+    """The columns are there and have a value in each row.
+
+    Raises:
+        DeltaError: they are not, or one is missing.
+    """
     for field in fields:
         if field not in frame:
             raise DeltaError(f"{name} has no column {field!r}; prepare it with dataset_prep.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,17 @@ import torch
 from tqdm import tqdm
 
 from recbole_delta.distributed import rank, world_size
+from recbole_delta.embedding import DeltaEmbedding
 from recbole_delta.metrics import group_masks, grouped_metrics
+from recbole_delta.precision import quick_float32
 from recbole_delta.ranking import TargetRanks, rank_targets
 from recbole_delta.seam.dataset import ColdWarmDataset
 
-SCORES_AT_ONCE = 2**25
-"""Most scores held at a time: 128 MiB of float32."""
+SCORES_AT_ONCE = 2**22
+"""Scores held at a time: 16 MiB of float32, which stay in the cache while they are compared."""
+
+CASES_AT_ONCE = 64
+"""Fewer would read the vectors of a large catalogue too often."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,6 @@ class Evaluation:
         }
 
 
-@torch.no_grad()
 def evaluate_modes(
     model: torch.nn.Module,
     cases: ColdWarmDataset,
@@ -96,6 +101,22 @@ def evaluate_modes(
         DeltaError: the model's scores are NaN.
     """
     model.eval()
+    embedding = getattr(model, "item_embedding", None)
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(quick_float32(model_device(model)))
+        if isinstance(embedding, DeltaEmbedding):
+            stack.enter_context(embedding.held())
+        return _evaluate(model, cases, modes, batch_size, show_progress)
+
+
+def _evaluate(
+    model: torch.nn.Module,
+    cases: ColdWarmDataset,
+    modes: Sequence[Mode],
+    batch_size: int,
+    show_progress: bool,
+) -> list[Evaluation]:
     embeds_cold = getattr(getattr(model, "item_embedding", None), "embeds_cold_items", False)
     twins = _twins(model) if embeds_cold else None
     drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
@@ -106,7 +127,7 @@ def evaluate_modes(
         history = cases.instances.warm_history if drop else cases.instances.history
         seen = torch.nonzero(history.lengths).flatten()
         empty[drop] = (history.lengths == 0).numpy()
-        step = max(1, min(batch_size, SCORES_AT_ONCE // cases.item_num))
+        step = min(batch_size, max(CASES_AT_ONCE, SCORES_AT_ONCE // cases.item_num))
         blocks = seen.split(step)[rank() :: world_size()] if len(seen) else ()
         blocks = tqdm(blocks, "Evaluate", disable=not show_progress, leave=False)
         for index in blocks:
@@ -132,12 +153,14 @@ def model_device(model: torch.nn.Module) -> torch.device:
 
 def _twins(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Items whose vector is exactly that of an earlier item, and that earlier item, ``[n]`` ids."""
-    weight = model.item_embedding.weight.detach()
-    _, group = torch.unique(weight, dim=0, return_inverse=True)
-    ids = torch.arange(len(weight), device=weight.device)
-    first = ids.new_full((len(weight),), len(weight)).scatter_reduce(0, group, ids, "amin")[group]
-    later = torch.nonzero(first != ids).flatten()
-    return later, first[later]
+    weight = model.item_embedding.weight
+    # Whoever differs in the first number differs: few rows are left to compare whole.
+    _, group, size = torch.unique(weight[:, 0], return_inverse=True, return_counts=True)
+    ids = torch.nonzero(size[group] > 1).flatten()
+    _, group = torch.unique(weight[ids], dim=0, return_inverse=True)
+    first = ids.new_full((len(ids),), len(weight)).scatter_reduce(0, group, ids, "amin")[group]
+    later = first != ids
+    return ids[later], first[later]
 
 
 def _scores(
@@ -147,7 +170,7 @@ def _scores(
     drop_cold: bool,
     twins: tuple[torch.Tensor, torch.Tensor] | None,
 ) -> torch.Tensor:
-    """``[B, n_items]`` with −inf for items without a vector and, if asked, for the history."""
+    """Scores ``[B, n_items]`` with −inf for items without a vector and, if asked, for the history."""
     device = model_device(model)
     interaction = cases.batch(index, drop_cold=drop_cold).to(device)
     scores = model.full_sort_predict(interaction)

@@ -38,8 +38,8 @@ def data_fingerprint(dataset: ColdWarmDataset) -> dict[str, str]:
     rows = hashlib.sha256()
     for column in (dataset.interactions.user, dataset.interactions.item):
         rows.update(column.astype(np.int64).tobytes())
-    for name in SPLITS:
-        rows.update(np.packbits(dataset.interactions.split == name).tobytes())
+    for code in range(len(SPLITS)):
+        rows.update(np.packbits(dataset.interactions.split == code).tobytes())
     items = hashlib.sha256("\n".join(dataset.item_tokens).encode())
     return {"items": items.hexdigest(), "rows": rows.hexdigest()}
 

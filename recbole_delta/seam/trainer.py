@@ -191,6 +191,7 @@ class ColdWarmTrainer(Trainer):
         return optimizer
 
     def _train_epoch(self, *args: Any, **kwargs: Any) -> Any:
+        self._train_data.dataset.draw_windows(self._train_data.generator)
         with quick_float32(self.device):
             loss = super()._train_epoch(*args, loss_func=self._loss, **kwargs)
         return sum(loss) if isinstance(loss, tuple) else mean(loss)

@@ -1,0 +1,94 @@
+"""Full evaluation: our ranks and metrics beside RecBole's evaluator, on one and the same model.
+
+    python benchmarks/evaluate.py --users 10000 --items 50000
+
+RecBole's ``Trainer.evaluate`` and ours score with a SASRec of the same weights over the same
+histories, rank all items, and report NDCG, Hit and MRR at 10. They take turns; each run is a process
+of its own, and its peak memory that of the whole process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import torch
+from measure import alone, machine, make_up, parts, seconds
+from recbole.model.sequential_recommender import SASRec
+from recbole.trainer import Trainer
+
+SETTINGS = {
+    "mask_history": False,
+    "metrics": ["NDCG", "Hit", "MRR"],
+    "eval_batch_size": 256,
+    "n_heads": 2,
+    "inner_size": 256,
+    "item_embedding": "id",
+}
+
+
+def ours(data: Path) -> tuple[float, dict[str, float]]:
+    """Seconds of ``ColdWarmTrainer.evaluate``, and the metrics."""
+    made = parts("SASRecDelta", data, **SETTINGS)
+    return _evaluated(made.trainer(made.config, _known(made.model)), made.test)
+
+
+def recbole(data: Path) -> tuple[float, dict[str, float]]:
+    """Seconds of RecBole's ``Trainer.evaluate``, and the metrics."""
+    settings = {name: value for name, value in SETTINGS.items() if name != "item_embedding"}
+    made = parts("SASRec", data, **settings)
+    trainer = Trainer(made.config, SASRec(made.config, made.train.dataset))
+    _known(trainer.model)
+    trainer.eval_collector.data_collect(made.train)
+    return _evaluated(trainer, made.test)
+
+
+def products(data: Path) -> tuple[float, dict[str, float]]:
+    """Seconds of the scores alone: every user's vector by every item's."""
+    made = parts("SASRec", data, mask_history=False)
+    users, items = len(made.test.dataset), made.dataset.item_num
+    vectors, table = torch.randn(users, 64), torch.randn(items, 64)
+    block = torch.empty(256, items)
+    blocks = vectors.split(256)
+    return seconds(lambda: [torch.mm(b, table.T, out=block[: len(b)]) for b in blocks]), {}
+
+
+def _known(model: torch.nn.Module) -> torch.nn.Module:
+    """The same weights in both models, whatever the order of their random numbers."""
+    for name, value in sorted(model.state_dict().items()):
+        generator = torch.Generator().manual_seed(len(name))
+        value.copy_(torch.randn(value.shape, generator=generator) * 0.1)
+    return model
+
+
+def _evaluated(trainer: Trainer, test: object) -> tuple[float, dict[str, float]]:
+    found: dict[str, float] = {}
+    took = seconds(lambda: found.update(trainer.evaluate(test, load_best_model=False)))
+    return took, {name: float(value) for name, value in found.items() if "_" not in name}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=10_000)
+    parser.add_argument("--items", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        data = make_up(Path(folder) / "made-up", 30 * given.users, given.items, users=given.users)
+        for _ in range(given.rounds):
+            for version in (ours, recbole, products):
+                (took, metrics), memory = alone(version, data)
+                rows.append({"version": version.__name__, "seconds": took, "GiB": memory, **metrics})
+                print(rows[-1], flush=True)
+    table = pd.DataFrame(rows).groupby("version", sort=False).agg(statistics.median)
+    table["ours is faster"] = table["seconds"] / table.loc["ours", "seconds"]
+    print(machine(), table.to_markdown(floatfmt=".4f"), sep="\n\n")
+
+
+if __name__ == "__main__":
+    main()
