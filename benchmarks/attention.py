@@ -1,4 +1,4 @@
-"""Causal attention on this machine: torch's fused kernel, its plain one, and ours of three products.
+"""Causal attention here: torch's fused kernel, its plain one, and ours of two products.
 
     python benchmarks/attention.py
 

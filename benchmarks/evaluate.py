@@ -83,7 +83,9 @@ def main() -> None:
         for _ in range(given.rounds):
             for version in (ours, recbole, products):
                 (took, metrics), memory = alone(version, data)
-                rows.append({"version": version.__name__, "seconds": took, "GiB": memory, **metrics})
+                rows.append(
+                    {"version": version.__name__, "seconds": took, "GiB": memory, **metrics}
+                )
                 print(rows[-1], flush=True)
     table = pd.DataFrame(rows).groupby("version", sort=False).agg(statistics.median)
     table["ours is faster"] = table["seconds"] / table.loc["ours", "seconds"]

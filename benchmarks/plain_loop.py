@@ -14,7 +14,9 @@ from torch.nn import functional as F
 class PlainSASRec(nn.Module):
     """``nn.TransformerEncoder`` over an ``nn.Embedding``; item 0 is padding."""
 
-    def __init__(self, n_items: int, dim: int, length: int, layers: int, heads: int, inner: int):
+    def __init__(
+        self, n_items: int, dim: int, length: int, layers: int, heads: int, inner: int
+    ) -> None:
         super().__init__()
         self.items = nn.Embedding(n_items, dim, padding_idx=0)
         self.positions = nn.Embedding(length, dim)

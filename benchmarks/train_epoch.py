@@ -6,8 +6,8 @@
     python benchmarks/train_epoch.py dataset/amazon-2014-paper --dim 128 --length 64 \
         --heads 1 --inner 128 --batch 128 --mode delta
 
-All take turns on all cores. Ours are whole epochs of the trainer; the others are as many of their
-batches as ``--others`` says, scaled to an epoch. RecBole trains on its own prefixes (2,048 a batch),
+All take turns on all cores. Ours are whole epochs of the trainer; of the others some batches are
+timed and scaled to an epoch. RecBole trains on its own prefixes (2,048 a batch),
 once as it is and once without autograd's anomaly detection, which importing its models switches on.
 The floor is the products of an epoch's steps alone, forward and backward, of logits and of linear
 layers, each into memory that is there, in float32 by the quicker of torch's two libraries.
@@ -107,7 +107,8 @@ def main() -> None:
     for name in ("dim", "length", "heads", "inner", "batch"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--mode", default="id")
-    parser.add_argument("--others", type=int, default=4, help="batches of the others")
+    parser.add_argument("--plain", type=int, default=12, help="batches of the plain loop")
+    parser.add_argument("--recbole", type=int, default=2, help="batches of RecBole")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     shared = {"hidden_size": given.dim, "MAX_ITEM_LIST_LENGTH": given.length}
@@ -120,11 +121,11 @@ def main() -> None:
         **{f"SASRecDelta, {loss}": ours(given.data, "SASRecDelta", mine, loss)
            for loss in ("ce", "chunked", "sampled")},
         "products of SASRecDelta, ce": floor(made, given),
-        "plain PyTorch SASRec": plain(made, given.others, given),
-        "RecBole SASRec as it is": recbole(given.data, SASRec, given.others, True, **sasrec),
-        "RecBole SASRec": recbole(given.data, SASRec, given.others, False, **sasrec),
+        "plain PyTorch SASRec": plain(made, given.plain, given),
+        "RecBole SASRec as it is": recbole(given.data, SASRec, given.recbole, True, **sasrec),
+        "RecBole SASRec": recbole(given.data, SASRec, given.recbole, False, **sasrec),
         "GRU4RecDelta, ce": ours(given.data, "GRU4RecDelta", gru_mine, "ce"),
-        "RecBole GRU4Rec": recbole(given.data, GRU4Rec, given.others, False, **gru),
+        "RecBole GRU4Rec": recbole(given.data, GRU4Rec, given.recbole, False, **gru),
     }  # fmt: skip
     found = pd.Series(in_turn(versions, given.rounds), name="seconds").to_frame()
     found["of SASRecDelta, ce"] = found["seconds"] / found.loc["SASRecDelta, ce", "seconds"]

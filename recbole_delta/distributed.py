@@ -25,7 +25,7 @@ from recbole_delta.errors import DeltaError
 
 
 def rank() -> int:
-    """This process's number; 0 saves, logs and reports."""
+    """Number of this process; 0 saves, logs and reports."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 

@@ -5,7 +5,7 @@ can hold either:
 
 - items are numbered: 0 is padding, 1 .. ``n_warm`` are warm (seen in training), the rest cold;
 - ``forward(ids)`` looks rows up, ``weight`` is every row that the embedding can score,
-  ``warm_weight()`` the rows of the training softmax;
+  ``trained_rows()`` those of the training softmax, padding before them;
 - ``embeds_cold_items`` says whether a cold item has a vector.
 """
 
@@ -79,9 +79,9 @@ class DeltaEmbedding(nn.Module):
         delta = F.embedding(delta_ids, self.delta, padding_idx=0, sparse=self.sparse)
         return F.embedding(ids, self.content) + delta
 
-    def warm_weight(self) -> Tensor:
-        """Rows 1 .. n_warm, ``[n_warm, d]``: what the training softmax ranks."""
-        return self.content[1 : self.n_warm + 1] + self.delta[1:]
+    def trained_rows(self) -> Tensor:
+        """Padding and the warm items that the training softmax ranks, ``[1 + n_warm, d]``."""
+        return self.content[: self.n_warm + 1] + self.delta
 
     @property
     def weight(self) -> Tensor:
@@ -149,9 +149,9 @@ class IdEmbedding(nn.Module):
         """Vectors of ``ids`` (any shape ``[...]``, none cold) as ``[..., d]``."""
         return F.embedding(ids, self.weight, padding_idx=0, sparse=self.sparse)
 
-    def warm_weight(self) -> Tensor:
-        """Rows 1 .. n_warm, ``[n_warm, d]``: what the training softmax ranks."""
-        return self.weight[1:]
+    def trained_rows(self) -> Tensor:
+        """Padding and the warm items that the training softmax ranks, ``[1 + n_warm, d]``."""
+        return self.weight
 
 
 def _check_content(content: Tensor, n_warm: int) -> None:

@@ -22,61 +22,75 @@ ROWS = 64
 """Blocks are a multiple of it: oneDNN compiles a product for every new number of rows."""
 
 
-def cross_entropy(hidden: Tensor, weight: Tensor, target: Tensor) -> Tensor:
+def cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:
     """Mean of −log softmax(h · Wᵀ)[target] over the positions; the whole catalogue at a time.
 
     Args:
         hidden: ``[N, d]``.
-        weight: ``[V, d]``, a row an item.
-        target: ``[N]`` int64 rows of ``weight``.
+        table: ``[1 + V, d]``, padding and W, a row an item. Padding is no choice of the softmax.
+        target: ``[N]`` int64 rows of ``table``.
     """
-    return _Exact.apply(hidden, weight, target, _by_positions)
+    return _Exact.apply(hidden, table, target, _by_positions)
 
 
-def chunked_cross_entropy(hidden: Tensor, weight: Tensor, target: Tensor) -> Tensor:
+def chunked_cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:
     """The same but for rounding, a part of the catalogue at a time.
 
     The memory besides the gradients does not grow with the catalogue. The logits are computed
-    twice, but the gradient of ``weight`` is written once: faster from some 100,000 items on.
+    twice, but the gradient of ``table`` is written once: faster from some 100,000 items on.
     """
-    return _Exact.apply(hidden, weight, target, _by_items)
+    return _Exact.apply(hidden, table, target, _by_items)
 
 
 class _Exact(torch.autograd.Function):
     """The derivative of −log softmax by the logits is softmax − one-hot."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, target: Tensor, order: Any) -> Tensor:
-        hidden = hidden.to(weight.dtype)
+    def forward(ctx: Any, hidden: Tensor, table: Tensor, target: Tensor, order: Any) -> Tensor:
+        hidden = hidden.to(table.dtype)
         n_positions = len(hidden)
-        # Rows of zeros add nothing to the gradient of the weight.
+        grad_table = torch.zeros_like(table) if ctx.needs_input_grad[1] else None
+        # Rows of zeros add nothing to the gradient of the table.
         rows = F.pad(hidden, (0, 0, 0, -n_positions % ROWS))
-        total, grad_hidden, grad_weight = order(rows, weight, ctx.needs_input_grad[1])
-        wanted = weight[target]
-        grad_hidden = grad_hidden[:n_positions] - wanted
-        if grad_weight is not None:
-            grad_weight.index_add_(0, target, hidden, alpha=-1)
-        ctx.save_for_backward(grad_hidden, grad_weight)
+        grad_weight = None if grad_table is None else grad_table[1:]
+        total, grad_hidden = order(rows, table[1:], grad_weight, 1 / n_positions)
+        wanted = table[target]
+        grad_hidden = grad_hidden[:n_positions].sub_(wanted).div_(n_positions)
+        if grad_table is not None:
+            grad_table.index_add_(0, target, hidden, alpha=-1 / n_positions)
+        ctx.save_for_backward(grad_hidden, grad_table)
         return (total[:n_positions] - (hidden * wanted).sum(1)).mean()
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:  # type: ignore[override]
-        grad_hidden, grad_weight = ctx.saved_tensors
-        grad = grad / len(grad_hidden)
-        return grad_hidden * grad, None if grad_weight is None else grad_weight * grad, None, None
+        gradients = ctx.saved_tensors
+        if grad != 1:  # A table is large: no copy where nothing scales the loss.
+            gradients = [each if each is None else each * grad for each in gradients]
+        return *gradients, None, None
 
 
 def _by_positions(
-    hidden: Tensor, weight: Tensor, trains_weight: bool
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Log of the softmax's denominator ``[N]``, and its derivatives by both factors."""
+    hidden: Tensor, weight: Tensor, grad_weight: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor]:
+    """The softmax's denominator, and its part in the gradients.
+
+    Args:
+        hidden: ``[N, d]``.
+        weight: ``[V, d]``.
+        grad_weight: ``[V, d]`` zeros, to which ``scale`` times the derivative by ``weight`` is
+            added; None where it is not wanted.
+        scale: see there.
+
+    Returns:
+        Its log ``[N]``, and its derivative by ``hidden``.
+    """
     n_positions, n_items = len(hidden), len(weight)
-    step = min(n_positions, max(ROWS, BLOCK // n_items // ROWS * ROWS))
+    blocks = -(-n_positions * n_items // BLOCK)
+    step = -(-n_positions // blocks // ROWS) * ROWS
     # One block for all: fresh memory costs as much as the product.
     block = hidden.new_empty(step, n_items)
     total = hidden.new_empty(n_positions, 1)
     grad_hidden = torch.empty_like(hidden)
-    grad_weight = torch.zeros_like(weight) if trains_weight else None
     for start in range(0, n_positions, step):
         part = slice(start, start + step)
         rows = hidden[part]
@@ -86,13 +100,13 @@ def _by_positions(
         total[part] = mass.log() + top
         torch.mm(share, weight, out=grad_hidden[part]).div_(mass)
         if grad_weight is not None:
-            grad_weight.addmm_(share.T, rows / mass)
-    return total[:, 0], grad_hidden, grad_weight
+            grad_weight.addmm_(share.T, rows * (scale / mass))
+    return total[:, 0], grad_hidden
 
 
 def _by_items(
-    hidden: Tensor, weight: Tensor, trains_weight: bool
-) -> tuple[Tensor, Tensor, Tensor | None]:
+    hidden: Tensor, weight: Tensor, grad_weight: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor]:
     """As :func:`_by_positions`."""
     n_positions, n_items = len(hidden), len(weight)
     step = min(n_items, max(ROWS, CATALOGUE_BLOCK // n_positions))
@@ -109,14 +123,13 @@ def _by_items(
         before, top = top, torch.maximum(top, share.amax(1, keepdim=True))
         mass.mul_((before - top).exp_()).add_(share.sub_(top).exp_().sum(1, keepdim=True))
     total = top + mass.log()
-    grad_hidden = torch.zeros_like(hidden)
-    grad_weight = torch.empty_like(weight) if trains_weight else None
+    grad_hidden, scaled = torch.zeros_like(hidden), hidden * scale
     for start in range(0, n_items, step):
         share = logits(start).sub_(total).exp_()
         grad_hidden.addmm_(share, weight[start : start + step])
         if grad_weight is not None:
-            torch.mm(share.T, hidden, out=grad_weight[start : start + step])
-    return total[:, 0], grad_hidden, grad_weight
+            torch.mm(share.T, scaled, out=grad_weight[start : start + step])
+    return total[:, 0], grad_hidden
 
 
 def sampled_cross_entropy(
@@ -160,9 +173,7 @@ class _Sampled(torch.autograd.Function):
         mass = share.sum(1, keepdim=True) + own_share
         excess = own_share / mass - 1
         share.div_(mass)
-        ctx.save_for_backward(
-            share @ drawn + excess * positive, excess * hidden, share.T @ hidden
-        )
+        ctx.save_for_backward(share @ drawn + excess * positive, excess * hidden, share.T @ hidden)
         return (mass.log() + top - own).mean()
 
     @staticmethod

@@ -88,7 +88,7 @@ def prefix_slices(users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def window_slices(
     users: np.ndarray, length: int, rng: np.random.Generator | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Consecutive windows of at most ``length`` inputs that make every row but a user's first a target.
+    """Consecutive windows of at most ``length`` inputs, every row but a user's first a target.
 
     A window's targets are its items shifted by one. Without ``rng`` the last window of a user is
     the paper's "last L + 1 items", and one with a longer history gets further windows before it

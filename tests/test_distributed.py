@@ -39,14 +39,16 @@ def test_losses_and_metrics_of_one_process_with_the_same_batches(tiny, train, se
     one, _ = train(tiny, **settings)
     two = recbole_delta.run(settings={**one.settings, "nproc": 2})
     close(one, two)
-    assert len(list((os.scandir(one.settings["checkpoint_dir"])))) == 2  # a file a run
+    assert len(list(os.scandir(one.settings["checkpoint_dir"]))) == 2  # a file a run
 
 
 def test_a_process_without_a_row_of_the_last_batch(tiny, train):
     one, _ = train(tiny, **STILL)
     sequences = len(recbole_delta.load_run(one.checkpoint)[3].dataset)
     settings = {**one.settings, "train_batch_size": sequences - 1}
-    close(recbole_delta.run(settings=settings), recbole_delta.run(settings={**settings, "nproc": 2}))
+    close(
+        recbole_delta.run(settings=settings), recbole_delta.run(settings={**settings, "nproc": 2})
+    )
 
 
 def test_sampled_items_and_dropout_train_too_and_resume_to_the_same_numbers(tiny, train):

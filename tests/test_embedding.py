@@ -31,7 +31,7 @@ def test_projection_moves_a_row_to_the_nearest_point_of_the_ball(radius, scale, 
 
 def test_the_bound_on_the_delta_bounds_the_drift():
     embedding = DeltaEmbedding(unit_content(200, 8), 198, 0.5, init_std=10.0)
-    cosine = F.cosine_similarity(embedding.content[1:199], embedding.warm_weight())
+    cosine = F.cosine_similarity(embedding.content[1:199], embedding.trained_rows()[1:])
     assert cosine.min() >= math.sqrt(1 - 0.5**2) - 1e-5
 
 
@@ -39,7 +39,7 @@ def test_lookup_rows_and_whole_weight_agree():
     embedding = DeltaEmbedding(unit_content(), 6, 0.5, init_std=0.3)
     ids = torch.tensor([[0, 1, 6], [7, 8, 2]])
     torch.testing.assert_close(embedding(ids), embedding.weight[ids])
-    torch.testing.assert_close(embedding.warm_weight(), embedding.weight[1:7])
+    torch.testing.assert_close(embedding.trained_rows()[1:], embedding.weight[1:7])
     assert embedding.weight[0].eq(0).all()
     assert torch.equal(embedding.weight[7:], embedding.content[7:])
 
@@ -74,4 +74,4 @@ def test_an_id_embedding_has_rows_for_padding_and_warm_items_only():
     embedding = IdEmbedding(torch.ones(7, 4))
     assert embedding.weight.shape == (7, 4)
     assert embedding(torch.tensor([0])).eq(0).all()
-    assert embedding.warm_weight().shape == (6, 4)
+    assert embedding.trained_rows()[1:].shape == (6, 4)

@@ -149,7 +149,9 @@ def test_a_backbone_of_ones_own_is_registered(tiny, train):
             self.gate = config["my_gate"]
 
     recbole_delta.register(MyGRU, {"my_gate": 1})
-    theirs, (config, model, *_) = train(tiny, "MyGRU", **SMALL, num_layers=1, my_gate=2, dropout_prob=0.0)
+    theirs, (config, model, *_) = train(
+        tiny, "MyGRU", **SMALL, num_layers=1, my_gate=2, dropout_prob=0.0
+    )
     ours, _ = train(tiny, "GRU4RecDelta", dropout_prob=0.0)
     assert isinstance(model, MyGRU)
     assert model.gate == 2

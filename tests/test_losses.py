@@ -17,6 +17,10 @@ def plain(hidden, weight, target):
     return F.cross_entropy(hidden @ weight.T, target)
 
 
+def with_padding(weight):
+    return torch.cat([weight.new_full((1, weight.size(1)), 99.0), weight])
+
+
 def problem(n, n_items, dim, dtype=torch.float64, seed=0):
     generator = torch.Generator().manual_seed(seed)
     hidden = torch.randn(n, dim, generator=generator, dtype=dtype, requires_grad=True)
@@ -32,7 +36,7 @@ def test_value_and_gradients_are_those_of_the_plain_softmax(loss, n, n_items, di
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recbole_delta.losses, "BLOCK", block)
         patch.setattr(recbole_delta.losses, "CATALOGUE_BLOCK", block)
-        ours = EXACT_LOSSES[loss](hidden, weight, target)
+        ours = EXACT_LOSSES[loss](hidden, with_padding(weight), target + 1)
         # Twice, and not by 1: the graph may be used again, and scaled.
         for _ in range(2):
             gradients = torch.autograd.grad(3 * ours, [hidden, weight], retain_graph=True)
@@ -43,13 +47,13 @@ def test_value_and_gradients_are_those_of_the_plain_softmax(loss, n, n_items, di
 
 
 @pytest.mark.parametrize("loss", EXACT_LOSSES)
-@pytest.mark.parametrize("scale, tolerance", [(1.0, 1e-5), (30.0, 1e-4)])
+@pytest.mark.parametrize(("scale", "tolerance"), [(1.0, 1e-5), (30.0, 1e-4)])
 def test_in_float32(loss, scale, tolerance):
     """Logits of some hundreds too: no exponential may overflow, though all digits count there."""
     hidden, weight, target = problem(300, 2000, 32, torch.float32)
     exact = plain(hidden.double() * scale, weight.double(), target)
     expected = torch.autograd.grad(exact, [hidden, weight])
-    ours = EXACT_LOSSES[loss](hidden * scale, weight, target)
+    ours = EXACT_LOSSES[loss](hidden * scale, with_padding(weight), target + 1)
     assert ours.item() == pytest.approx(exact.item(), rel=1e-5)
     for a, b in zip(torch.autograd.grad(ours, [hidden, weight]), expected):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=tolerance * b.abs().max().item())
@@ -58,7 +62,7 @@ def test_in_float32(loss, scale, tolerance):
 @pytest.mark.parametrize("loss", EXACT_LOSSES)
 def test_frozen_rows_get_no_gradient(loss):
     hidden, weight, target = problem(5, 7, 4)
-    EXACT_LOSSES[loss](hidden, weight.detach(), target).backward()
+    EXACT_LOSSES[loss](hidden, with_padding(weight.detach()), target + 1).backward()
     assert hidden.grad.abs().sum() > 0
     assert weight.grad is None
 

@@ -27,15 +27,28 @@ def test_prefixes_are_those_of_recbole(lengths):
     assert list(zip(start, stop)) == expected
 
 
-@given(lengths, st.integers(1, 5))
+@given(lengths, st.integers(1, 5), st.none() | st.integers(0, 99))
 @settings(deadline=None)
-def test_windows_make_every_row_but_a_users_first_a_target_once(lengths, width):
+def test_windows_make_every_row_but_a_users_first_a_target_once(lengths, width, seed):
+    """Wherever they end, and always as many."""
     users = users_of(lengths)
-    start, stop = window_slices(users, width)
+    start, stop = window_slices(users, width, None if seed is None else np.random.default_rng(seed))
+    assert len(start) == sum(-(-(length - 1) // width) for length in lengths)
     targets = [row for a, b in zip(start, stop) for row in range(a + 1, b + 1)]
     first = np.cumsum([0, *lengths[:-1]])
     assert sorted(targets) == sorted(set(range(len(users))) - set(first))
     assert all(users[a] == users[b] and 1 <= b - a <= width for a, b in zip(start, stop))
+
+
+def test_windows_drawn_anew_show_a_target_after_few_and_after_many_items():
+    users, rng = users_of([18]), np.random.default_rng(0)
+    inputs = [set() for _ in users]
+    for _ in range(200):
+        for start, stop in zip(*window_slices(users, 5, rng)):
+            for target in range(start + 1, stop + 1):
+                inputs[target].add(target - start)
+    # 17 targets in four windows of five: up to three places are left over.
+    assert all(len(seen) == 4 for seen in inputs[5:])
 
 
 @given(lengths, st.integers(1, 9), st.booleans())

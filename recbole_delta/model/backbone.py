@@ -55,10 +55,12 @@ class ContentBackbone(WholeCatalogue):
         self.positions = train_positions(dataset.settings, type(self))
         self.loss = dataset.settings.loss
         self.item_embedding = self._build_item_embedding(config["seed"], dataset)
+        self.updates_rows = self.loss == "sampled" and updates_rows(config)
+        # The gradient of the softmax over all items takes in that of the lookups.
+        self.item_embedding.sparse = self.updates_rows or self.loss != "sampled"
         if self.loss == "sampled":
             count = torch.from_numpy(dataset.interactions.train_counts())
             self.sampler = ItemSampler(count, dataset.settings.sampled_items)
-            self.item_embedding.sparse = updates_rows(config)
         use_fast_dropout(self)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
@@ -77,7 +79,7 @@ class ContentBackbone(WholeCatalogue):
             hidden = self.forward(item_seq, item_seq_len)
         if self.loss != "sampled":
             loss = EXACT_LOSSES[self.loss]
-            return loss(hidden, self.item_embedding.warm_weight(), target - 1)
+            return loss(hidden, self.item_embedding.trained_rows(), target)
         drawn, log_expected = self.sampler.draw()
         return sampled_cross_entropy(
             hidden,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import groupby
 from typing import Any
 
@@ -109,16 +108,17 @@ def _layer(layer: Any, hidden: Tensor, batch: PackedBatch) -> Tensor:
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, dropout: Any) -> Tensor:
     """Causal attention, ``[b, heads, L, d / heads]`` each."""
+    heads = query.size(1)
     if query.device.type != "cpu":
         p = dropout.p if dropout.training else 0.0
         return F.scaled_dot_product_attention(query, key, value, dropout_p=p, is_causal=True)
     # On CPUs the fused kernel takes 3 to 10 times as long (benchmarks/attention.py), and with
     # dropout torch falls back to these very products.
-    width = query.size(2)
-    scores = (query / math.sqrt(query.size(3))) @ key.transpose(2, 3)
-    future = torch.ones(width, width, dtype=torch.bool).triu_(1)
-    weights = scores.masked_fill(future, -torch.inf).softmax(-1)
-    return dropout(weights) @ value
+    query, key, value = (part.flatten(0, 1) for part in (query, key, value))
+    width = query.size(1)
+    future = query.new_full((1, width, width), -torch.inf).triu_(1)
+    scores = torch.baddbmm(future, query, key.mT, alpha=query.size(2) ** -0.5)
+    return torch.bmm(dropout(scores.softmax(-1)), value).unflatten(0, (-1, heads))
 
 
 def _groups(lengths: list[int], longest: int) -> list[tuple[int, int]]:

@@ -121,7 +121,9 @@ def check_order(user: np.ndarray, split: np.ndarray, name: str) -> None:
     """
     is_target = (split == SPLITS.index("valid")) | (split == SPLITS.index("test"))
     targets_before = is_target.cumsum() - is_target
-    leaking = (split == SPLITS.index("train")) & (targets_before > targets_before[group_starts(user)])
+    leaking = (split == SPLITS.index("train")) & (
+        targets_before > targets_before[group_starts(user)]
+    )
     if leaking.any():
         raise DeltaError(
             f"{name}.inter trains on {int(leaking.sum())} rows that come after a validation or "

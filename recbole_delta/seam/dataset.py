@@ -182,7 +182,8 @@ class ColdWarmDataset(SequentialDataset):
         if own not in self._texts:
             codes, self._texts[own] = pd.factorize(inter[own])
             inter[own] = codes
-        for feat in map(self.__dict__.get, self._build_feat_name_list()):
+        for name in self._build_feat_name_list():
+            feat = getattr(self, name)
             for field in feat.columns.intersection(list(alias)):
                 if feat is not inter or field != own:
                     feat[field], self._texts[own] = recoded(feat[field], self._texts[own])

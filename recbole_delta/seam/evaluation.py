@@ -170,7 +170,7 @@ def _scores(
     drop_cold: bool,
     twins: tuple[torch.Tensor, torch.Tensor] | None,
 ) -> torch.Tensor:
-    """Scores ``[B, n_items]`` with −inf for items without a vector and, if asked, for the history."""
+    """Scores ``[B, n_items]``, −inf for items without a vector and, if asked, of the history."""
     device = model_device(model)
     interaction = cases.batch(index, drop_cold=drop_cold).to(device)
     scores = model.full_sort_predict(interaction)

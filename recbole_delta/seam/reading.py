@@ -27,7 +27,10 @@ def read_plain(
         frame = pl.read_csv(
             path,
             separator=separator,
-            schema_overrides={**dict.fromkeys(floats, pl.Float64), **dict.fromkeys(texts, pl.String)},
+            schema_overrides={
+                **dict.fromkeys(floats, pl.Float64),
+                **dict.fromkeys(texts, pl.String),
+            },
             infer_schema=False,
             null_values=sorted(STR_NA_VALUES),
         ).select([*floats, *texts])
@@ -53,7 +56,7 @@ def recoded(texts: pd.Series, known: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def numbered(codes: np.ndarray, n: int, first: np.ndarray) -> np.ndarray:
-    """New numbers of ``n`` codes by first appearance, the rows ``first`` (a mask) before the others.
+    """New numbers of ``n`` codes by first appearance, the rows of the mask ``first`` before others.
 
     Returns:
         ``[n]``, from 0; codes that do not appear come last, in their order.

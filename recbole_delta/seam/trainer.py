@@ -184,7 +184,7 @@ class ColdWarmTrainer(Trainer):
             optimizer = type(optimizer)(kwargs["params"], **given, fused=True)
         embedding = getattr(self.model, "item_embedding", None)
         project = embedding.project_ if isinstance(embedding, DeltaEmbedding) else _nothing
-        if getattr(embedding, "sparse", False):
+        if getattr(self.model, "updates_rows", False):
             optimizer.register_step_pre_hook(lambda *_: step_rows(optimizer, project))
         else:
             optimizer.register_step_post_hook(lambda *_: project())

@@ -1,0 +1,93 @@
+"""The packed transformer is RecBole's, with its weights, whatever the lengths."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from recbole.model.layers import TransformerEncoder
+from torch import nn
+
+from recbole_delta.model.packed import encode
+
+LONGEST = 40
+
+
+class Backbone(nn.Module):
+    """The parts of RecBole's SASRec, and its forward pass over padding."""
+
+    def __init__(self, heads, act, dropout=0.0):
+        super().__init__()
+        torch.manual_seed(heads)
+        self.item_embedding = nn.Embedding(50, 16, padding_idx=0)
+        self.position_embedding = nn.Embedding(LONGEST, 16)
+        self.LayerNorm, self.dropout = nn.LayerNorm(16), nn.Dropout(dropout)
+        self.trm_encoder = TransformerEncoder(2, heads, 16, 32, dropout, dropout, act)
+
+    def forward(self, item_seq):
+        width = item_seq.size(1)
+        hidden = self.item_embedding(item_seq) + self.position_embedding.weight[:width]
+        hidden = self.dropout(self.LayerNorm(hidden))
+        allowed = (item_seq > 0)[:, None, None] & torch.ones(width, width, dtype=torch.bool).tril()
+        mask = torch.where(allowed, 0.0, -10000.0)
+        return self.trm_encoder(hidden, mask)[-1]
+
+
+def right_padded(lengths, width):
+    generator = torch.Generator().manual_seed(sum(lengths))
+    items = torch.randint(1, 50, (len(lengths), width), generator=generator)
+    return items * (torch.arange(width) < torch.tensor(lengths)[:, None])
+
+
+@given(
+    st.lists(st.integers(1, LONGEST), min_size=1, max_size=30),
+    st.sampled_from([1, 2, 4]),
+    st.sampled_from(["gelu", "relu", "swish"]),
+)
+@settings(max_examples=40, deadline=None)
+def test_outputs_and_gradients_are_recboles(lengths, heads, act):
+    model = Backbone(heads, act)
+    item_seq = right_padded(lengths, max(lengths))
+    expected = model(item_seq)[item_seq > 0]
+    ours = encode(model, item_seq)
+    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
+    weights = torch.randn(expected.shape)
+    a, b = (
+        torch.autograd.grad((output * weights).sum(), list(model.parameters()), retain_graph=True)
+        for output in (ours, expected)
+    )
+    for x, y in zip(a, b):
+        torch.testing.assert_close(x, y, rtol=1e-3, atol=1e-4)
+
+
+def test_a_sequence_does_not_depend_on_the_others_or_on_the_width():
+    model = Backbone(2, "gelu").eval()
+    lengths = [3, 17, 8, 40, 1, 9]
+    item_seq = right_padded(lengths, LONGEST)
+    together = encode(model, item_seq).split(lengths)
+    for row, length, output in zip(item_seq, lengths, together):
+        alone = encode(model, row[None, :length])
+        torch.testing.assert_close(alone, output, rtol=1e-5, atol=1e-5)
+
+
+def test_little_padding_is_computed():
+    """One long sequence does not make the others as long."""
+    model, rows = Backbone(1, "gelu"), []
+    for layer in model.trm_encoder.layer:
+        layer.multi_head_attention.dense.register_forward_hook(
+            lambda _, inputs, __: rows.append(len(inputs[0]))
+        )
+    item_seq = right_padded([40] + [3] * 99, LONGEST)
+    encode(model, item_seq)
+    assert (item_seq > 0).sum() == 337
+    assert max(rows) == pytest.approx(337, rel=0.15)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 64, 65])
+def test_an_empty_sequence_is_one_padding_item(rows):
+    model = Backbone(2, "gelu")
+    item_seq = torch.zeros(rows, 5, dtype=torch.int64)
+    output = encode(model, item_seq)
+    assert output.shape == (rows, 16)
+    assert torch.isfinite(output).all()

@@ -1,0 +1,97 @@
+"""Dropout, row-wise Adam and float32 products do what torch's own do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from recbole_delta.dropout import Dropout, use_fast_dropout
+from recbole_delta.precision import quick_float32
+from recbole_delta.rows import step_rows
+
+
+@pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 0.9])
+def test_dropout_drops_as_often_as_it_says_and_keeps_the_mean(p):
+    torch.manual_seed(0)
+    ones = torch.ones(1000, 1001)
+    dropped = Dropout(p)(ones)
+    kept = dropped != 0
+    assert kept.float().mean().item() == pytest.approx(1 - p, abs=0.002)
+    assert dropped[kept].unique().item() == pytest.approx(1 / (1 - p), rel=1e-4)
+    # Independent of the neighbour: 16-bit numbers come from one draw of 64.
+    both = (kept[:, 1:] & kept[:, :-1]).float().mean().item()
+    assert both == pytest.approx((1 - p) ** 2, abs=0.002)
+
+
+def test_dropout_repeats_by_the_seed_and_rests_in_evaluation():
+    module, values = Dropout(0.5), torch.randn(7, 9, requires_grad=True)
+    torch.manual_seed(1)
+    first = module(values)
+    torch.manual_seed(1)
+    assert torch.equal(first, module(values))
+    assert not torch.equal(first, module(values))
+    first.sum().backward()
+    assert torch.equal(values.grad == 0, first == 0)
+    assert module.eval()(values) is values
+
+
+@pytest.mark.parametrize(("p", "expected"), [(0.0, 1.0), (1.0, 0.0)])
+def test_dropout_of_all_and_of_nothing(p, expected):
+    assert Dropout(p)(torch.ones(3, 5)).unique().tolist() == [expected]
+
+
+def test_dropout_is_replaced_wherever_it_stands():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.2), nn.Sequential(nn.Dropout(0.4)))
+    use_fast_dropout(model)
+    found = [m for m in model.modules() if isinstance(m, nn.Dropout)]
+    assert [(type(m), m.p) for m in found] == [(Dropout, 0.2), (Dropout, 0.4)]
+
+
+def test_rows_are_updated_as_by_sparse_adam():
+    ours = nn.Parameter(torch.randn(9, 4, generator=torch.Generator().manual_seed(0)))
+    theirs = nn.Parameter(ours.detach().clone())
+    adam, sparse = torch.optim.Adam([ours], lr=0.1), torch.optim.SparseAdam([theirs], lr=0.1)
+    touched = []
+    for ids in ([1, 2, 2], [0, 2], [7, 7, 7, 1], [5]):
+        for table, optimizer in ((ours, adam), (theirs, sparse)):
+            optimizer.zero_grad()
+            F.embedding(torch.tensor(ids), table, sparse=True).pow(3).sum().backward()
+        step_rows(adam, lambda rows: touched.append(rows.tolist()))
+        adam.step()
+        sparse.step()
+        torch.testing.assert_close(ours, theirs)
+        assert touched[-1] == sorted(set(ids))
+    assert set(adam.state[ours]) == {"step", "exp_avg", "exp_avg_sq"}
+
+
+def test_dense_gradients_are_left_to_the_optimizer():
+    weight = nn.Parameter(torch.ones(3))
+    adam = torch.optim.Adam([weight])
+    weight.sum().backward()
+    step_rows(adam, lambda rows: pytest.fail("no rows here"))
+    assert weight.grad is not None
+    assert not adam.state
+
+
+def test_quick_products_are_float32_and_the_setting_comes_back():
+    before = torch.get_float32_matmul_precision()
+    a = torch.randn(300, 200, generator=torch.Generator().manual_seed(0))
+    with quick_float32(torch.device("cpu")):
+        product = a @ a.T
+    assert torch.get_float32_matmul_precision() == before
+    exact = a.double() @ a.double().T
+    with pytest.raises(KeyError), quick_float32(torch.device("cpu")):
+        {}["the setting comes back after an error too"]
+    assert torch.get_float32_matmul_precision() == before
+    assert ((product - exact).abs().max() / exact.abs().max()).item() < 1e-6
+
+
+def test_a_users_own_precision_is_kept():
+    torch.set_float32_matmul_precision("high")
+    try:
+        with quick_float32(torch.device("cpu")):
+            assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision("highest")
