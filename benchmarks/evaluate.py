@@ -3,8 +3,9 @@
     python benchmarks/evaluate.py --users 10000 --items 50000
 
 RecBole's ``Trainer.evaluate`` and ours score with a SASRec of the same weights over the same
-histories, rank all items, and report NDCG, Hit and MRR at 10. They take turns; each run is a process
-of its own, and its peak memory that of the whole process.
+histories, rank all items, and report NDCG, Hit and MRR at 10. They take turns; each run is a
+process of its own, and its peak memory that of the whole process. "Given the scores" leaves the
+model out: both evaluators get rows of one and the same matrix of random scores.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 from measure import alone, machine, make_up, parts, seconds
+from recbole.data.interaction import Interaction
 from recbole.model.sequential_recommender import SASRec
 from recbole.trainer import Trainer
+
+from recbole_delta.seam.parts import Parts
 
 SETTINGS = {
     "mask_history": False,
@@ -30,23 +34,38 @@ SETTINGS = {
 }
 
 
-def ours(data: Path) -> tuple[float, dict[str, float]]:
+class Given(torch.nn.Module):
+    """Scores that are there: what remains is the evaluator."""
+
+    def __init__(self, users: int, items: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        table = torch.randn(users + 1, items, generator=generator)
+        self.register_buffer("table", table)
+
+    def full_sort_predict(self, interaction: Interaction) -> torch.Tensor:
+        """The rows of these users, who follow each other."""
+        user = interaction["user_id"]
+        return self.table[int(user[0]) : int(user[-1]) + 1]
+
+
+def ours(data: Path, given: bool) -> tuple[float, dict[str, float]]:
     """Seconds of ``ColdWarmTrainer.evaluate``, and the metrics."""
     made = parts("SASRecDelta", data, **SETTINGS)
-    return _evaluated(made.trainer(made.config, _known(made.model)), made.test)
+    trainer = made.trainer(made.config, _known(made.model))
+    return _evaluated(trainer, made, given)
 
 
-def recbole(data: Path) -> tuple[float, dict[str, float]]:
+def recbole(data: Path, given: bool) -> tuple[float, dict[str, float]]:
     """Seconds of RecBole's ``Trainer.evaluate``, and the metrics."""
     settings = {name: value for name, value in SETTINGS.items() if name != "item_embedding"}
     made = parts("SASRec", data, **settings)
-    trainer = Trainer(made.config, SASRec(made.config, made.train.dataset))
-    _known(trainer.model)
+    trainer = Trainer(made.config, _known(SASRec(made.config, made.train.dataset)))
     trainer.eval_collector.data_collect(made.train)
-    return _evaluated(trainer, made.test)
+    return _evaluated(trainer, made, given)
 
 
-def products(data: Path) -> tuple[float, dict[str, float]]:
+def products(data: Path, given: bool) -> tuple[float, dict[str, float]]:
     """Seconds of the scores alone: every user's vector by every item's."""
     made = parts("SASRec", data, mask_history=False)
     users, items = len(made.test.dataset), made.dataset.item_num
@@ -64,10 +83,16 @@ def _known(model: torch.nn.Module) -> torch.nn.Module:
     return model
 
 
-def _evaluated(trainer: Trainer, test: object) -> tuple[float, dict[str, float]]:
+def _evaluated(trainer: Trainer, made: Parts, given: bool) -> tuple[float, dict[str, float]]:
+    if given:
+        trainer.model = Given(len(made.test.dataset), made.dataset.item_num)
     found: dict[str, float] = {}
-    took = seconds(lambda: found.update(trainer.evaluate(test, load_best_model=False)))
+    took = seconds(lambda: found.update(trainer.evaluate(made.test, load_best_model=False)))
     return took, {name: float(value) for name, value in found.items() if "_" not in name}
+
+
+VERSIONS = ((ours, False), (recbole, False), (products, False), (ours, True), (recbole, True))
+"""In turn; whether the scores are given."""
 
 
 def main() -> None:

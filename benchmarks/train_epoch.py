@@ -16,6 +16,7 @@ layers, each into memory that is there, in float32 by the quicker of torch's two
 from __future__ import annotations
 
 import argparse
+import subprocess
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -100,6 +101,19 @@ def floor(made: Any, given: argparse.Namespace) -> Callable[[], float]:
     return timed
 
 
+def rectools(given: argparse.Namespace) -> Callable[[], float]:
+    """An epoch of RecTools' SASRec, see ``rectools_epoch.py``."""
+    script = Path(__file__).with_name("rectools_epoch.py")
+    sizes = [str(given.dim), str(given.length), str(given.heads), str(given.batch)]
+    command = [given.rectools, str(script), str(given.data), *sizes]
+
+    def epoch() -> float:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return float(done.stdout.split()[-1])
+
+    return epoch
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -109,6 +123,7 @@ def main() -> None:
     parser.add_argument("--mode", default="id")
     parser.add_argument("--plain", type=int, default=12, help="batches of the plain loop")
     parser.add_argument("--recbole", type=int, default=2, help="batches of RecBole")
+    parser.add_argument("--rectools", help="Python of an environment that has RecTools")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     shared = {"hidden_size": given.dim, "MAX_ITEM_LIST_LENGTH": given.length}
@@ -127,6 +142,8 @@ def main() -> None:
         "GRU4RecDelta, ce": ours(given.data, "GRU4RecDelta", gru_mine, "ce"),
         "RecBole GRU4Rec": recbole(given.data, GRU4Rec, given.recbole, False, **gru),
     }  # fmt: skip
+    if given.rectools:
+        versions["RecTools SASRec"] = rectools(given)
     found = pd.Series(in_turn(versions, given.rounds), name="seconds").to_frame()
     found["of SASRecDelta, ce"] = found["seconds"] / found.loc["SASRecDelta, ce", "seconds"]
     print(given.data.name, machine(), found.to_markdown(floatfmt=".2f"), sep="\n\n")

@@ -49,13 +49,16 @@ class TargetRanks:
         self.above[:], self.tied[:] = above.cpu().numpy(), tied.cpu().numpy()
 
 
-def rank_targets(scores: Tensor, target: Tensor, candidates: slice) -> TargetRanks:
+def rank_targets(
+    scores: Tensor, target: Tensor, candidates: slice, scratch: Tensor | None = None
+) -> TargetRanks:
     """Rank each row's target among ``candidates``.
 
     Args:
         scores: ``[B, n_items]``; −inf marks what is not recommended to that row.
         target: ``[B]`` item ids.
         candidates: the ids that are ranked.
+        scratch: memory for at least as many numbers as ``scores``, overwritten.
 
     Raises:
         DeltaError: a score is NaN.
@@ -63,7 +66,9 @@ def rank_targets(scores: Tensor, target: Tensor, candidates: slice) -> TargetRan
     pool = scores[:, candidates]
     target_score = scores.gather(1, target[:, None])
     # A sum of float32 is vectorised, one of bool is not; whole numbers below 2^24 are exact.
-    holds = torch.empty_like(pool)
+    if scratch is None:
+        scratch = torch.empty_like(scores)
+    holds = scratch.view(-1)[: pool.numel()].view(pool.shape)
     above = torch.gt(pool, target_score, out=holds).sum(1).long()
     tied = torch.eq(pool, target_score, out=holds).sum(1).long() - 1
     # Every comparison with NaN is false, so a NaN target would come out on top.

@@ -121,13 +121,15 @@ def _evaluate(
     twins = _twins(model) if embeds_cold else None
     drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
     ranks = {mode: TargetRanks.missed(len(cases)) for mode in modes}
+    step = min(batch_size, max(CASES_AT_ONCE, SCORES_AT_ONCE // cases.item_num))
+    # Fresh memory for each block would take longer than the comparisons.
+    scratch = torch.empty(step * cases.item_num, device=model_device(model))
     empty = {}
     for drop in sorted(set(drops.values())):
         together = [mode for mode in modes if drops[mode] == drop]
         history = cases.instances.warm_history if drop else cases.instances.history
         seen = torch.nonzero(history.lengths).flatten()
         empty[drop] = (history.lengths == 0).numpy()
-        step = min(batch_size, max(CASES_AT_ONCE, SCORES_AT_ONCE // cases.item_num))
         blocks = seen.split(step)[rank() :: world_size()] if len(seen) else ()
         blocks = tqdm(blocks, "Evaluate", disable=not show_progress, leave=False)
         for index in blocks:
@@ -135,7 +137,8 @@ def _evaluate(
             target = cases.instances.target[index].to(scores.device)
             for mode in together:
                 stop = cases.item_num if mode.candidates == "all" else cases.n_warm + 1
-                ranks[mode].put(index.numpy(), rank_targets(scores, target, slice(1, stop)))
+                found = rank_targets(scores, target, slice(1, stop), scratch)
+                ranks[mode].put(index.numpy(), found)
     for each in ranks.values():
         each.share(model_device(model))
     is_cold = (cases.instances.target > cases.n_warm).numpy()
