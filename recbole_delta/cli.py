@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from typing import Any
 
@@ -88,6 +89,8 @@ def parse_arguments(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
 
 
 def _print_result(result: RunResult) -> None:
+    if os.environ.get("RANK", "0") != "0":  # torchrun has started several
+        return
     # Without vectors for cold items all modes are one.
     distinct = result.test_modes if result.test_mode["embeds_cold_items"] else [result.test_mode]
     for record in distinct:

@@ -27,9 +27,9 @@ FACTS_OF_SOME_RUN = {
 }  # fmt: skip
 
 
-def fresh(folder, backbone, epochs):
+def fresh(folder, backbone, epochs, **others):
     settings = {"data_path": str(folder), "checkpoint_dir": str(folder / "saved"), "epochs": epochs,
-                "train_batch_size": 16, "eval_step": 0, **SMALL}  # fmt: skip
+                "train_batch_size": 16, "eval_step": 0, **SMALL, **others}  # fmt: skip
     config = RunConfig(backbone, "tiny", config_dict=settings)
     train_data, *_ = data_preparation(config, ColdWarmDataset(config))
     init_seed(config["seed"], True)
@@ -37,15 +37,18 @@ def fresh(folder, backbone, epochs):
     return ColdWarmTrainer(config, model_class(config, train_data.dataset)), train_data
 
 
+@pytest.mark.parametrize("loss", ["ce", "sampled"])
 @pytest.mark.parametrize("backbone", BACKBONES)
-def test_resumed_training_is_bit_identical(tiny, tmp_path, backbone):
+def test_resumed_training_is_bit_identical(tiny, tmp_path, backbone, loss):
+    """With several windows a user, drawn anew each epoch; with moments of single rows."""
     tiny.write(tmp_path)
-    whole, data = fresh(tmp_path, backbone, epochs=5)
+    others = {"loss": loss, "sampled_items": 8, "MAX_ITEM_LIST_LENGTH": 2}
+    whole, data = fresh(tmp_path, backbone, epochs=5, **others)
     whole.fit(data)
-    begun, data = fresh(tmp_path, backbone, epochs=3)
+    begun, data = fresh(tmp_path, backbone, epochs=3, **others)
     begun.fit(data)
     torch.rand(100)
-    resumed, data = fresh(tmp_path, backbone, epochs=5)
+    resumed, data = fresh(tmp_path, backbone, epochs=5, **others)
     resumed.resume_checkpoint(begun.saved_model_file)
     resumed.fit(data)
     for (name, a), (_, b) in zip(whole.model.named_parameters(), resumed.model.named_parameters()):

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import Prepared
 from recbole.data import data_preparation
 
@@ -14,6 +15,7 @@ import recbole_delta
 from recbole_delta.instances import SPLITS
 from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.dataset import ColdWarmDataset
+from recbole_delta.seam.facts import data_fingerprint
 
 
 def loaders(folder, name, **settings):
@@ -117,6 +119,44 @@ def test_warm_items_are_numbered_first_whatever_is_held_out(tiny, tmp_path):
     warm = dataset.field2id_token["item_id"][1 : dataset.n_warm + 1]
     train = tiny.rows.loc[tiny.rows["split"] == "train", "item_id"]
     assert list(warm) == list(dict.fromkeys(train))
+
+
+@pytest.mark.parametrize("sorted_by", ["timestamp", "item_id"])
+def test_the_quick_reading_gives_what_pandas_gives(tiny, tmp_path, monkeypatch, sorted_by):
+    """In the file's order of time or not; with ids that look like numbers or are in quotes."""
+    names = {"i1": "007", "i2": "1e3", "i3": 'say "so"', "i4": "NaN.", "i5": "ünï"}
+    rows = tiny.rows.replace({"item_id": names}).sort_values(sorted_by)
+    items = tiny.items.replace({"item_id": names})
+    vectors = {names.get(item, item): vector for item, vector in tiny.vectors.items()}
+    tiny.replace(rows=rows, items=items, vectors=vectors).write(tmp_path)
+    quick, *_ = loaders(tmp_path, "tiny")
+    with monkeypatch.context() as patch:
+        patch.setattr("recbole_delta.seam.dataset.read_plain", lambda *_: None)
+        slow, *_ = loaders(tmp_path, "tiny")
+    assert data_fingerprint(quick) == data_fingerprint(slow)
+    for field in ("user_id", "item_id"):
+        assert quick.field2id_token[field].tolist() == slow.field2id_token[field].tolist()
+    assert set(names.values()) <= set(quick.item_tokens)
+    for field in quick.inter_feat.columns:
+        assert torch.equal(quick.inter_feat[field], slow.inter_feat[field])
+
+
+def test_another_file_may_name_the_items_too(tiny, tmp_path):
+    """RecBole's way to vectors of one's own: additional_feat_suffix, an alias, preload_weight."""
+    folder = tiny.write(tmp_path)
+    lines = [f"{item}\t{n} {n + 0.5}" for n, item in enumerate(tiny.items["item_id"])]
+    (folder / "tiny.emb").write_text("\n".join(["sid:token\tvector:float_seq", *lines]) + "\n")
+    dataset, *_ = loaders(
+        tmp_path,
+        "tiny",
+        additional_feat_suffix=["emb"],
+        load_col=None,
+        alias_of_item_id=["sid"],
+        preload_weight={"sid": "vector"},
+    )
+    weight = dataset.get_preload_weight("sid")
+    for n, item in enumerate(tiny.items["item_id"]):
+        assert weight[dataset.token2id("item_id", item)].tolist() == [n, n + 0.5]
 
 
 def test_fields_may_have_other_names(tiny, train, tmp_path):

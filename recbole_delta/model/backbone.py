@@ -55,7 +55,7 @@ class ContentBackbone(WholeCatalogue):
         self.positions = train_positions(dataset.settings, type(self))
         self.loss = dataset.settings.loss
         self.item_embedding = self._build_item_embedding(config["seed"], dataset)
-        self.updates_rows = self.loss == "sampled" and updates_rows(config)
+        self.updates_rows = self.loss == "sampled" and _is_plain_adam(config) and world_size() == 1
         # The gradient of the softmax over all items takes in that of the lookups.
         self.item_embedding.sparse = self.updates_rows or self.loss != "sampled"
         if self.loss == "sampled":
@@ -128,12 +128,6 @@ class ContentBackbone(WholeCatalogue):
         return DeltaEmbedding(content, n_warm, radius, init_std=init_std, generator=generator)
 
 
-def updates_rows(config: Any) -> bool:
-    """Whether a sampled loss updates only the rows that it saw: plain Adam in one process does."""
-    plain = not config["weight_decay"] and config["clip_grad_norm"] is None
-    return bool(plain and config["learner"].lower() == "adam" and world_size() == 1)
-
-
 def rows_seed(seed: int) -> int:
     """A seed for the item rows that is not the backbone's, whose very draws they would repeat."""
     return int.from_bytes(hashlib.sha256(f"item rows {seed}".encode()).digest()[:4], "big")
@@ -144,6 +138,12 @@ def item_content(dataset: ColdWarmDataset, dim: int) -> Tensor:
     content = dataset.content()
     rows = ContentReduction(dim).fit(content[: dataset.n_warm]).transform(content)
     return F.pad(torch.from_numpy(rows), (0, 0, 1, 0))
+
+
+def _is_plain_adam(config: Any) -> bool:
+    """Weight decay and the norm of all gradients concern rows that a step has not seen."""
+    adam = config["learner"].lower() == "adam"
+    return adam and not config["weight_decay"] and config["clip_grad_norm"] is None
 
 
 def _every_prefix(item_seq: Tensor) -> Tensor:

@@ -84,6 +84,7 @@ def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts
     if rank() == 0:
         _start_log(config)
     else:
+        config["show_progress"] = False
         # The processes draw different dropout.
         torch.manual_seed(config["seed"] + rank())
     return Parts(config, dataset, train, valid, test, model, trainer)
