@@ -131,7 +131,7 @@ def test_the_quick_reading_gives_what_pandas_gives(tiny, tmp_path, monkeypatch, 
     tiny.replace(rows=rows, items=items, vectors=vectors).write(tmp_path)
     quick, *_ = loaders(tmp_path, "tiny")
     with monkeypatch.context() as patch:
-        patch.setattr("recbole_delta.seam.dataset.read_plain", lambda *_: None)
+        patch.setattr("recbole_delta.seam.prepared.read_plain", lambda *_: None)
         slow, *_ = loaders(tmp_path, "tiny")
     assert data_fingerprint(quick) == data_fingerprint(slow)
     for field in ("user_id", "item_id"):
