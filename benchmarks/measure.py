@@ -6,6 +6,7 @@ import multiprocessing
 import platform
 import resource
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,10 @@ import torch
 from recbole_delta.content import write_content
 from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.parts import Parts, make_parts
+
+
+SCRATCH = str(Path(tempfile.gettempdir()) / "recbole_delta")
+"""For checkpoints that nobody wants."""
 
 
 def seconds(call: Callable[[], Any]) -> float:
@@ -71,7 +76,7 @@ def machine() -> str:
 
 def parts(model: str, data: Path, **settings: Any) -> Parts:
     """Data, model and trainer of a run over the prepared data set in the folder ``data``."""
-    quiet = {"state": "ERROR", "show_progress": False, "checkpoint_dir": "/tmp/recbole_delta"}
+    quiet = {"state": "ERROR", "show_progress": False, "checkpoint_dir": SCRATCH}
     places = {"data_path": str(data.parent), "require_cold": False}
     return make_parts(RunConfig(model, data.name, config_dict={**quiet, **places, **settings}))
 

@@ -92,17 +92,24 @@ def ours(data: Path, seeds: list[int], out: Path) -> None:
         curves.append(rows.assign(seed=seed)[columns].round(5))
         print(seed, result.best_valid_score, result.test_result, flush=True)
     pd.concat(curves).to_csv(out / "ours.csv", index=False)
+    draw(out)
+
+
+def draw(out: Path) -> None:
+    """The curves of both, over epochs and over seconds."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    labelled = [(f"SASRecDelta, id, seed {seed}", rows) for seed, rows in zip(seeds, curves)]
-    labelled.append(("RecBole SASRec", pd.read_csv(out / "stock.csv")))
-    for axes, column, scale in zip(
-        figure.subplots(1, 2), ("epoch", "train_seconds"), ("linear", "log")
-    ):
-        for label, rows in labelled:
+    mine = pd.read_csv(out / "ours.csv").groupby("seed", sort=False)
+    curves = [(f"SASRecDelta, id, seed {seed}", rows) for seed, rows in mine]
+    curves.append(("RecBole SASRec", pd.read_csv(out / "stock.csv")))
+    over_epochs, over_seconds = figure.subplots(1, 2, sharey=True)
+    for axes, column in ((over_epochs, "epoch"), (over_seconds, "train_seconds")):
+        for label, rows in curves:
             axes.plot(rows[column], rows["valid_ndcg@10"], marker=".", label=label)
-        axes.set(xlabel=column.replace("_", " "), ylabel="validation NDCG@10", xscale=scale)
+        axes.set_xlabel(column.replace("_", " "))
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False)
+    over_epochs.set_ylabel("validation NDCG@10")
+    over_epochs.legend(frameon=False)
+    over_seconds.set_xscale("log")
     figure.savefig(out / "curves.png", dpi=150)
 
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from measure import in_turn, machine, parts, seconds
+from measure import SCRATCH, in_turn, machine, parts, seconds
 from plain_loop import PlainSASRec, steps
 from recbole.data import create_dataset, data_preparation
 from recbole.model.sequential_recommender import GRU4Rec, SASRec
@@ -45,7 +45,7 @@ def ours(data: Path, model: str, settings: dict[str, Any], loss: str) -> Callabl
 
 def recbole(data: Path, model: type, n: int, anomaly: bool, **settings: Any) -> Callable[[], float]:
     """``n`` batches of RecBole's own data set and trainer, scaled to an epoch."""
-    config = stock_config(data, checkpoint_dir="/tmp/recbole_delta", model=model, **settings)
+    config = stock_config(data, checkpoint_dir=SCRATCH, model=model, **settings)
     train, *_ = data_preparation(config, create_dataset(config))
     trainer = Trainer(config, model(config, train.dataset))
     trainer.model.train()
