@@ -20,7 +20,6 @@ from recbole_delta.content import write_content
 from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.parts import Parts, make_parts
 
-
 SCRATCH = str(Path(tempfile.gettempdir()) / "recbole_delta")
 """For checkpoints that nobody wants."""
 
