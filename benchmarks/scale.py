@@ -47,14 +47,8 @@ def train(data: Path, loss: str) -> tuple[float, int]:
     made = parts("SASRecDelta", data, loss=loss)
     trainer = made.trainer(made.config, made.model)
     trainer._begin(made.train)
-
-    def step(batch: Any) -> None:
-        trainer.optimizer.zero_grad()
-        made.model.calculate_loss(batch).backward()
-        trainer.optimizer.step()
-
     with quick_float32(trainer.device):
-        return _steps(made.train, step), len(made.train)
+        return _step(made.train, made.model, trainer.optimizer), len(made.train)
 
 
 def train_recbole(data: Path) -> tuple[float, int]:
@@ -64,17 +58,15 @@ def train_recbole(data: Path) -> tuple[float, int]:
     loader, *_ = data_preparation(config, create_dataset(config))
     print(f"RecBole's data set: {time.perf_counter() - started:.1f} s", flush=True)
     model = SASRec(config, loader.dataset)
-    optimizer = torch.optim.Adam(model.parameters())
+    return _step(loader, model, torch.optim.Adam(model.parameters())), len(loader)
 
+
+def _step(loader: Any, model: Any, optimizer: torch.optim.Optimizer) -> float:
     def step(batch: Any) -> None:
         optimizer.zero_grad()
         model.calculate_loss(batch).backward()
         optimizer.step()
 
-    return _steps(loader, step), len(loader)
-
-
-def _steps(loader: Any, step: Any) -> float:
     first, *others = list(islice(loader, 4))
     step(first)
     return statistics.median(

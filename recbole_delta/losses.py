@@ -12,14 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from recbole_delta.precision import ROWS
+
 BLOCK = 2**22
 """Logits in a block of positions: 16 MiB of float32."""
 
 CATALOGUE_BLOCK = 2**20
 """Logits in a block of items: 4 MiB of float32."""
-
-ROWS = 64
-"""Blocks are a multiple of it: oneDNN compiles a product for every new number of rows."""
 
 
 def cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:

@@ -8,6 +8,9 @@ from functools import cache
 
 import torch
 
+ROWS = 64
+"""Rows come in multiples of it: oneDNN compiles a product for every new number of them."""
+
 
 @contextmanager
 def quick_float32(device: torch.device) -> Iterator[None]:

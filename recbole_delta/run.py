@@ -17,7 +17,6 @@ from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.evaluation import MODES
 from recbole_delta.seam.facts import run_settings
 from recbole_delta.seam.parts import Parts, make_parts
-from recbole_delta.seam.settings import check_settings
 from recbole_delta.seam.trainer import ColdWarmTrainer
 
 RESUMABLE = ("epochs", "stopping_step", "eval_batch_size", "show_progress", "state")
@@ -73,7 +72,7 @@ def run(
         DeltaError: settings or data that cannot be used; the message says what to mend.
     """
     config = RunConfig(model, dataset, config_files, dict(settings or {}))
-    if _is_to_launch(config):
+    if _starts_others(config):
         return launch(run, config["nproc"], model, dataset, config_files, settings, saved)
     with process_group(config):
         parts = make_parts(config)
@@ -102,7 +101,7 @@ def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunRe
         )
     checkpoint = Checkpoint.load(path)
     config = RunConfig(config_dict={**checkpoint.facts["settings"], **settings})
-    if _is_to_launch(config):
+    if _starts_others(config):
         return launch(resume, config["nproc"], path, settings)
     with process_group(config):
         parts = make_parts(config, checkpoint)
@@ -111,8 +110,7 @@ def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunRe
         return _train(parts, trainer, saved=True)
 
 
-def _is_to_launch(config: RunConfig) -> bool:
-    check_settings(config)
+def _starts_others(config: RunConfig) -> bool:
     return config["nproc"] > 1 and not is_launched()
 
 
@@ -149,6 +147,5 @@ def load_run(path: str | Path) -> tuple[Any, torch.nn.Module, ColdWarmDataset, A
     """
     checkpoint = Checkpoint.load(path)
     config = RunConfig(config_dict=checkpoint.facts["settings"])
-    check_settings(config)
     parts = make_parts(config, checkpoint)
     return config, parts.model, parts.dataset, parts.train, parts.valid, parts.test

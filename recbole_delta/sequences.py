@@ -64,11 +64,14 @@ class FlatSequences:
         return row, self.items[position]
 
 
+def group_firsts(users: np.ndarray) -> np.ndarray:
+    """For rows grouped by user, the position of each user's first row."""
+    return np.flatnonzero(np.r_[len(users) > 0, users[1:] != users[:-1]])
+
+
 def group_starts(users: np.ndarray) -> np.ndarray:
     """For rows grouped by user, the position of the first row of each row's user."""
-    if not len(users):
-        return np.zeros(0, dtype=np.int64)
-    first = np.flatnonzero(np.r_[True, users[1:] != users[:-1]])
+    first = group_firsts(users)
     return np.repeat(first, np.diff(np.r_[first, len(users)]))
 
 
@@ -98,7 +101,7 @@ def window_slices(
     Returns:
         ``start`` and ``stop`` of each window's inputs; the last target stands at ``stop``.
     """
-    first = np.flatnonzero(np.r_[len(users) > 0, users[1:] != users[:-1]])
+    first = group_firsts(users)
     targets = np.diff(np.r_[first, len(users)]) - 1
     windows = -(-targets // length)
     # What the last window lacks; then the first has the more.

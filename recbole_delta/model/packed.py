@@ -9,14 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from recbole_delta.precision import ROWS
+
 SHORT = 8
 """Sequences up to this length are padded together; longer ones up to the next power of two."""
 
-ROWS = 64
-"""Items are padded to a multiple: oneDNN compiles a product for every new number of rows."""
-
 SEQUENCES = 8
-"""So are the sequences of a group."""
+"""The sequences of a group are padded to a multiple, as items are to one of ROWS."""
 
 
 class PackedBatch:

@@ -17,7 +17,7 @@ import yaml
 from recbole.config import Config
 
 from recbole_delta.errors import DeltaError
-from recbole_delta.seam.settings import check_given, check_metrics
+from recbole_delta.seam.settings import check_given, check_metrics, check_settings
 
 RECBOLE = Path(recbole.__file__).parent
 NEVER = str(Path(__file__) / "caches are off")
@@ -58,12 +58,14 @@ class RunConfig(Config):
     refuses models and settings that do not exist.
 
     Raises:
-        DeltaError: an unknown model or setting, or a YAML file that cannot be read.
+        DeltaError: an unknown model or setting, a value that RecBole cannot use, or a YAML file
+            that cannot be read.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         with explained("a setting"):
             super().__init__(*args, **kwargs)
+        check_settings(self)
 
     def _build_yaml_loader(self) -> type[yaml.SafeLoader]:
         return YamlLoader

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from pandas._libs.parsers import STR_NA_VALUES
 
 
 def read_plain(
-    path: Path, separator: str, floats: Iterable[str], texts: Iterable[str]
+    path: Path, separator: str, floats: list[str], texts: list[str]
 ) -> pl.DataFrame | None:
     """The wanted columns of an atomic file without flaw; None where a flaw has to be explained.
 
@@ -22,16 +21,12 @@ def read_plain(
         floats: columns of numbers, with their types as in the header.
         texts: the others, likewise.
     """
-    floats, texts = list(floats), list(texts)
     try:
         frame = pl.read_csv(
             path,
             separator=separator,
-            schema_overrides={
-                **dict.fromkeys(floats, pl.Float64),
-                **dict.fromkeys(texts, pl.String),
-            },
-            infer_schema=False,
+            infer_schema=False,  # all are texts, but for:
+            schema_overrides=dict.fromkeys(floats, pl.Float64),
             null_values=sorted(STR_NA_VALUES),
         ).select([*floats, *texts])
     except (pl.exceptions.PolarsError, OSError):
