@@ -19,4 +19,4 @@ class SASRecDelta(ContentBackbone, SASRec):
     def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Outputs ``[B, d]`` at the last items of sequences ``[B, L]`` of lengths ``[B]``."""
         items = (item_seq > 0).sum(1).clamp(min=1)
-        return encode(self, item_seq)[items.cumsum(0) - items + item_seq_len - 1]
+        return encode(self, item_seq, items.cumsum(0) - items + item_seq_len - 1)

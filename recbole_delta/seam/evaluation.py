@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -151,7 +152,7 @@ def _evaluate(
 
 def model_device(model: torch.nn.Module) -> torch.device:
     """Where the model is, whether or not it has parameters."""
-    return next(iter(model.state_dict().values())).device
+    return next(chain(model.parameters(), model.buffers())).device
 
 
 def _twins(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
