@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any
 
+from recbole_delta.bench.bench import bench
 from recbole_delta.demo import demo
 from recbole_delta.errors import DeltaError
 from recbole_delta.model import BACKBONES
@@ -20,6 +21,8 @@ recbole-delta [FILE.yaml ...] [--model=NAME] [--dataset=NAME] [--config_files="A
               [--SETTING=VALUE ...]      train and evaluate one model, settings as in RecBole
 recbole-delta resume CHECKPOINT [--SETTING=VALUE ...]
                                          go on with an interrupted run
+recbole-delta bench FILE.yaml [--out DIR] [--workers N] [--cluster ADDRESS] [--data_path DIR]
+              [--report-only]            all runs of a bench file that are not done, and the report
 recbole-delta demo [--out DIR] [--seeds N ...] [--backbone NAME] [--cold random|newest]
                                          the comparison on ml-100k, with table and picture
 """
@@ -31,6 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if given[:1] == ["demo"]:
             _demo(given[1:])
+        elif given[:1] == ["bench"]:
+            _bench(given[1:])
         elif given[:1] == ["resume"]:
             _resume(given[1:])
         elif not given or given[0] in ("-h", "--help"):
@@ -49,6 +54,25 @@ def _demo(arguments: list[str]) -> None:
     parser.add_argument("--backbone", choices=BACKBONES, default="SASRecDelta")
     parser.add_argument("--cold", choices=["random", "newest"], default="random")
     demo(**vars(parser.parse_args(arguments)))
+
+
+def _bench(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="recbole-delta bench")
+    parser.add_argument("path", metavar="FILE.yaml")
+    parser.add_argument("--out", help="folder for records and report; by default the file's name")
+    parser.add_argument("--workers", type=int, default=1, help="runs at a time on this machine")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler that runs them")
+    parser.add_argument("--data_path", help="folder of the prepared data sets, above the file's")
+    parser.add_argument("--report-only", dest="train", action="store_false")
+    out = bench(**vars(parser.parse_args(arguments)))
+    for name, what in (
+        ("report.html", "everything on one page"),
+        ("report.md", "the same as Markdown"),
+        ("tables", "Markdown, LaTeX, CSV"),
+        ("figures", "PNG and SVG"),
+        ("records", "what each run has left"),
+    ):
+        print(f"{out / name}: {what}")
 
 
 def _run(arguments: list[str]) -> None:

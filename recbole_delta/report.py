@@ -28,7 +28,11 @@ def comparison_table(values: Values, notes: Mapping[str, str], metrics: Sequence
         notes: for each model, what it recommended (its evaluation mode).
         metrics: such as ``["ndcg@10", "hit@10"]``.
     """
-    header = ["model", *(f"{_label(m)} {group}" for m in metrics for group in COLUMNS), "mode"]
+    header = [
+        "model",
+        *(f"{metric_label(m)} {group}" for m in metrics for group in COLUMNS),
+        "mode",
+    ]
     rows = [
         [model, *(_cell(runs, m, group) for m in metrics for group in COLUMNS), notes[model]]
         for model, runs in values.items()
@@ -37,27 +41,45 @@ def comparison_table(values: Values, notes: Mapping[str, str], metrics: Sequence
 
 
 def comparison_figure(values: Values, metric: str, title: str, path: Path) -> None:
-    """Bars of a metric, cold, warm and total side by side for each model; saved as ``path``."""
+    """The picture of :func:`comparison_table`; saved as ``path``."""
+    grouped = {
+        model: {g: np.array([run[group_key(metric, g)] for run in runs]) for g in COLUMNS}
+        for model, runs in values.items()
+    }
+    figure = bars(grouped, metric_label(metric), title)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150, format=path.suffix[1:])
+
+
+def bars(values: Mapping[str, Mapping[str, np.ndarray]], unit: str, title: str) -> Figure:
+    """Cold, warm and total side by side for each row; lines are standard deviations over seeds.
+
+    Args:
+        values: by row and group, ``[seeds]`` each.
+        unit: name of the vertical axis.
+        title: above all.
+    """
     figure = Figure(figsize=(1.6 * len(values) + 2.0, 4.0), layout="constrained")
     axes = figure.subplots()
     place = np.arange(len(values))
     for shift, group in zip((-0.27, 0.0, 0.27), COLUMNS):
-        runs = [[run[group_key(metric, group)] for run in each] for each in values.values()]
-        means = [float(np.mean(each)) for each in runs]
-        spread = [float(np.std(each, ddof=1)) if len(each) > 1 else 0.0 for each in runs]
-        bars = axes.bar(
+        means = [float(each[group].mean()) for each in values.values()]
+        spread = [
+            float(each[group].std(ddof=1)) if len(each[group]) > 1 else 0.0
+            for each in values.values()
+        ]
+        drawn = axes.bar(
             place + shift, means, 0.26, yerr=spread if any(spread) else None,
             label=group, color=COLOURS[group],
         )  # fmt: skip
-        axes.bar_label(bars, [f"{mean:.3f}" for mean in means], fontsize=8, padding=2)
+        axes.bar_label(drawn, [f"{mean:.3f}" for mean in means], fontsize=8, padding=2)
     axes.set_xticks(place, list(values))
-    axes.set_ylabel(_label(metric))
+    axes.set_ylabel(unit)
     axes.set_title(title, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=3, loc="upper left")
     axes.margins(y=0.15)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150, format=path.suffix[1:])
+    return figure
 
 
 def group_key(metric: str, group: str) -> str:
@@ -66,7 +88,8 @@ def group_key(metric: str, group: str) -> str:
     return metric_key(name, group, int(k))
 
 
-def _label(metric: str) -> str:
+def metric_label(metric: str) -> str:
+    """``ndcg@10`` to ``NDCG@10``."""
     name, k = metric.split("@")
     return f"{'Hit' if name == 'hit' else name.upper()}@{k}"
 

@@ -14,7 +14,7 @@ from recbole_delta.distributed import is_launched, launch, process_group
 from recbole_delta.errors import DeltaError
 from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.dataset import ColdWarmDataset
-from recbole_delta.seam.evaluation import MODES
+from recbole_delta.seam.evaluation import MODES, Evaluation
 from recbole_delta.seam.facts import run_settings
 from recbole_delta.seam.parts import Parts, make_parts
 from recbole_delta.seam.trainer import ColdWarmTrainer
@@ -76,7 +76,7 @@ def run(
         return launch(run, config["nproc"], model, dataset, config_files, settings, saved)
     with process_group(config):
         parts = make_parts(config)
-        return _train(parts, parts.trainer(config, parts.model), saved)
+        return train(parts, parts.trainer(config, parts.model), saved)[0]
 
 
 def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunResult:
@@ -107,16 +107,19 @@ def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunRe
         parts = make_parts(config, checkpoint)
         trainer = parts.trainer(config, parts.model)
         trainer.resume_checkpoint(path)
-        return _train(parts, trainer, saved=True)
+        return train(parts, trainer, saved=True)[0]
 
 
 def _starts_others(config: RunConfig) -> bool:
     return config["nproc"] > 1 and not is_launched()
 
 
-def _train(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> RunResult:
+def train(
+    parts: Parts, trainer: ColdWarmTrainer, saved: bool
+) -> tuple[RunResult, list[Evaluation]]:
+    """Train and test the model of ``parts``; the ranks of every test case in each mode."""
     config = parts.config
-    score, result = trainer.fit(
+    score, valid_result = trainer.fit(
         parts.train, parts.valid, saved=saved, show_progress=config["show_progress"]
     )
     if saved:
@@ -124,16 +127,17 @@ def _train(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> RunResult:
     evaluations = trainer.evaluate_modes(parts.test, MODES)
     records = [each.record(trainer.metrics, config["topk"]) for each in evaluations]
     configured = MODES.index(trainer.configured_mode(parts.test))
-    return RunResult(
+    result = RunResult(
         settings=run_settings(config),
         best_valid_score=score,
-        best_valid_result=result,
+        best_valid_result=valid_result,
         test_result=records[configured]["metrics"],
         test_mode=records[configured],
         test_modes=records,
         curve=trainer.curve,
         checkpoint=trainer.saved_model_file if saved else None,
     )
+    return result, evaluations
 
 
 def load_run(path: str | Path) -> tuple[Any, torch.nn.Module, ColdWarmDataset, Any, Any, Any]:

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from recbole.model.layers import TransformerEncoder
 from torch import nn
 
-from recbole_delta.model.packed import encode
+from recbole_delta.model.encoder import encode
 
 LONGEST = 40
 
 
 class Backbone(nn.Module):
     """The parts of RecBole's SASRec, and its forward pass over padding."""
+
+    block = "recbole"
 
     def __init__(self, heads, act, dropout=0.0):
         super().__init__()

@@ -1,4 +1,4 @@
-"""RecBole's transformer encoder without padding: its weights and results, less arithmetic."""
+"""Causal self-attention over sequences of different lengths, without computing padding."""
 
 from __future__ import annotations
 
@@ -69,48 +69,6 @@ class PackedBatch:
             output = _attention(query, key, value, dropout)
             outputs.append(F.embedding(real, output.transpose(1, 2).reshape(-1, dim)))
         return F.pad(torch.cat(outputs), (0, 0, 0, len(qkv) - self.n_items))
-
-
-def encode(model: Any, item_seq: Tensor, chosen: Tensor | None = None) -> Tensor:
-    """What RecBole's ``SASRec`` computes before it gathers a position, for real items only.
-
-    Args:
-        model: a ``SASRec``.
-        item_seq: ``[B, L]`` padded on the right, with N items.
-        chosen: ``[n]`` the items whose output is wanted, counted row by row; all by default.
-
-    Returns:
-        ``[n, d]``: the output at each of them.
-    """
-    batch = PackedBatch(item_seq)
-    hidden = model.item_embedding(batch.items) + model.position_embedding(batch.position)
-    hidden = model.dropout(model.LayerNorm(hidden))
-    *layers, last = model.trm_encoder.layer
-    for layer in layers:
-        hidden = _layer(layer, hidden, batch)
-    wanted = batch.back if chosen is None else batch.back[chosen]
-    # Nothing attends to the last layer's outputs: those that nobody wants are left out.
-    size = len(wanted)
-    return _layer(last, hidden, batch, F.pad(wanted, (0, -size % ROWS)))[:size]
-
-
-def _layer(layer: Any, hidden: Tensor, batch: PackedBatch, wanted: Tensor | None = None) -> Tensor:
-    """RecBole's ``TransformerLayer``, for the ``wanted`` items of the batch."""
-    attention, forward = layer.multi_head_attention, layer.feed_forward
-    parts = (attention.query, attention.key, attention.value)
-    weight = torch.cat([part.weight for part in parts])
-    qkv = F.linear(hidden, weight, torch.cat([part.bias for part in parts]))
-    heads = attention.num_attention_heads
-    context = batch.attend(qkv, heads, attention.attn_dropout)
-    if wanted is not None:
-        context, hidden = F.embedding(wanted, context), F.embedding(wanted, hidden)
-    context = attention.dense(context)
-    hidden = attention.LayerNorm(attention.out_dropout(context) + hidden)
-    activation = forward.intermediate_act_fn
-    # RecBole spells out x/2 · (1 + erf(x/√2)), five passes over memory.
-    activation = F.gelu if activation == forward.gelu else activation
-    inner = forward.dense_2(activation(forward.dense_1(hidden)))
-    return forward.LayerNorm(forward.dropout(inner) + hidden)
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, dropout: Any) -> Tensor:

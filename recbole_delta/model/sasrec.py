@@ -1,16 +1,28 @@
 """SASRec over content vectors with a bounded delta."""
 
+from typing import Any
+
 from recbole.model.sequential_recommender.sasrec import SASRec
 from torch import Tensor
 
 from recbole_delta.model.backbone import ContentBackbone
-from recbole_delta.model.packed import encode
+from recbole_delta.model.encoder import BLOCKS, encode
+from recbole_delta.seam.dataset import ColdWarmDataset
+from recbole_delta.seam.settings import one_of
 
 
 class SASRecDelta(ContentBackbone, SASRec):
-    """RecBole's ``SASRec`` (Kang & McAuley, ICDM 2018) with our item embedding."""
+    """RecBole's ``SASRec`` (Kang & McAuley, ICDM 2018) with our item embedding.
+
+    The setting ``block`` chooses how its layers are put together, with the same weights.
+    """
 
     causal = True
+
+    def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
+        self.block = config["block"]
+        one_of("block", self.block, tuple(BLOCKS))
+        super().__init__(config, dataset)
 
     def every_position(self, item_seq: Tensor) -> Tensor:
         """RecBole's weights and results, without computing padding."""

@@ -79,7 +79,7 @@ class RunConfig(Config):
     def _load_config_files(self, file_list: list[str] | None) -> dict[str, Any]:
         merged: dict[str, Any] = {}
         for file in file_list or []:
-            merged.update(_read_yaml(Path(file)))
+            merged.update(read_yaml(Path(file)))
         return merged
 
     def _get_model_and_dataset(self, model: Any, dataset: Any) -> tuple[str, type, str]:
@@ -162,8 +162,8 @@ def add_defaults(
 def known_settings() -> frozenset[str]:
     """Every setting that RecBole's YAML files or ours list."""
     files = [*(RECBOLE / "properties").rglob("*.yaml"), *properties().rglob("*.yaml")]
-    listed = {name for file in files if file.parent.name != "dataset" for name in _read_yaml(file)}
-    sample = _read_yaml(RECBOLE / "properties" / "dataset" / "sample.yaml")
+    listed = {name for file in files if file.parent.name != "dataset" for name in read_yaml(file)}
+    sample = read_yaml(RECBOLE / "properties" / "dataset" / "sample.yaml")
     return frozenset(listed | set(sample) | CALLER_SETTINGS)
 
 
@@ -194,7 +194,12 @@ def _require_model(name: str) -> None:
     raise DeltaError(f"Unknown model {name!r}{hint}")
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file, by the safe loader.
+
+    Raises:
+        DeltaError: it cannot be read, or does not hold settings.
+    """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=YamlLoader)
     except OSError as error:

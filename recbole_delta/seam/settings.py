@@ -41,16 +41,16 @@ class DeltaSettings:
     require_cold: bool
 
     def __post_init__(self) -> None:
-        _one_of("item_embedding", self.item_embedding, ITEM_EMBEDDINGS)
+        one_of("item_embedding", self.item_embedding, ITEM_EMBEDDINGS)
         if self.train_positions is not None:
-            _one_of("train_positions", self.train_positions, TRAIN_POSITIONS)
-        _one_of("loss", self.loss, LOSSES)
+            one_of("train_positions", self.train_positions, TRAIN_POSITIONS)
+        one_of("loss", self.loss, LOSSES)
         _whole("sampled_items", self.sampled_items, 1)
-        _one_of("valid_candidates", self.valid_candidates, CANDIDATES)
-        _one_of("test_candidates", self.test_candidates, CANDIDATES)
-        _one_of("cold_history", self.cold_history, COLD_HISTORY)
-        _one_of("mask_history", self.mask_history, (True, False))
-        _one_of("require_cold", self.require_cold, (True, False))
+        one_of("valid_candidates", self.valid_candidates, CANDIDATES)
+        one_of("test_candidates", self.test_candidates, CANDIDATES)
+        one_of("cold_history", self.cold_history, COLD_HISTORY)
+        one_of("mask_history", self.mask_history, (True, False))
+        one_of("require_cold", self.require_cold, (True, False))
         _at_least_0("delta_max", self.delta_max)
 
     @classmethod
@@ -91,7 +91,7 @@ def check_settings(config: Any) -> None:
         raise DeltaError(f"seed must be below 2^32, but is {config['seed']}.")
     for name in ("learning_rate", "weight_decay"):
         _at_least_0(name, config[name])
-    _one_of("learner", str(config["learner"]).lower(), LEARNERS)
+    one_of("learner", str(config["learner"]).lower(), LEARNERS)
     clip = config["clip_grad_norm"]
     if clip is not None and not (isinstance(clip, Mapping) and set(clip) <= set(CLIP_ARGUMENTS)):
         raise DeltaError(
@@ -185,7 +185,12 @@ def _at_least_0(name: str, value: Any) -> None:
         raise DeltaError(f"{name} must be a number >= 0, but is {value!r}.")
 
 
-def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+def one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    """Refuse a value that is none of the choices of the setting ``name``.
+
+    Raises:
+        DeltaError: it is not.
+    """
     if value not in choices:
         listed = " | ".join(map(str, choices))
         raise DeltaError(f"{name} must be one of {listed}, but is {value!r}.")

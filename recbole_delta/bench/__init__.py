@@ -1,0 +1,1 @@
+"""Many runs and one report: data sets × models × settings × seeds, compared."""

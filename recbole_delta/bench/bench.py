@@ -1,0 +1,109 @@
+"""Do the runs of a bench file that are not done, and report on all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+from recbole_delta.bench.engine import Outcome, in_order_of_completion
+from recbole_delta.bench.one import Task
+from recbole_delta.bench.plan import Plan, Spec, read_plan
+from recbole_delta.bench.record import RECORD, Record
+from recbole_delta.bench.report import write_report
+from recbole_delta.errors import DeltaError, at_least_1
+from recbole_delta.files import replacing
+
+
+def bench(
+    path: str | Path,
+    out: str | Path | None = None,
+    *,
+    data_path: str | Path | None = None,
+    workers: int = 1,
+    cluster: str | None = None,
+    train: bool = True,
+) -> Path:
+    """Do what a bench file asks for; a run that has a record is not done again.
+
+    Args:
+        path: the YAML file.
+        out: folder for records and report; by default the file's name without its ending.
+        data_path: see :func:`read_plan`.
+        workers: runs at a time on this machine.
+        cluster: address of a Dask scheduler whose workers do the runs instead.
+        train: False reports on the records that are there.
+
+    Returns:
+        The folder.
+
+    Raises:
+        DeltaError: the file asks for something that does not exist, or runs have failed; the
+            report on the others is written then.
+    """
+    at_least_1("workers", workers)
+    plan = read_plan(path, data_path)
+    out = Path(out) if out is not None else plan.path.with_suffix("")
+    failed = _perform(plan, out.absolute(), workers, cluster) if train else []
+    records = [(spec, record_folder(plan, spec, out)) for spec in plan.specs]
+    done = [(spec, Record.read(folder)) for spec, folder in records if _is_done(folder)]
+    if done:
+        write_report(plan, done, out)
+    if failed:
+        raise DeltaError(
+            f"{len(failed)} of {len(plan.specs)} runs failed, first {failed[0]} Their output is in "
+            f"{out / 'failed'}; the same command tries them again."
+        )
+    return out
+
+
+def record_folder(plan: Plan, spec: Spec, out: Path) -> Path:
+    """Where the record of a run lies or will lie."""
+    return out / "records" / spec.folder(plan.data[spec.dataset])
+
+
+def _is_done(folder: Path) -> bool:
+    return (folder / RECORD).is_file()
+
+
+def _perform(plan: Plan, out: Path, workers: int, cluster: str | None) -> list[str]:
+    """Do what is not done; a sentence for each run that failed."""
+    # Rows may share a run, as a sweep does with the row of its default.
+    todo = {record_folder(plan, spec, out): spec for spec in reversed(plan.specs)}
+    todo = {folder: spec for folder, spec in reversed(todo.items()) if not _is_done(folder)}
+    tasks = [
+        Task(asdict(spec), str(plan.data_path), str(folder), str(out / "work" / folder.name),
+             plan.threads)
+        for folder, spec in todo.items()
+    ]  # fmt: skip
+    specs, folders = list(todo.values()), list(todo)
+    failed = []
+    with tqdm(total=len(tasks), desc="runs", unit="run", disable=not tasks) as bar:
+        for position, outcome in in_order_of_completion(tasks, workers, cluster):
+            spec, folder = specs[position], folders[position]
+            name = f"{spec.label}, {spec.dataset}, seed {spec.seed}"
+            if _is_done(folder):
+                (out / "failed" / f"{folder.name}.log").unlink(missing_ok=True)
+                bar.write(f"{name}: {_figures(Record.read(folder))}")
+            else:
+                failed.append(f"{name}: {outcome.reason}")
+                bar.write(f"failed: {failed[-1]}")
+                _keep(outcome, out / "failed" / f"{folder.name}.log")
+            bar.update()
+    return failed
+
+
+def _figures(record: Record) -> str:
+    metrics = record.mode["metrics"]
+    first = next(iter(metrics)).split("@")
+    keys: Iterable[str] = (f"{first[0]}_cold@{first[1]}", f"{first[0]}_warm@{first[1]}")
+    shown = "  ".join(f"{metrics[key]:.4f}" for key in (*keys, "@".join(first)) if key in metrics)
+    seconds = record.measured["seconds"]["train_and_evaluate"]
+    return f"{'@'.join(first)} {shown}, {len(record.facts['curve'])} epochs, {seconds:.0f} s"
+
+
+def _keep(outcome: Outcome, path: Path) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(outcome.output)

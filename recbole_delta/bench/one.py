@@ -1,0 +1,189 @@
+"""``python -m recbole_delta.bench.one``: one run of a bench, in a process of its own.
+
+It reads its task as one line of JSON and leaves a record. It ends with the process that started
+it: then the pipe that it reads from closes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from torch.nn import functional as F
+
+from recbole_delta.bench.plan import Spec, run_config
+from recbole_delta.bench.record import CASES, RECORD, Cases, save_record
+from recbole_delta.embedding import DeltaEmbedding
+from recbole_delta.errors import DeltaError
+from recbole_delta.run import train
+from recbole_delta.seam.dataset import ColdWarmDataset, train_positions
+from recbole_delta.seam.facts import versions
+from recbole_delta.seam.parts import make_parts
+
+MACHINE_SETTINGS = ("data_path", "checkpoint_dir", "device", "show_progress", "state", "dataset_save_path", "dataloaders_save_path")  # fmt: skip
+"""Settings that say where a run was, not what it was."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a process is told.
+
+    Attributes:
+        spec: the run.
+        data_path: folder of the data sets.
+        record: folder of the record to write.
+        work: folder for what is in hand, which nobody wants afterwards.
+        threads: of torch.
+    """
+
+    spec: dict[str, Any]
+    data_path: str
+    record: str
+    work: str
+    threads: int
+
+    def line(self) -> str:
+        """As the process reads it."""
+        return json.dumps(vars(self)) + "\n"
+
+
+def main() -> None:
+    """Do the task; exit code 2 and one sentence for what the user can mend."""
+    task = Task(**json.loads(sys.stdin.readline()))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    work = Path(task.work)
+    work.parent.mkdir(parents=True, exist_ok=True)
+    # Another bench may be at the same run.
+    with FileLock(work.with_name(f"{work.name}.lock")):
+        if (Path(task.record) / RECORD).is_file():
+            return
+        # That of a run that was killed.
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        # RecBole writes its logs into the working directory.
+        os.chdir(work)
+        try:
+            perform(task)
+        except DeltaError as error:
+            print(f"error: {error}")
+            sys.exit(2)
+        finally:
+            os.chdir(work.parent)
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def perform(task: Task) -> None:
+    """Train, test and write the record.
+
+    Raises:
+        DeltaError: settings or data that cannot be used.
+    """
+    torch.set_num_threads(task.threads)
+    spec, record = Spec(**task.spec), Path(task.record)
+    started = time.perf_counter()
+    logging.getLogger().setLevel(logging.WARNING)
+    quiet = {"checkpoint_dir": task.work, "show_progress": False, "state": "WARNING"}
+    config = run_config(spec, Path(task.data_path), **quiet)
+    parts = make_parts(config)
+    trainer = parts.trainer(config, parts.model)
+    prepared = time.perf_counter()
+    result, evaluations = train(parts, trainer, saved=True)
+    ended = time.perf_counter()
+    curve = [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in result.curve]
+    effective = {k: v for k, v in config.final_config_dict.items() if k not in MACHINE_SETTINGS}
+    facts = {
+        "dataset": spec.dataset,
+        "model": spec.model,
+        "seed": spec.seed,
+        "asked": spec.settings,
+        "settings": json.loads(json.dumps(effective, default=str)),
+        "prepared": _prepared(Path(task.data_path) / spec.dataset / f"{spec.dataset}.json"),
+        "train_positions": train_positions(parts.dataset.settings, type(parts.model)),
+        "modes": result.test_modes,
+        "configured_mode": result.test_modes.index(result.test_mode),
+        "best_valid_score": float(result.best_valid_score),
+        "best_valid_result": result.best_valid_result,
+        "curve": curve,
+        "parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
+        "threads": task.threads,
+        "versions": versions(),
+        "revision": _revision(),
+    }
+    measured = {
+        "seconds": {
+            "prepare": prepared - started,
+            "train_and_evaluate": ended - prepared,
+            "epoch": float(np.median([epoch["seconds"] for epoch in result.curve] or [0])),
+        },
+        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "device": str(config["device"]),
+    }
+    _cases(parts.test.dataset).save(record.parent / CASES)
+    drift = _drift(parts.model)
+    save_record(record, facts, measured, [each.ranks for each in evaluations], drift)
+
+
+def _cases(test: ColdWarmDataset) -> Cases:
+    instances = test.instances
+    count = np.concatenate([[0], test.interactions.train_counts()])
+    target = instances.target.numpy()
+    return Cases(
+        user=test.field2id_token[test.uid_field][instances.user.numpy()].astype(str),
+        target=test.item_tokens[target].astype(str),
+        train_count=np.where(target <= test.n_warm, count[np.minimum(target, test.n_warm)], 0),
+        item_train_count=count[1:],
+    )
+
+
+def _drift(model: Any) -> np.ndarray | None:
+    embedding = getattr(model, "item_embedding", None)
+    if not isinstance(embedding, DeltaEmbedding) or not embedding.delta.requires_grad:
+        return None
+    warm = slice(1, embedding.n_warm + 1)
+    with torch.no_grad():
+        return F.cosine_similarity(embedding.content[warm], embedding.weight[warm]).cpu().numpy()
+
+
+def _prepared(path: Path) -> dict[str, Any]:
+    """What dataset_prep says of the data set, in short."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    kept = ("source", "protocol", "protocol_options", "items", "targets", "content")
+    return {name: said[name] for name in kept if name in said}
+
+
+def _revision() -> str | None:
+    """The commit of the checkout that this code lies in, if it does."""
+    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--match="]
+    here = Path(__file__).parent
+    try:
+        done = subprocess.run(asked, cwd=here, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

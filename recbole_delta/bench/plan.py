@@ -1,0 +1,230 @@
+"""What a bench file asks for: one :class:`Spec` a run."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recbole_delta.content import find_content
+from recbole_delta.errors import DeltaError, at_least_1, check_options, check_seed
+from recbole_delta.metrics import GAINS
+from recbole_delta.seam.config import RunConfig, read_yaml
+
+KEYS = ("datasets", "data_path", "settings", "models", "seeds", "threads", "report")
+REPORT_KEYS = ("title", "metrics", "reference", "baseline", "notes")
+NOT_SETTINGS = ("model", "vary", "seeds")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One run of a plan.
+
+    Attributes:
+        label: the row of the table that it belongs to.
+        entry: the model entry behind the row; several rows where it varies a setting.
+        varied: the values of the settings that the entry varies.
+        dataset: name of the prepared data set.
+        model: name of the model.
+        seed: of the run.
+        settings: all others of the run.
+    """
+
+    label: str
+    entry: str
+    varied: dict[str, Any]
+    dataset: str
+    model: str
+    seed: int
+    settings: dict[str, Any]
+
+    def folder(self, data: Data) -> Path:
+        """Where its record lies, below the folder of records: by content, not by label."""
+        asked = {"settings": self.settings, "content": data.content(self.settings)}
+        digest = _digest(json.dumps(asked, sort_keys=True, default=str).encode())
+        return data.folder / f"{self.model}-{self.seed}-{digest[:10]}"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A prepared data set of a plan.
+
+    Attributes:
+        name: of the data set.
+        path: its folder.
+        folder: where its records lie, by the content of its files.
+    """
+
+    name: str
+    path: Path
+    folder: Path
+    _contents: dict[Path, str] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def at(cls, data_path: Path, name: str) -> Data:
+        """The data set of this name in ``data_path``.
+
+        Raises:
+            DeltaError: it is not there.
+        """
+        if Path(name).name != name:
+            raise DeltaError(f"datasets: {name!r} is no name; the folder goes into data_path.")
+        path = data_path / name
+        files = [path / f"{name}.{ending}" for ending in ("inter", "item")]
+        for file in files:
+            if not file.is_file():
+                raise DeltaError(f"There is no {file}; prepare {name} with dataset_prep first.")
+        digest = _digest(*(file.read_bytes() for file in files))
+        return cls(name, path, Path(f"{name}-{digest[:8]}"))
+
+    def content(self, settings: Mapping[str, Any]) -> str:
+        """Digest of the content file that a run with these settings reads; empty if there is none."""
+        try:
+            file = Path(settings.get("content_file") or find_content(self.path, self.name))
+            if file not in self._contents:
+                self._contents[file] = _digest(file.read_bytes())
+        except (DeltaError, OSError):
+            return ""  # ID models need none; for the others the run says what is missing
+        return self._contents[file]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A bench file.
+
+    Attributes:
+        path: the file.
+        specs: the runs, in the order of the file, the first seed of every row first.
+        data: the data sets by name.
+        data_path: their folder.
+        threads: of each run; more or fewer change the last bits of its numbers.
+        report: title, metrics, reference and notes of the report.
+    """
+
+    path: Path
+    specs: list[Spec]
+    data: dict[str, Data]
+    data_path: Path
+    threads: int
+    report: dict[str, Any]
+
+    @property
+    def labels(self) -> list[str]:
+        """The rows of the table, in order."""
+        return list(dict.fromkeys(spec.label for spec in self.specs))
+
+
+def read_plan(path: str | Path, data_path: str | Path | None = None) -> Plan:
+    """Read a bench file and check every setting in it, before anything runs.
+
+    Args:
+        path: the YAML file.
+        data_path: the folder of the data sets, above the file's ``data_path``, which is relative
+            to where the command runs, as for RecBole.
+
+    Raises:
+        DeltaError: the file cannot be read, or asks for something that does not exist.
+    """
+    path = Path(path)
+    given = read_yaml(path)
+    try:
+        check_options("A bench file", given, KEYS)
+        plan = _plan(path, given, Path(data_path or given.get("data_path") or "dataset").absolute())
+        for spec in plan.specs:
+            _check(spec, plan.data_path)
+    except DeltaError as error:
+        raise DeltaError(f"{path}: {error}") from error
+    return plan
+
+
+def _plan(path: Path, given: dict[str, Any], data_path: Path) -> Plan:
+    datasets = given.get("datasets") or {}
+    if isinstance(datasets, list):
+        datasets = dict.fromkeys(datasets, {})
+    datasets = _settings("datasets", datasets, "a list of names, or settings by name")
+    models = _settings("models", given.get("models"), "settings by the label of a row")
+    shared = _settings("settings", given.get("settings") or {}, "settings", empty=True)
+    seeds = _seeds(given.get("seeds", [42]))
+    report = dict(given.get("report") or {})
+    check_options("report", report, REPORT_KEYS)
+    report.setdefault("metrics", ["ndcg@10", "hit@10"])
+    for metric in report["metrics"]:
+        if not re.fullmatch(rf"({'|'.join(GAINS)})@[1-9]\d*", str(metric)):
+            raise DeltaError(f"report: metrics are such as ndcg@10, but {metric!r} is none.")
+    threads = given.get("threads", 1)
+    at_least_1("threads", threads)
+    topk = sorted({int(metric.split("@")[1]) for metric in report["metrics"]})
+    shared = {"topk": topk, **shared}
+    specs = [
+        spec
+        for name, own in datasets.items()
+        for label, entry in models.items()
+        for spec in _specs(label, entry, str(name), {**shared, **(own or {})}, seeds)
+    ]
+    specs.sort(key=lambda spec: seeds.index(spec.seed) if spec.seed in seeds else len(seeds))
+    plan = Plan(path, specs, {str(n): Data.at(data_path, str(n)) for n in datasets}, data_path,
+                threads, report)  # fmt: skip
+    reference = report.get("reference")
+    if reference is not None and reference not in plan.labels:
+        raise DeltaError(f"report: reference {reference!r} is none of {', '.join(plan.labels)}.")
+    return plan
+
+
+def _specs(
+    label: str, entry: dict[str, Any], dataset: str, shared: dict[str, Any], seeds: list[int]
+) -> Iterator[Spec]:
+    """The runs of one model entry on one data set."""
+    if not isinstance(entry, Mapping) or "model" not in entry:
+        raise DeltaError(f"models: {label} must say its model, as in {{model: SASRecDelta}}.")
+    settings = {**shared, **{k: v for k, v in entry.items() if k not in NOT_SETTINGS}}
+    vary = entry.get("vary") or {}
+    if not isinstance(vary, Mapping) or not all(isinstance(v, list) for v in vary.values()):
+        raise DeltaError(f"models: vary of {label} must hold lists, as in {{delta_max: [.2, .5]}}.")
+    for seed in _seeds(entry.get("seeds", seeds)):
+        for values in itertools.product(*vary.values()):
+            varied = dict(zip(vary, values))
+            named = ", ".join([label, *(f"{name} {value}" for name, value in varied.items())])
+            yield Spec(named, label, varied, dataset, entry["model"], seed, {**settings, **varied})
+
+
+def _check(spec: Spec, data_path: Path) -> None:
+    try:
+        run_config(spec, data_path)
+    except DeltaError as error:
+        raise DeltaError(f"{spec.label}: {error}") from error
+
+
+def run_config(spec: Spec, data_path: Path, **others: Any) -> RunConfig:
+    """RecBole's Config of a run.
+
+    Raises:
+        DeltaError: a setting does not exist or has a value that cannot be used.
+    """
+    settings = {**spec.settings, "data_path": str(data_path), "seed": spec.seed, **others}
+    return RunConfig(spec.model, spec.dataset, None, settings)
+
+
+def _settings(name: str, value: Any, what: str, empty: bool = False) -> dict[str, Any]:
+    if not isinstance(value, dict) or not (value or empty):
+        raise DeltaError(f"{name} must hold {what}.")
+    return value
+
+
+def _seeds(value: Any) -> list[int]:
+    if not isinstance(value, list) or not value or not all(type(each) is int for each in value):
+        raise DeltaError(f"seeds must be a list of whole numbers, but is {value!r}.")
+    for seed in value:
+        check_seed(seed)
+    return value
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

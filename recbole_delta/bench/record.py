@@ -1,0 +1,140 @@
+"""One run's record on disk, and the test cases that all runs over a data set share."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recbole_delta.errors import DeltaError
+from recbole_delta.files import replacing, replacing_folder
+from recbole_delta.ranking import MISS, TargetRanks
+
+RECORD, MEASURED, RANKS, CASES = "record.json", "measured.json", "ranks.npz", "cases.npz"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run has left.
+
+    Attributes:
+        path: its folder.
+        facts: all that repeats bit for bit with the same code, versions and threads: settings,
+            metrics by group in each mode, validation, curve.
+        measured: what does not: seconds, memory, machine.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+    measured: dict[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """The record in the folder ``path``.
+
+        Raises:
+            DeltaError: it is not whole.
+        """
+        try:
+            facts, measured = (json.loads((path / name).read_text()) for name in (RECORD, MEASURED))
+            facts["modes"][facts["configured_mode"]]["metrics"]
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise DeltaError(f"{path} is not a whole record ({error!r}); remove it.") from error
+        return cls(path, facts, measured)
+
+    @property
+    def mode(self) -> dict[str, Any]:
+        """The evaluation in the mode that the settings ask for: counts, metrics."""
+        return self.facts["modes"][self.facts["configured_mode"]]
+
+    @property
+    def ranks(self) -> TargetRanks:
+        """Ranks of the test targets in that mode."""
+        above, tied = (self._arrays[name][self.facts["configured_mode"]] for name in _RANKS)
+        above, tied = above.astype(np.int64), tied.astype(np.int64)
+        return TargetRanks(np.where(above < 0, MISS, above), tied)
+
+    @property
+    def drift(self) -> np.ndarray | None:
+        """``[n_warm]`` cosine of each warm item's content and embedding; None without content."""
+        return self._arrays.get("drift")
+
+    @property
+    def cases(self) -> Cases:
+        """The test cases, in the order of the ranks."""
+        return Cases(**_arrays(self.path.parent / CASES))
+
+    @cached_property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return _arrays(self.path / RANKS)
+
+
+@dataclass(frozen=True)
+class Cases:
+    """``n`` test cases of a data set.
+
+    Attributes:
+        user: ``[n]`` tokens.
+        target: ``[n]`` tokens of the target items.
+        train_count: ``[n]`` training rows of the target; 0 for a cold one.
+        item_train_count: ``[n_warm]`` the same of every warm item.
+    """
+
+    user: np.ndarray
+    target: np.ndarray
+    train_count: np.ndarray
+    item_train_count: np.ndarray
+
+    @property
+    def is_cold(self) -> np.ndarray:
+        """``[n]`` whether the target is cold."""
+        return self.train_count == 0
+
+    def save(self, path: Path) -> None:
+        """Write the file, unless it is there."""
+        if not path.exists():
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                np.savez_compressed(file, **vars(self))
+
+
+_RANKS = ("above", "tied")
+
+
+def save_record(
+    path: Path,
+    facts: dict[str, Any],
+    measured: dict[str, Any],
+    ranks: list[TargetRanks],
+    drift: np.ndarray | None,
+) -> None:
+    """Write the folder ``path`` whole or not at all.
+
+    Args:
+        path: of the record.
+        facts: see :class:`Record`; JSON values.
+        measured: likewise.
+        ranks: of the test cases in each mode.
+        drift: see :attr:`Record.drift`.
+    """
+    above = np.stack([np.where(each.above == MISS, -1, each.above) for each in ranks])
+    arrays = {"above": above.astype(np.int32)}
+    arrays["tied"] = np.stack([each.tied for each in ranks]).astype(np.int32)
+    if drift is not None:
+        arrays["drift"] = drift.astype(np.float16)
+    with replacing_folder(path) as temporary:
+        for name, values in ((RECORD, facts), (MEASURED, measured)):
+            (temporary / name).write_text(json.dumps(values, indent=1) + "\n")
+        np.savez_compressed(temporary / RANKS, **arrays)
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DeltaError(f"{path} is not a whole file of arrays ({error}); remove it.") from error

@@ -1,0 +1,191 @@
+"""A comparison as tables: Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recbole_delta.bench.compare import GROUPS, LEVEL, Comparison, Row
+from recbole_delta.report import metric_label
+
+MARK = "†"
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of a table.
+
+    Attributes:
+        mean: over the seeds.
+        std: over the seeds; None of one.
+        place: 1 of the best of its column, 2 of the second, else 0.
+        differs: whether it differs from the reference by more than chance.
+    """
+
+    mean: float
+    std: float | None
+    place: int = 0
+    differs: bool = False
+
+
+def cells(
+    comparison: Comparison, metrics: Sequence[str], differences: pd.DataFrame | None
+) -> dict[str, dict[tuple[str, str], Cell]]:
+    """The cells of each row that has a run, by metric and group.
+
+    Places are dealt by the means as they are printed, so that equal figures look alike.
+    """
+    ran = [row for row in comparison.rows if row.records]
+    table: dict[str, dict[tuple[str, str], Cell]] = {row.label: {} for row in ran}
+    marked = set()
+    if differences is not None:
+        significant = differences[differences["p_holm"] < LEVEL]
+        marked = set(zip(significant["row"], significant["metric"], significant["group"]))
+    for metric in metrics:
+        for group in GROUPS:
+            values = {row.label: row.values(metric, group) for row in ran}
+            means = {label: float(np.round(each.mean(), 4)) for label, each in values.items()}
+            if np.isnan(list(means.values())).any():
+                continue  # the data have no such cases
+            order = sorted(set(means.values()), reverse=True)
+            for label, each in values.items():
+                std = float(each.std(ddof=1)) if len(each) > 1 else None
+                place = order.index(means[label]) + 1
+                table[label][metric, group] = Cell(
+                    float(each.mean()),
+                    std,
+                    place if place <= 2 and means[label] > 0 else 0,
+                    (label, metric, group) in marked,
+                )
+    return table
+
+
+def frame(
+    comparison: Comparison,
+    metrics: Sequence[str],
+    differences: pd.DataFrame | None,
+    shown: Callable[[Cell], str],
+) -> pd.DataFrame:
+    """The table with every cell as text, a column a metric and group; rows not run say so."""
+    table = cells(comparison, metrics, differences)
+    columns = list(dict.fromkeys(column for row in table.values() for column in row))
+    lines = [
+        [shown(table[row.label][column]) if row.records else NOT_RUN for column in columns]
+        for row in comparison.rows
+    ]
+    names = pd.MultiIndex.from_tuples([(metric_label(m), group) for m, group in columns])
+    return pd.DataFrame(lines, index=[row_name(row) for row in comparison.rows], columns=names)
+
+
+def row_name(row: Row) -> str:
+    """The label, and what is missing of the row."""
+    if row.records and row.missing:
+        return f"{row.label} ({len(row.records)} of {len(row.seeds)} seeds)"
+    return row.label
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table of :func:`frame`, or any other, for GitHub and friends."""
+    if isinstance(table.columns, pd.MultiIndex):
+        table = table.set_axis([" ".join(column) for column in table.columns], axis=1)
+    return table.to_markdown(disable_numparse=True)
+
+
+def as_markdown(cell: Cell) -> str:
+    """Best bold, second underlined, mean ± std."""
+    text = f"{cell.mean:.4f}"
+    text = {1: f"**{text}**", 2: f"<u>{text}</u>"}.get(cell.place, text)
+    spread = "" if cell.std is None else f" ± {cell.std:.4f}"
+    return text + (MARK if cell.differs else "") + spread
+
+
+def as_latex(cell: Cell) -> str:
+    """The same for booktabs."""
+    text = f"{cell.mean:.4f}"
+    text = {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(cell.place, text)
+    spread = "" if cell.std is None else rf" {{\scriptsize $\pm$ {cell.std:.4f}}}"
+    return text + (r"$^\dagger$" if cell.differs else "") + spread
+
+
+def as_html(cell: Cell) -> str:
+    """The same for a page."""
+    text = f"{cell.mean:.4f}"
+    text = {1: f"<b>{text}</b>", 2: f"<u>{text}</u>"}.get(cell.place, text)
+    spread = "" if cell.std is None else f" <small>± {cell.std:.4f}</small>"
+    return text + (MARK if cell.differs else "") + spread
+
+
+FORMATS = {"markdown": as_markdown, "latex": as_latex, "html": as_html}
+
+
+def html(table: pd.DataFrame) -> str:
+    """A table for a page; cells of :func:`as_html` stay as they are, names are escaped."""
+    names = table.rename(index=lambda name: escape(str(name)))
+    return names.to_html(escape=False, border=0)
+
+
+def latex(table: pd.DataFrame, caption: str, label: str) -> str:
+    """A booktabs table; needs ``\\usepackage{booktabs}``."""
+    escaped = table.rename(index=_escape, columns=_escape)
+    return escaped.to_latex(
+        escape=False, caption=_escape(caption), label=label, multicolumn_format="c",
+        column_format="l" + "c" * len(table.columns), position="t",
+    )  # fmt: skip
+
+
+def csv(comparison: Comparison, metrics: Sequence[str]) -> pd.DataFrame:
+    """The figures themselves: a line a run, metric and group."""
+    return pd.DataFrame(
+        {"dataset": comparison.dataset, "row": row.label, "model": row.spec.model,
+         "seed": record.facts["seed"], "metric": metric, "group": group, "value": value}
+        for row in comparison.rows
+        for metric in metrics
+        for group in GROUPS
+        for record, value in zip(row.records, row.values(metric, group))
+    )  # fmt: skip
+
+
+def conditions(comparison: Comparison) -> pd.DataFrame:
+    """How each row was run: what a reader has to know to compare it."""
+    return pd.DataFrame(
+        [_conditions(row) for row in comparison.rows if row.records],
+        index=[row.label for row in comparison.rows if row.records],
+    )
+
+
+def _conditions(row: Row) -> dict[str, Any]:
+    first, mode = row.records[0], row.records[0].mode
+    settings = first.facts["settings"]
+    epochs = [len(each.facts["curve"]) for each in row.records]
+    seconds = [each.measured["seconds"]["train_and_evaluate"] for each in row.records]
+    embeds = mode["embeds_cold_items"]
+    return {
+        "model": first.facts["model"],
+        "item embedding": settings.get("item_embedding", "-") if epochs[0] else "content",
+        "trained at": {"all": "every position", "last": "the last position"}[
+            first.facts["train_positions"]
+        ]
+        if epochs[0]
+        else "-",
+        "recommends": f"{mode['candidates']} items" if embeds else "warm items",
+        "cold history": ("kept" if mode["cold_history"] == "keep" else "dropped")
+        if embeds
+        else "dropped",
+        "validation": f"{np.mean([each.facts['best_valid_score'] for each in row.records]):.4f}",
+        "epochs": f"{np.mean(epochs):.0f}",
+        "seconds": f"{np.median(seconds):.0f}",
+        "peak GiB": f"{max(each.measured['peak_gib'] for each in row.records):.1f}",
+        "parameters": f"{first.facts['parameters']:,}",
+    }
+
+
+def _escape(text: str) -> str:
+    for sign in "&%$#_{}":
+        text = text.replace(sign, rf"\{sign}")
+    return text.replace("±", r"$\pm$").replace("δ", r"$\delta$").replace(MARK, r"$\dagger$")

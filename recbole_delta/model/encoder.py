@@ -1,0 +1,117 @@
+"""The transformer encoder of RecBole's SASRec without padding, by its weights, in two blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from recbole_delta.model.packed import PackedBatch
+from recbole_delta.precision import ROWS
+
+
+def encode(model: Any, item_seq: Tensor, chosen: Tensor | None = None) -> Tensor:
+    """What RecBole's ``SASRec`` computes before it gathers a position, for real items only.
+
+    Args:
+        model: a ``SASRec`` with a ``block``, one of :data:`BLOCKS`.
+        item_seq: ``[B, L]`` padded on the right, with N items.
+        chosen: ``[n]`` the items whose output is wanted, counted row by row; all by default.
+
+    Returns:
+        ``[n, d]``: the output at each of them.
+    """
+    block = BLOCKS[model.block]
+    batch = PackedBatch(item_seq)
+    hidden = block.begin(
+        model, model.item_embedding(batch.items), model.position_embedding(batch.position)
+    )
+    wanted = batch.back if chosen is None else batch.back[chosen]
+    size = len(wanted)
+    # Nothing attends to the last layer's outputs: those that nobody wants are left out.
+    wanted = F.pad(wanted, (0, -size % ROWS))
+    *layers, last = model.trm_encoder.layer
+    for layer in layers:
+        hidden = block.layer(layer, hidden, batch, None)
+    return block.end(model, block.layer(last, hidden, batch, wanted))[:size]
+
+
+class RecBoleBlock:
+    """RecBole's ``TransformerLayer``: normalised after each part and its residual, as in BERT."""
+
+    @staticmethod
+    def begin(model: Any, items: Tensor, positions: Tensor) -> Tensor:
+        """Inputs ``[M, d]`` of the first layer, from those of items and of positions."""
+        return model.dropout(model.LayerNorm(items + positions))
+
+    @staticmethod
+    def layer(layer: Any, hidden: Tensor, batch: PackedBatch, wanted: Tensor | None) -> Tensor:
+        """Outputs of a layer for the items of the batch, or for the ``wanted`` of them."""
+        attention, forward = layer.multi_head_attention, layer.feed_forward
+        parts = (attention.query, attention.key, attention.value)
+        weight = torch.cat([part.weight for part in parts])
+        qkv = F.linear(hidden, weight, torch.cat([part.bias for part in parts]))
+        context, hidden = _attend(attention, qkv, hidden, batch, wanted)
+        hidden = attention.LayerNorm(attention.out_dropout(context) + hidden)
+        inner = forward.dense_2(_activation(forward)(forward.dense_1(hidden)))
+        return forward.LayerNorm(forward.dropout(inner) + hidden)
+
+    @staticmethod
+    def end(model: Any, hidden: Tensor) -> Tensor:
+        """Outputs of the encoder from those of the last layer."""
+        return hidden
+
+
+class OriginalBlock:
+    """The block of SASRec's own code (Kang & McAuley 2018), which the paper's code has too.
+
+    Items are scaled by √d, the queries of a layer and the inputs of its second part are
+    normalised before it, and the end of the encoder once more.
+    """
+
+    @staticmethod
+    def begin(model: Any, items: Tensor, positions: Tensor) -> Tensor:
+        """See :meth:`RecBoleBlock.begin`."""
+        return model.dropout(items * items.size(1) ** 0.5 + positions)
+
+    @staticmethod
+    def layer(layer: Any, hidden: Tensor, batch: PackedBatch, wanted: Tensor | None) -> Tensor:
+        """See :meth:`RecBoleBlock.layer`."""
+        attention, forward = layer.multi_head_attention, layer.feed_forward
+        normal = attention.LayerNorm(hidden)
+        weight = torch.cat([attention.key.weight, attention.value.weight])
+        bias = torch.cat([attention.key.bias, attention.value.bias])
+        qkv = torch.cat([attention.query(normal), F.linear(hidden, weight, bias)], 1)
+        context, normal = _attend(attention, qkv, normal, batch, wanted)
+        hidden = forward.LayerNorm(normal + context)
+        inner = forward.dropout(_activation(forward)(forward.dense_1(hidden)))
+        return hidden + forward.dropout(forward.dense_2(inner))
+
+    @staticmethod
+    def end(model: Any, hidden: Tensor) -> Tensor:
+        """See :meth:`RecBoleBlock.end`."""
+        return model.LayerNorm(hidden)
+
+
+BLOCKS: dict[str, type[RecBoleBlock] | type[OriginalBlock]] = {
+    "recbole": RecBoleBlock,
+    "original": OriginalBlock,
+}
+
+
+def _attend(
+    attention: Any, qkv: Tensor, residual: Tensor, batch: PackedBatch, wanted: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Attention's outputs and the residuals that they are added to, for the wanted items."""
+    context = batch.attend(qkv, attention.num_attention_heads, attention.attn_dropout)
+    if wanted is not None:
+        context, residual = F.embedding(wanted, context), F.embedding(wanted, residual)
+    return attention.dense(context), residual
+
+
+def _activation(forward: Any) -> Any:
+    # RecBole spells out x/2 · (1 + erf(x/√2)), five passes over memory.
+    activation = forward.intermediate_act_fn
+    return F.gelu if activation == forward.gelu else activation
