@@ -59,7 +59,7 @@ def _demo(arguments: list[str]) -> None:
 def _bench(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="recbole-delta bench")
     parser.add_argument("path", metavar="FILE.yaml")
-    parser.add_argument("--out", help="folder for records and report; by default the file's name")
+    parser.add_argument("--out", help="folder for records and report; by default the file's")
     parser.add_argument("--workers", type=int, default=1, help="runs at a time on this machine")
     parser.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler that runs them")
     parser.add_argument("--data_path", help="folder of the prepared data sets, above the file's")
@@ -70,9 +70,9 @@ def _bench(arguments: list[str]) -> None:
         ("report.md", "the same as Markdown"),
         ("tables", "Markdown, LaTeX, CSV"),
         ("figures", "PNG and SVG"),
-        ("records", "what each run has left"),
     ):
         print(f"{out / name}: {what}")
+    print(f"{out.parent / 'records'}: what each run has left")
 
 
 def _run(arguments: list[str]) -> None:

@@ -30,14 +30,15 @@ def bench(
 
     Args:
         path: the YAML file.
-        out: folder for records and report; by default the file's name without its ending.
+        out: folder for the records, which bench files may share, and for a folder with the report,
+            of the bench file's name; by default the folder of the bench file.
         data_path: see :func:`read_plan`.
         workers: runs at a time on this machine.
         cluster: address of a Dask scheduler whose workers do the runs instead.
         train: False reports on the records that are there.
 
     Returns:
-        The folder.
+        The folder of the report.
 
     Raises:
         DeltaError: the file asks for something that does not exist, or runs have failed; the
@@ -45,18 +46,18 @@ def bench(
     """
     at_least_1("workers", workers)
     plan = read_plan(path, data_path)
-    out = Path(out) if out is not None else plan.path.with_suffix("")
+    out = Path(out) if out is not None else plan.path.parent
     failed = _perform(plan, out.absolute(), workers, cluster) if train else []
     records = [(spec, record_folder(plan, spec, out)) for spec in plan.specs]
     done = [(spec, Record.read(folder)) for spec, folder in records if _is_done(folder)]
     if done:
-        write_report(plan, done, out)
+        write_report(plan, done, out / plan.path.stem)
     if failed:
         raise DeltaError(
             f"{len(failed)} of {len(plan.specs)} runs failed, first {failed[0]} Their output is in "
             f"{out / 'failed'}; the same command tries them again."
         )
-    return out
+    return out / plan.path.stem
 
 
 def record_folder(plan: Plan, spec: Spec, out: Path) -> Path:

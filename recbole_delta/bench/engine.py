@@ -57,7 +57,8 @@ def perform(task: Task) -> Outcome:
         start_new_session=True,
     )
     _running.add(process)
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
         process.stdin.write(task.line())
         process.stdin.flush()

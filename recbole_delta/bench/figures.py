@@ -58,9 +58,7 @@ def _sweep(
             axes.fill_between(place, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0)
         for number, row in enumerate(others):
             level = float(row.values(metric, group).mean())
-            axes.axhline(
-                level, linestyle=":", color=f"C{number + 4}", linewidth=1.2, label=row.label
-            )
+            axes.axhline(level, linestyle=":", color=f"C{number + 4}", label=row.label)
         axes.set_title(group, fontsize=10)
         axes.set_xlabel(name)
         axes.set_ylabel(metric_label(metric))
@@ -69,7 +67,7 @@ def _sweep(
 
 
 def by_frequency(comparison: Comparison, metric: str, baseline: str | None, title: str) -> Figure:
-    """A metric against the target's number of training rows; beside it, relative to the baseline."""
+    """A metric against the target's training rows; beside it, relative to the baseline."""
     rows = [row for row in comparison.rows if row.records and not row.spec.varied]
     count = comparison.cases.train_count
     names, masks = _buckets(count, cold=True)
@@ -106,7 +104,7 @@ def drift(comparison: Comparison, title: str) -> Figure | None:
     figure, [axes] = _panels(1, title)
     place = np.arange(len(names))
     for number, row in enumerate(rows):
-        cosine = np.mean([each.drift for each in row.records], axis=0, dtype=np.float64)
+        cosine = np.stack([each.drift for each in row.records]).mean(0, dtype=np.float64)  # type: ignore[misc]
         low, middle, high = (
             [np.quantile(cosine[mask], q) for mask in masks] for q in (0.05, 0.5, 0.95)
         )

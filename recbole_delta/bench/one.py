@@ -34,7 +34,15 @@ from recbole_delta.seam.dataset import ColdWarmDataset, train_positions
 from recbole_delta.seam.facts import versions
 from recbole_delta.seam.parts import make_parts
 
-MACHINE_SETTINGS = ("data_path", "checkpoint_dir", "device", "show_progress", "state", "dataset_save_path", "dataloaders_save_path")  # fmt: skip
+MACHINE_SETTINGS = (
+    "data_path",
+    "checkpoint_dir",
+    "device",
+    "show_progress",
+    "state",
+    "dataset_save_path",
+    "dataloaders_save_path",
+)
 """Settings that say where a run was, not what it was."""
 
 

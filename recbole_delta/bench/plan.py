@@ -83,7 +83,7 @@ class Data:
         return cls(name, path, Path(f"{name}-{digest[:8]}"))
 
     def content(self, settings: Mapping[str, Any]) -> str:
-        """Digest of the content file that a run with these settings reads; empty if there is none."""
+        """Digest of the content file that such a run reads; empty if there is none."""
         try:
             file = Path(settings.get("content_file") or find_content(self.path, self.name))
             if file not in self._contents:
@@ -145,7 +145,7 @@ def read_plan(path: str | Path, data_path: str | Path | None = None) -> Plan:
 def _plan(path: Path, given: dict[str, Any], data_path: Path) -> Plan:
     datasets = given.get("datasets") or {}
     if isinstance(datasets, list):
-        datasets = dict.fromkeys(datasets, {})
+        datasets = {name: {} for name in datasets}
     datasets = _settings("datasets", datasets, "a list of names, or settings by name")
     models = _settings("models", given.get("models"), "settings by the label of a row")
     shared = _settings("settings", given.get("settings") or {}, "settings", empty=True)

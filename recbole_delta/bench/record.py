@@ -122,7 +122,7 @@ def save_record(
         drift: see :attr:`Record.drift`.
     """
     above = np.stack([np.where(each.above == MISS, -1, each.above) for each in ranks])
-    arrays = {"above": above.astype(np.int32)}
+    arrays: dict[str, Any] = {"above": above.astype(np.int32)}
     arrays["tied"] = np.stack([each.tied for each in ranks]).astype(np.int32)
     if drift is not None:
         arrays["drift"] = drift.astype(np.float16)

@@ -131,7 +131,7 @@ def html(table: pd.DataFrame) -> str:
 
 
 def latex(table: pd.DataFrame, caption: str, label: str) -> str:
-    """A booktabs table; needs ``\\usepackage{booktabs}``."""
+    """A table for LaTeX, with the package booktabs."""
     escaped = table.rename(index=_escape, columns=_escape)
     return escaped.to_latex(
         escape=False, caption=_escape(caption), label=label, multicolumn_format="c",
