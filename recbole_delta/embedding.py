@@ -1,7 +1,7 @@
 """Item embeddings: a frozen content vector plus a bounded delta, and the free ID table.
 
-Plain torch: nothing here knows RecBole. Both classes follow one contract, so that a backbone
-can hold either:
+Plain torch: nothing here knows RecBole. All classes, :mod:`recbole_delta.rivals` too, follow one
+contract, so that a backbone can hold any:
 
 - items are numbered: 0 is padding, 1 .. ``n_warm`` are warm (seen in training), the rest cold;
 - ``forward(ids)`` looks rows up, ``weight`` is every row that the embedding can score,
@@ -22,7 +22,61 @@ from torch.nn import functional as F
 from recbole_delta.errors import DeltaError
 
 
-class DeltaEmbedding(nn.Module):
+class ContentEmbedding(nn.Module):
+    """What all item embeddings that know cold items have in common.
+
+    A subclass gives ``forward``, ``trained_rows`` and ``all_rows``.
+
+    Args:
+        n_warm: rows 1 .. ``n_warm`` are warm items.
+    """
+
+    embeds_cold_items = True
+    sparse = False
+    """Whether :meth:`forward` gives a table a gradient of the rows looked up only."""
+
+    def __init__(self, n_warm: int) -> None:
+        super().__init__()
+        self.n_warm = n_warm
+        self._held: Tensor | None = None
+
+    @property
+    def embedding_dim(self) -> int:
+        """Dimension d of an item vector."""
+        raise NotImplementedError
+
+    def trained_rows(self) -> Tensor:
+        """Padding and the warm items that the training softmax ranks, ``[1 + n_warm, d]``."""
+        raise NotImplementedError
+
+    def all_rows(self) -> Tensor:
+        """Vectors of padding and of all items, ``[n_items, d]``."""
+        raise NotImplementedError
+
+    @property
+    def weight(self) -> Tensor:
+        """:meth:`all_rows`, as RecBole's models read them."""
+        return self.all_rows() if self._held is None else self._held
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Compute :attr:`weight` once for all that is scored inside, where nothing is trained."""
+        with torch.no_grad():
+            self._held = self.all_rows()
+        try:
+            yield
+        finally:
+            self._held = None
+
+    def project_(self, rows: Tensor | None = None) -> None:
+        """Back into the bounds, where there are some, after a step that changed these rows."""
+
+    def own_rows(self, ids: Tensor) -> Tensor:
+        """Rows of the tables of warm items: a cold item reads row 0, which is always zero."""
+        return torch.where(ids <= self.n_warm, ids, 0)
+
+
+class DeltaEmbedding(ContentEmbedding):
     """e_i = c_i + d_i with ‖d_i‖₂ ≤ δ_max, from "Let It Go? Not Quite" (RecSys 2025).
 
     For unit c_i the angle between c_i and e_i is at most arcsin δ_max: the bound on the delta
@@ -40,9 +94,6 @@ class DeltaEmbedding(nn.Module):
         DeltaError: a radius below 0, or content that breaks the contract.
     """
 
-    embeds_cold_items = True
-    sparse = False
-    """Whether :meth:`forward` gives the delta a gradient of the rows looked up only."""
     content: Tensor
 
     def __init__(
@@ -54,12 +105,11 @@ class DeltaEmbedding(nn.Module):
         init_std: float = 0.02,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__()
-        self._held: Tensor | None = None
+        super().__init__(n_warm)
         _check_content(content, n_warm)
         if not delta_max >= 0:
             raise DeltaError(f"delta_max must be at least 0, but is {delta_max}.")
-        self.n_warm, self.delta_max = n_warm, float(delta_max)
+        self.delta_max = float(delta_max)
         self.register_buffer("content", content.detach().clone())
         delta = torch.zeros(n_warm + 1, content.size(1), dtype=content.dtype)
         if self.delta_max > 0:
@@ -74,32 +124,17 @@ class DeltaEmbedding(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
-        # A cold id reads row 0 of the delta, which is always zero.
-        delta_ids = torch.where(ids <= self.n_warm, ids, 0)
-        delta = F.embedding(delta_ids, self.delta, padding_idx=0, sparse=self.sparse)
+        delta = F.embedding(self.own_rows(ids), self.delta, padding_idx=0, sparse=self.sparse)
         return F.embedding(ids, self.content) + delta
 
     def trained_rows(self) -> Tensor:
-        """Padding and the warm items that the training softmax ranks, ``[1 + n_warm, d]``."""
+        """See :meth:`ContentEmbedding.trained_rows`."""
         return self.content[: self.n_warm + 1] + self.delta
 
-    @property
-    def weight(self) -> Tensor:
-        """All rows, ``[n_items, d]``."""
-        if self._held is not None:
-            return self._held
+    def all_rows(self) -> Tensor:
+        """See :meth:`ContentEmbedding.all_rows`."""
         known = self.n_warm + 1
         return torch.cat([self.content[:known] + self.delta, self.content[known:]])
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Compute :attr:`weight` once for all that is scored inside, where nothing is trained."""
-        with torch.no_grad():
-            self._held = self.weight
-        try:
-            yield
-        finally:
-            self._held = None
 
     @torch.no_grad()
     def project_(self, rows: Tensor | None = None) -> None:

@@ -161,7 +161,7 @@ def _cases(test: ColdWarmDataset) -> Cases:
 def _drift(model: Any) -> np.ndarray | None:
     embedding = getattr(model, "item_embedding", None)
     if not isinstance(embedding, DeltaEmbedding) or not embedding.delta.requires_grad:
-        return None
+        return None  # nothing drifts, or not from the same space
     warm = slice(1, embedding.n_warm + 1)
     with torch.no_grad():
         return F.cosine_similarity(embedding.content[warm], embedding.weight[warm]).cpu().numpy()

@@ -12,16 +12,13 @@ from torch.nn import functional as F
 
 from recbole_delta.distributed import world_size
 from recbole_delta.dropout import use_fast_dropout
-from recbole_delta.embedding import DeltaEmbedding, IdEmbedding
+from recbole_delta.embedding import ContentEmbedding, IdEmbedding
 from recbole_delta.errors import DeltaError
+from recbole_delta.item_embeddings import CONTENT_EMBEDDINGS, Items
 from recbole_delta.losses import EXACT_LOSSES, sampled_cross_entropy
 from recbole_delta.model.catalogue import WholeCatalogue
-from recbole_delta.reduction import ContentReduction
 from recbole_delta.sampling import ItemSampler
 from recbole_delta.seam.dataset import ColdWarmDataset, train_positions
-
-DELTA_INIT_STD = 0.02
-"""Standard deviation of the initial deltas (the official code's value)."""
 
 
 class ContentBackbone(WholeCatalogue):
@@ -33,16 +30,21 @@ class ContentBackbone(WholeCatalogue):
         class SASRecDelta(ContentBackbone, SASRec):
             causal = True
 
-    The RecBole class must look items up in ``self.item_embedding``, score by the dot product
-    with its rows, and end its ``forward`` in ``gather_indexes``. ``causal`` says that the
-    output at a position does not depend on later items.
+    The RecBole class must look items up in ``self.item_embedding`` and score by the dot product
+    with its rows. ``causal`` says that the output at a position does not depend on later items,
+    and that its ``forward`` ends in ``gather_indexes``: it then learns from every position of a
+    window. Any other backbone learns from a prefix for each target, as in RecBole; where its own
+    way of training, :meth:`examples`, takes windows, it sets ``takes_windows``. ``fixed_length``
+    is for one whose output depends on the padding.
 
     Raises:
         DeltaError: a loss other than CE, a data set without prepared split, or bad content.
     """
 
     causal = False
-    item_embedding: DeltaEmbedding | IdEmbedding
+    takes_windows = False
+    fixed_length = False
+    item_embedding: ContentEmbedding | IdEmbedding
 
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         if not isinstance(dataset, ColdWarmDataset):
@@ -64,7 +66,22 @@ class ContentBackbone(WholeCatalogue):
         use_fast_dropout(self)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
-        """Cross entropy over the warm items, mean over the targets of the batch.
+        """Cross entropy over the warm items, mean over the targets of the batch."""
+        hidden, target = self.examples(interaction)
+        if self.loss != "sampled":
+            loss = EXACT_LOSSES[self.loss]
+            return loss(hidden, self.ranked(self.item_embedding.trained_rows()), target)
+        drawn, log_expected = self.sampler.draw()
+        return sampled_cross_entropy(
+            hidden,
+            self.ranked(self.item_embedding(target)),
+            self.ranked(self.item_embedding(drawn)),
+            drawn == target[:, None],
+            log_expected,
+        )
+
+    def examples(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
+        """Outputs ``[N, d]`` and targets ``[N]`` of a training batch.
 
         With ``train_positions: all`` the item after each position is a target; with ``last``
         only the item after the sequence, as in RecBole.
@@ -73,21 +90,27 @@ class ContentBackbone(WholeCatalogue):
         item_seq_len = interaction[self.ITEM_SEQ_LEN]
         target = interaction[self.POS_ITEM_ID]
         if self.positions == "all":
-            hidden = self.every_position(item_seq)
             target = _next_items(item_seq, item_seq_len, target)[item_seq > 0]
-        else:
-            hidden = self.forward(item_seq, item_seq_len)
-        if self.loss != "sampled":
-            loss = EXACT_LOSSES[self.loss]
-            return loss(hidden, self.item_embedding.trained_rows(), target)
-        drawn, log_expected = self.sampler.draw()
-        return sampled_cross_entropy(
-            hidden,
-            self.item_embedding(target),
-            self.item_embedding(drawn),
-            drawn == target[:, None],
-            log_expected,
-        )
+            return self.every_position(item_seq), target
+        return self.last_position(item_seq, item_seq_len), target
+
+    def ranked(self, rows: Tensor) -> Tensor:
+        """Item vectors ``[..., d]`` as the outputs are multiplied by them."""
+        return rows
+
+    def last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
+        """Outputs ``[B, d]`` of histories ``[B, L]`` of lengths ``[B]``: what comes next."""
+        return self.forward(item_seq, item_seq_len)
+
+    def predict(self, interaction: Interaction) -> Tensor:
+        """Scores ``[B]`` of the interaction's items."""
+        hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
+        return (hidden * self.ranked(self.item_embedding(interaction[self.ITEM_ID]))).sum(1)
+
+    def score_known(self, interaction: Interaction) -> Tensor:
+        """Scores ``[B, n]`` of padding and all items that have a vector."""
+        hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
+        return hidden @ self.ranked(self.item_embedding.weight).T
 
     def n_targets(self, interaction: Interaction) -> int:
         """Number of targets that :meth:`calculate_loss` averages over."""
@@ -107,7 +130,7 @@ class ContentBackbone(WholeCatalogue):
 
     def _build_item_embedding(
         self, seed: int, dataset: ColdWarmDataset
-    ) -> DeltaEmbedding | IdEmbedding:
+    ) -> ContentEmbedding | IdEmbedding:
         """Replace the backbone's table; its rows have random numbers of their own."""
         settings, n_warm = dataset.settings, dataset.n_warm
         seed = rows_seed(seed)
@@ -116,28 +139,25 @@ class ContentBackbone(WholeCatalogue):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 table = nn.Embedding(n_warm + 1, dim, padding_idx=0)
-                self._init_weights(table)
+                self.init_id_table(table)
             return IdEmbedding(table.weight)
-        radius, init_std = {
-            "init": (float("inf"), 0.0),
-            "frozen": (0.0, 0.0),
-            "delta": (settings.delta_max, DELTA_INIT_STD),
-        }[settings.item_embedding]
-        generator = torch.Generator().manual_seed(seed)
-        content = item_content(dataset, dim)
-        return DeltaEmbedding(content, n_warm, radius, init_std=init_std, generator=generator)
+        items = Items(
+            dataset.content(),
+            dataset.interactions.train_counts(),
+            dim,
+            settings.delta_max,
+            torch.Generator().manual_seed(seed),
+        )
+        return CONTENT_EMBEDDINGS[settings.item_embedding](items)
+
+    def init_id_table(self, table: nn.Embedding) -> None:
+        """Initial values of a table of IDs, as the backbone has them in RecBole."""
+        self._init_weights(table)
 
 
 def rows_seed(seed: int) -> int:
     """A seed for the item rows that is not the backbone's, whose very draws they would repeat."""
     return int.from_bytes(hashlib.sha256(f"item rows {seed}".encode()).digest()[:4], "big")
-
-
-def item_content(dataset: ColdWarmDataset, dim: int) -> Tensor:
-    """Unit content rows ``[n_items, dim]``, reduced by warm statistics; row 0 is zero."""
-    content = dataset.content()
-    rows = ContentReduction(dim).fit(content[: dataset.n_warm]).transform(content)
-    return F.pad(torch.from_numpy(rows), (0, 0, 1, 0))
 
 
 def _is_plain_adam(config: Any) -> bool:

@@ -19,8 +19,11 @@ class WholeCatalogue(SequentialRecommender):
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``; −inf for an item without a vector."""
-        scores = super().full_sort_predict(interaction)
-        # Some of RecBole's models give them flat.
-        scores = scores.view(len(interaction[self.ITEM_SEQ]), -1)
+        scores = self.score_known(interaction)
         unknown = self.n_catalogue - scores.size(1)
         return F.pad(scores, (0, unknown), value=-inf) if unknown else scores
+
+    def score_known(self, interaction: Interaction) -> Tensor:
+        """Scores ``[B, n]`` of the items that the model knows, which come first."""
+        # Some of RecBole's models give them flat.
+        return super().full_sort_predict(interaction).view(len(interaction[self.ITEM_SEQ]), -1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recbole_delta.embedding import DeltaEmbedding
 from recbole_delta.errors import DeltaError
-from recbole_delta.model.backbone import item_content
+from recbole_delta.item_embeddings import reduced
 from recbole_delta.seam.dataset import ColdWarmDataset
 
 
@@ -28,7 +28,7 @@ class ContentMean(SequentialRecommender):
         if not isinstance(dataset, ColdWarmDataset):
             raise DeltaError("ContentMean needs a data set prepared with dataset_prep.")
         super().__init__(config, dataset)
-        content = item_content(dataset, config["embedding_size"])
+        content = reduced(dataset.content(), dataset.n_warm, config["embedding_size"])
         self.item_embedding = DeltaEmbedding(content, dataset.n_warm, delta_max=0.0)
 
     def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:

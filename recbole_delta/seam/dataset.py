@@ -40,7 +40,7 @@ class ColdWarmDataset(PreparedDataset):
 
     def __init__(self, config: Any) -> None:
         self.settings = DeltaSettings.from_config(config)
-        self._trim = getattr(config.model_class, "causal", False)
+        self._trim = not getattr(config.model_class, "fixed_length", True)
         super().__init__(config)
 
     def with_items(self, n_items: int) -> ColdWarmDataset:
@@ -136,7 +136,8 @@ class ColdWarmDataset(PreparedDataset):
 
         Returns:
             user, target, ``item_seq`` ``[B, L]`` padded on the right and its length ``[B]``.
-            L is the longest of the batch for a causal backbone, else MAX_ITEM_LIST_LENGTH.
+            L is the longest of the batch for a backbone of ours that does not need a fixed length,
+            else MAX_ITEM_LIST_LENGTH.
             An empty history is one padding item: RecBole's models look at the last of it.
         """
         chosen = self.instances.warm_history if drop_cold else self.instances.history
@@ -153,16 +154,19 @@ class ColdWarmDataset(PreparedDataset):
 
 
 def train_positions(settings: DeltaSettings, model_class: type) -> str:
-    """``all`` for a causal backbone, else ``last``, unless it is set.
+    """``all`` for a backbone that learns from windows, else ``last``, unless it is set.
 
     Raises:
         DeltaError: ``all`` asked of a model that would see the answer.
     """
-    causal = getattr(model_class, "causal", False)
-    chosen = settings.train_positions or ("all" if causal else "last")
-    if chosen == "all" and not causal:
+    masked = getattr(model_class, "takes_windows", False)
+    windows = masked or getattr(model_class, "causal", False)
+    chosen = settings.train_positions or ("all" if windows else "last")
+    if chosen == "all" and not windows:
         raise DeltaError(
             f"train_positions: all needs a causal backbone, and {model_class.__name__} does not "
             "declare itself one; use last."
         )
+    if chosen == "last" and masked:
+        raise DeltaError(f"{model_class.__name__} learns from windows; leave train_positions out.")
     return chosen

@@ -13,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from recbole_delta.distributed import rank, world_size
-from recbole_delta.embedding import DeltaEmbedding
+from recbole_delta.embedding import ContentEmbedding
 from recbole_delta.metrics import group_masks, grouped_metrics
 from recbole_delta.precision import quick_float32
 from recbole_delta.ranking import TargetRanks, rank_targets
@@ -106,7 +106,7 @@ def evaluate_modes(
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(quick_float32(model_device(model)))
-        if isinstance(embedding, DeltaEmbedding):
+        if isinstance(embedding, ContentEmbedding):
             stack.enter_context(embedding.held())
         return _evaluate(model, cases, modes, batch_size, show_progress)
 

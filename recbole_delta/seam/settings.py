@@ -11,12 +11,13 @@ from importlib.util import find_spec
 from typing import Any
 
 from recbole_delta.errors import DeltaError
+from recbole_delta.item_embeddings import CONTENT_EMBEDDINGS
 from recbole_delta.losses import EXACT_LOSSES
 
 CANDIDATES = ("all", "warm")
 COLD_HISTORY = ("keep", "drop")
 LOSSES = (*EXACT_LOSSES, "sampled")
-ITEM_EMBEDDINGS = ("id", "init", "frozen", "delta")
+ITEM_EMBEDDINGS = ("id", *CONTENT_EMBEDDINGS)
 TRAIN_POSITIONS = ("all", "last")
 
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from recbole_delta.checkpoint import Checkpoint, generator_states, restore_generators
 from recbole_delta.distributed import copy_from_first, gather, mean, rank, shared_loss
-from recbole_delta.embedding import DeltaEmbedding
+from recbole_delta.embedding import ContentEmbedding
 from recbole_delta.errors import DeltaError
 from recbole_delta.precision import quick_float32
 from recbole_delta.rows import step_rows
@@ -183,7 +183,7 @@ class ColdWarmTrainer(Trainer):
             given = {name: optimizer.defaults[name] for name in ("lr", "weight_decay")}
             optimizer = type(optimizer)(kwargs["params"], **given, fused=True)
         embedding = getattr(self.model, "item_embedding", None)
-        project = embedding.project_ if isinstance(embedding, DeltaEmbedding) else _nothing
+        project = embedding.project_ if isinstance(embedding, ContentEmbedding) else _nothing
         if getattr(self.model, "updates_rows", False):
             optimizer.register_step_pre_hook(lambda *_: step_rows(optimizer, project))
         else:
