@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -88,23 +88,31 @@ class Comparison:
         """
         base = next(row for row in self.rows if row.label == reference)
         others = [row for row in self.rows if row is not base and row.records]
-        groups = {g: mask for g, mask in group_masks(self.cases.is_cold).items() if mask.any()}
         lines = [
             {"row": row.label, "metric": metric, "group": group}
-            | paired(*(self._by_user(each.gains(metric), groups[group]) for each in (row, base)))
+            | paired(*(self._by_user(each.gains(metric), group) for each in (row, base)))
             for row in others
             for metric in metrics
             for group in GROUPS
-            if group in groups
+            if len(self._cases[group][0])
         ]
         columns = ["row", "metric", "group", "users", "difference", "low", "high", "p"]
         table = pd.DataFrame(lines, columns=columns)
         table["p_holm"] = multipletests(table["p"], method="holm")[1] if len(table) else []
         return table
 
-    def _by_user(self, gains: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def _by_user(self, gains: np.ndarray, group: str) -> np.ndarray:
         """Mean of each user's cases in a group, users in the order of their names."""
-        return pd.Series(gains[mask]).groupby(self.cases.user[mask]).mean().to_numpy()
+        cases, user = self._cases[group]
+        return np.bincount(user, gains[cases]) / np.bincount(user)
+
+    @cached_property
+    def _cases(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Cases of each group, and their users as numbers 0, 1, ..."""
+        return {
+            group: (np.flatnonzero(mask), np.unique(self.cases.user[mask], return_inverse=True)[1])
+            for group, mask in group_masks(self.cases.is_cold).items()
+        }
 
 
 def paired(values: np.ndarray, base: np.ndarray) -> dict[str, float]:

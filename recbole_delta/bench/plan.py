@@ -15,6 +15,7 @@ from recbole_delta.content import find_content
 from recbole_delta.errors import DeltaError, at_least_1, check_options, check_seed
 from recbole_delta.metrics import GAINS
 from recbole_delta.seam.config import RunConfig, read_yaml
+from recbole_delta.seam.settings import DeltaSettings
 
 KEYS = ("datasets", "data_path", "settings", "models", "seeds", "threads", "report")
 REPORT_KEYS = ("title", "metrics", "reference", "baseline", "notes")
@@ -194,7 +195,7 @@ def _specs(
 
 def _check(spec: Spec, data_path: Path) -> None:
     try:
-        run_config(spec, data_path)
+        DeltaSettings.from_config(run_config(spec, data_path))
     except DeltaError as error:
         raise DeltaError(f"{spec.label}: {error}") from error
 

@@ -25,6 +25,9 @@ from recbole_delta.seam.settings import passed_over
 from recbole_delta.seam.trainer import ColdWarmTrainer
 
 
+MODEL_TYPES = (ModelType.SEQUENTIAL, ModelType.GENERAL, ModelType.TRADITIONAL)
+
+
 @dataclass(frozen=True)
 class Parts:
     """What a run is made of.
@@ -56,8 +59,10 @@ def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts
     Raises:
         DeltaError: settings, data or a checkpoint that cannot be used; nothing is written then.
     """
-    if config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
-        raise DeltaError(f"{config['model']} is not a sequential model; only those run here.")
+    if config["MODEL_TYPE"] not in MODEL_TYPES:
+        raise DeltaError(
+            f"{config['model']} is neither a sequential nor a general model; only those run here."
+        )
     trainer = _trainer_class(config)
     # The trainer checks the metric too, for RecBole's own runner; here nothing is written yet.
     valid_metric = config["valid_metric"].lower()
