@@ -35,17 +35,26 @@ class Interactions:
     ) -> Instances:
         """Windows for a loss at every position (``all``), or one prefix a target (``last``).
 
+        ``none`` gives every row as a target without a history, for models that know users only.
+
         Only training rows are in it, as inputs and as targets. With ``rng`` the windows are those
         of one epoch, see :func:`window_slices`.
         """
         rows = self._of("train")
         user, item = self.user[rows], self.item[rows]
-        if positions == "all":
+        if positions == "none":
+            start = stop = np.arange(len(user))
+        elif positions == "all":
             start, stop = window_slices(user, max_length, rng)
         else:
             start, stop = prefix_slices(user)
         sequences = _sequences(item, start, stop)
         return Instances("train", sequences, sequences, _tensor(user[stop]), _tensor(item[stop]))
+
+    def training_rows(self) -> tuple[Tensor, Tensor]:
+        """Users and items ``[n]`` of all training rows."""
+        rows = self._of("train")
+        return _tensor(self.user[rows]), _tensor(self.item[rows])
 
     def train_counts(self) -> np.ndarray:
         """``[n_warm]`` training rows of items 1, 2, ..."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from recbole.data.dataset import SequentialDataset
 from recbole.data.interaction import Interaction
+from recbole.model.abstract_recommender import SequentialRecommender
 from torch import Tensor
 
 from recbole_delta.content import find_content, read_content
@@ -101,6 +102,12 @@ class ColdWarmDataset(PreparedDataset):
         evaluated = (self.interactions.evaluation("valid"), test)
         return [self._over(training), *(whole._over(part) for part in evaluated)]
 
+    def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
+        """The training rows as a sparse matrix ``[users, items]``, for models that want one."""
+        user, item = self.interactions.training_rows()
+        rows = Interaction({self.uid_field: user, self.iid_field: item})
+        return self._create_sparse_matrix(rows, self.uid_field, self.iid_field, form, value_field)
+
     def draw_windows(self, generator: torch.Generator) -> None:
         """Training data of a further epoch: other windows where a loss is at every position."""
         positions = train_positions(self.settings, self.config.model_class)
@@ -156,9 +163,13 @@ class ColdWarmDataset(PreparedDataset):
 def train_positions(settings: DeltaSettings, model_class: type) -> str:
     """``all`` for a backbone that learns from windows, else ``last``, unless it is set.
 
+    ``none`` for a model that knows no histories.
+
     Raises:
         DeltaError: ``all`` asked of a model that would see the answer.
     """
+    if not issubclass(model_class, SequentialRecommender):
+        return "none"
     masked = getattr(model_class, "takes_windows", False)
     windows = masked or getattr(model_class, "causal", False)
     chosen = settings.train_positions or ("all" if windows else "last")

@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 from recbole.data import data_preparation
+from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.trainer import Trainer
 from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_seed
 
 from recbole_delta.checkpoint import Checkpoint, generator_states, restore_generators
 from recbole_delta.distributed import rank, world_size
 from recbole_delta.errors import DeltaError
-from recbole_delta.model.catalogue import WholeCatalogue
+from recbole_delta.model.catalogue import BASELINES, GeneralCatalogue, WholeCatalogue
 from recbole_delta.seam.config import RunConfig, explained
 from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.facts import check_data, data_fingerprint
@@ -23,7 +24,7 @@ from recbole_delta.seam.metrics import check_valid_metric, check_validation, wan
 from recbole_delta.seam.register import is_registered
 from recbole_delta.seam.settings import passed_over
 from recbole_delta.seam.trainer import ColdWarmTrainer
-
+from recbole_delta.seam.untrained import UntrainedTrainer
 
 MODEL_TYPES = (ModelType.SEQUENTIAL, ModelType.GENERAL, ModelType.TRADITIONAL)
 
@@ -106,12 +107,37 @@ def _build(model_class: Any, config: RunConfig, train: Any) -> torch.nn.Module:
             "name fields of its .item file, and load them by load_col."
         )
     if not is_registered(model_class):
-        model_class = type(model_class.__name__, (WholeCatalogue, model_class), {})
+        model_class = _over_all_items(model_class, dataset)
     model = model_class(config, dataset).to(config["device"])
     model.n_catalogue = len(dataset.item_tokens)
-    if any(parameter.requires_grad for parameter in model.parameters()):
+    trained = config["model"] not in BASELINES
+    if trained and any(parameter.requires_grad for parameter in model.parameters()):
         _try_out(model, train)
     return model
+
+
+def _over_all_items(model_class: Any, train: ColdWarmDataset) -> Any:
+    """A model of RecBole's that scores every item of the data set.
+
+    Raises:
+        DeltaError: it knows users only, and a test user has no training row.
+    """
+    name = model_class.__name__
+    if issubclass(model_class, SequentialRecommender):
+        front: type = WholeCatalogue
+    elif name in BASELINES:
+        front = BASELINES[name]
+    else:
+        front = GeneralCatalogue
+        test = train.interactions.evaluation("test").user
+        strangers = int((~torch.isin(test, train.instances.user)).sum())
+        if strangers:
+            raise DeltaError(
+                f"{name} knows users by their training rows, and {strangers} of {len(test)} test "
+                f"cases of {train.dataset_name} are of users who have none; choose a model that "
+                "reads the history, or a protocol that trains on every user."
+            )
+    return type(name, (front, model_class), {})
 
 
 @torch.no_grad()
@@ -147,6 +173,8 @@ def _start_log(config: RunConfig) -> None:
 
 def _trainer_class(config: RunConfig) -> type[ColdWarmTrainer]:
     """RecBole's trainer of the model, with our evaluation in front."""
+    if config["model"] in BASELINES:
+        return UntrainedTrainer
     stock: type[Trainer] = get_trainer(config["MODEL_TYPE"], config["model"])
     if issubclass(stock, ColdWarmTrainer):
         return stock
