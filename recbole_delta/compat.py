@@ -37,6 +37,7 @@ def prepare() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"recbole\.")
     _let_dok_matrix_update()
     _let_trainer_reload_its_own_checkpoint()
+    _let_hyper_tuning_draw()
 
 
 def _refuse_pandas_3() -> None:
@@ -149,6 +150,19 @@ def _let_trainer_reload_its_own_checkpoint() -> None:
 
     if not isinstance(trainer_module.torch, _TrainerTorch):
         trainer_module.torch = _TrainerTorch()
+
+
+def _let_hyper_tuning_draw() -> None:
+    """RecBole's exhaustive search hands hyperopt a ``RandomState``; 0.3 draws from a ``Generator``.
+
+    Its plot names ``np.str``, which NumPy has removed.
+    """
+    import recbole.trainer.hyper_tuning as tuning_module
+
+    numpy, draws = ModuleType("numpy"), ModuleType("numpy.random")
+    draws.__dict__.update(vars(np.random), RandomState=np.random.default_rng)
+    numpy.__dict__.update(vars(np), random=draws, str=str)
+    tuning_module.np = numpy
 
 
 class _TrainerTorch(ModuleType):

@@ -4,6 +4,7 @@ from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.model.bert4rec import BERT4RecDelta
 from recbole_delta.model.content_mean import ContentMean
 from recbole_delta.model.core import COREDelta
+from recbole_delta.model.ensemble import SASRecEnsemble
 from recbole_delta.model.gru4rec import GRU4RecDelta
 from recbole_delta.model.lightsans import LightSANsDelta
 from recbole_delta.model.narm import NARMDelta
@@ -18,6 +19,7 @@ MODELS = (
     COREDelta,
     LightSANsDelta,
     BERT4RecDelta,
+    SASRecEnsemble,
     ContentMean,
 )
 """What ``import recbole_delta`` makes known to RecBole. A new model is listed here."""

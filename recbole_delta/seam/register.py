@@ -14,7 +14,7 @@ import recbole.trainer
 from recbole.config import Config
 
 from recbole_delta.errors import DeltaError
-from recbole_delta.model import MODELS, ContentMean
+from recbole_delta.model import MODELS, ContentMean, SASRecEnsemble
 from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.seam.config import RunConfig, add_defaults
 from recbole_delta.seam.dataset import ColdWarmDataset
@@ -37,7 +37,7 @@ def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
     Raises:
         DeltaError: it is no such subclass; a RecBole model as it is needs no registration.
     """
-    if not issubclass(model, (ContentBackbone, ContentMean)):
+    if not issubclass(model, (ContentBackbone, ContentMean, SASRecEnsemble)):
         raise DeltaError(f"{model.__name__} must extend ContentBackbone to be registered.")
     name = model.__name__
     # RecBole finds a model by the module of its lower-case name.
@@ -76,7 +76,7 @@ def _add_defaults_to_config() -> None:
     def load(self: Config, model: str, model_class: type, dataset: str) -> Any:
         stock(self, model, model_class, dataset)
         if is_registered(model_class) or isinstance(self, RunConfig):
-            has_item_embedding = issubclass(model_class, ContentBackbone)
+            has_item_embedding = issubclass(model_class, (ContentBackbone, SASRecEnsemble))
             add_defaults(self, model_class, has_item_embedding, _registered.get(model_class, {}))
 
     load.adds_delta_defaults = True  # type: ignore[attr-defined]

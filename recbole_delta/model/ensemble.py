@@ -1,0 +1,117 @@
+"""The score ensemble of an ID model and a content model."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import torch
+from recbole.data.interaction import Interaction
+from recbole.model.abstract_recommender import SequentialRecommender
+from recbole.utils import InputType
+from torch import Tensor
+from torch.nn import functional as F
+
+from recbole_delta.embedding import ContentEmbedding
+from recbole_delta.errors import DeltaError
+from recbole_delta.model.sasrec import SASRecDelta
+from recbole_delta.seam.dataset import ColdWarmDataset
+
+
+class SASRecEnsemble(SequentialRecommender):
+    """Two SASRecs, trained side by side without a common parameter; their scores are added.
+
+    After "ID and text embeddings are complementary" (arXiv 2512.17820). One has
+    ``item_embedding: id``, the other the ``item_embedding`` that is set. The scores of each are
+    standardised over the warm items first. The ID model has no opinion on cold items, nor on
+    anything after a history without a warm item: it adds 0 there.
+
+    Raises:
+        DeltaError: ``item_embedding`` is ``id``, or what :class:`SASRecDelta` refuses.
+    """
+
+    input_type = InputType.PAIRWISE
+    causal = True
+    fixed_length = False
+
+    def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
+        if not isinstance(dataset, ColdWarmDataset):
+            raise DeltaError("SASRecEnsemble needs a data set prepared with dataset_prep.")
+        if dataset.settings.item_embedding == "id":
+            raise DeltaError("item_embedding of SASRecEnsemble is that of the content; not id.")
+        super().__init__(config, dataset)
+        of_ids = copy.copy(dataset)
+        of_ids.settings = replace(dataset.settings, item_embedding="id")
+        self.by_id, self.by_content = (_as_alone(config, part) for part in (of_ids, dataset))
+        self.n_warm, self.updates_rows = dataset.n_warm, self.by_id.updates_rows
+
+    @property
+    def item_embedding(self) -> ContentEmbedding:
+        """Both vectors of an item as one."""
+        return _Joint(self.by_id.item_embedding, self.by_content.item_embedding)
+
+    def calculate_loss(self, interaction: Interaction) -> Tensor:
+        """Sum of the two losses."""
+        return self.by_id.calculate_loss(interaction) + self.by_content.calculate_loss(interaction)
+
+    def n_targets(self, interaction: Interaction) -> int:
+        """Number of targets that each loss averages over."""
+        return self.by_id.n_targets(interaction)
+
+    def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
+        """Scores ``[B, n_items]`` after histories ``[B, L]`` of lengths ``[B]``."""
+        content = self._scores(self.by_content, item_seq, item_seq_len)
+        warm_seq, n_seen = _without(item_seq > self.n_warm, item_seq)
+        ids = self._scores(self.by_id, warm_seq, n_seen.clamp(min=1))
+        ids = ids * (n_seen > 0)[:, None]
+        return content + F.pad(ids, (0, content.size(1) - ids.size(1)))
+
+    def predict(self, interaction: Interaction) -> Tensor:
+        """Scores ``[B]`` of the interaction's items."""
+        scores = self.full_sort_predict(interaction)
+        return scores.gather(1, interaction[self.ITEM_ID][:, None])[:, 0]
+
+    def full_sort_predict(self, interaction: Interaction) -> Tensor:
+        """Scores ``[B, n_items]``."""
+        return self.forward(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
+
+    def _scores(self, model: SASRecDelta, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
+        """Scores of a model, with mean 0 and variance 1 over the warm items of each row."""
+        scores = model.last_position(item_seq, item_seq_len) @ model.item_embedding.weight.T
+        warm = scores[:, 1 : self.n_warm + 1]
+        return (scores - warm.mean(1, keepdim=True)) / warm.std(1, keepdim=True)
+
+
+def _as_alone(config: Any, dataset: ColdWarmDataset) -> SASRecDelta:
+    """The model with the initial weights that it has by itself."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config["seed"])
+        return SASRecDelta(config, dataset)
+
+
+class _Joint(ContentEmbedding):
+    """What the evaluation and the trainer ask of an item embedding, of both."""
+
+    def __init__(self, by_id: Any, by_content: Any) -> None:
+        super().__init__(by_id.n_warm)
+        self.by_id, self.by_content = by_id, by_content
+
+    @property
+    def embedding_dim(self) -> int:
+        return self.by_id.embedding_dim + self.by_content.embedding_dim
+
+    def all_rows(self) -> Tensor:
+        content = self.by_content.weight
+        ids = self.by_id.weight
+        return torch.cat([content, F.pad(ids, (0, 0, 0, len(content) - len(ids)))], 1)
+
+    def project_(self, rows: Tensor | None = None) -> None:
+        self.by_content.project_(rows)
+
+
+def _without(dropped: Tensor, item_seq: Tensor) -> tuple[Tensor, Tensor]:
+    """Sequences ``[B, L]`` without the items of a mask, and how many are left of each."""
+    kept = (item_seq > 0) & ~dropped
+    order = kept.int().argsort(dim=1, descending=True, stable=True)
+    return (item_seq * kept).gather(1, order), kept.sum(1)
