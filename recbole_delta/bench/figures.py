@@ -67,8 +67,17 @@ def _sweep(
 
 
 def by_frequency(comparison: Comparison, metric: str, baseline: str | None, title: str) -> Figure:
-    """A metric against the target's training rows; beside it, relative to the baseline."""
+    """A metric against the target's training rows; beside it, relative to the baseline.
+
+    Of the rows with the baseline's model, and of those that are not trained.
+    """
     rows = [row for row in comparison.rows if row.records and not row.spec.varied]
+    models = {row.spec.model for row in rows if row.label == baseline}
+    rows = (
+        [row for row in rows if row.spec.model in models or not row.records[0].facts["curve"]]
+        if models
+        else rows
+    )
     count = comparison.cases.train_count
     names, masks = _buckets(count, cold=True)
     values = {row.label: [row.gains(metric)[mask].mean() for mask in masks] for row in rows}

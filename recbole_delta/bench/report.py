@@ -154,7 +154,7 @@ def _shown(differences: pd.DataFrame) -> pd.DataFrame:
         }
         for each in differences.itertuples()
     ]
-    return pd.DataFrame(lines).set_index("row")
+    return pd.DataFrame(lines).set_index("row").rename_axis(None)
 
 
 def _save_tables(plan: Plan, comparison: Comparison, section: Section, folder: Path) -> None:
