@@ -14,6 +14,7 @@ from recbole_delta.errors import DeltaError
     ("settings", "message"),
     [
         ({"item_embedding": "detla"}, "item_embedding must be one of id | init | frozen | delta"),
+        ({"block": "pre"}, "block must be one of recbole | original, but is 'pre'"),
         ({"delta_max": -0.1}, "delta_max must be a number >= 0, but is -0.1"),
         ({"delta_max": math.nan}, "delta_max must be a number"),
         ({"delta_max": "0.5"}, "delta_max must be a number"),
@@ -96,7 +97,7 @@ def test_weights_and_biases_must_be_there_to_log_to(attempt, monkeypatch):
 def test_unknown_models_and_data_sets(attempt, tmp_path):
     assert "Unknown model 'SASRecDelt'; did you mean SASRecDelta" in attempt(model="SASRecDelt")
     assert "Say which model" in attempt(model=None)
-    assert "BPR is not a sequential model" in attempt(model="BPR")
+    assert "LR is neither a sequential nor a general model" in attempt(model="LR")
     assert "has a training of its own" in attempt(model="S3Rec")
     assert "has no 'class' for SASRecF; name fields of its .item" in attempt(model="SASRecF")
     for model in ("SASRec", "ContentMean"):

@@ -93,3 +93,48 @@ def test_an_empty_sequence_is_one_padding_item(rows):
     output = encode(model, item_seq)
     assert output.shape == (rows, 16)
     assert torch.isfinite(output).all()
+
+
+def original_sasrec(model, item_seq):
+    """SASRec as its authors put it together, by torch's own attention, over padding."""
+    heads = model.trm_encoder.layer[0].multi_head_attention.num_attention_heads
+    width = item_seq.size(1)
+    hidden = model.item_embedding(item_seq) * 16**0.5 + model.position_embedding.weight[:width]
+    future = torch.ones(width, width, dtype=torch.bool).triu(1)
+    for layer in model.trm_encoder.layer:
+        part, forward = layer.multi_head_attention, layer.feed_forward
+        query = part.LayerNorm(hidden)
+        context, _ = nn.functional.multi_head_attention_forward(
+            query.transpose(0, 1), hidden.transpose(0, 1), hidden.transpose(0, 1), 16, heads,
+            torch.cat([p.weight for p in (part.query, part.key, part.value)]),
+            torch.cat([p.bias for p in (part.query, part.key, part.value)]),
+            None, None, False, 0.0, part.dense.weight, part.dense.bias, attn_mask=future,
+        )  # fmt: skip
+        hidden = forward.LayerNorm(query + context.transpose(0, 1))
+        hidden = hidden + forward.dense_2(torch.relu(forward.dense_1(hidden)))
+    return model.LayerNorm(hidden)
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_the_original_block_is_that_of_sasrecs_authors(heads):
+    model = Backbone(heads, "relu")
+    model.block = "original"
+    item_seq = right_padded([3, 17, 8, 40, 1, 9], LONGEST)
+    expected = original_sasrec(model, item_seq)[item_seq > 0]
+    ours = encode(model, item_seq)
+    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
+    weights = torch.randn(expected.shape)
+    a, b = (
+        torch.autograd.grad((o * weights).sum(), list(model.parameters())) for o in (ours, expected)
+    )
+    for x, y in zip(a, b):
+        torch.testing.assert_close(x, y, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("block", ["recbole", "original"])
+def test_chosen_outputs_are_those_of_all(block):
+    model = Backbone(2, "gelu")
+    model.block = block
+    item_seq = right_padded([3, 17, 8], LONGEST)
+    chosen = torch.tensor([27, 2, 2, 19])
+    torch.testing.assert_close(encode(model, item_seq, chosen), encode(model, item_seq)[chosen])

@@ -52,7 +52,7 @@ def _sweep(
         for number, (entry, rows) in enumerate(lines.items()):
             rows = sorted(rows, key=lambda row: row.spec.varied[name])
             place = [row.spec.varied[name] for row in rows]
-            mean, std = (_over_seeds(rows, metric, group, f) for f in (np.mean, np.std))
+            mean, std = (_over_seeds(rows, metric, group, f) for f in (np.mean, _spread))
             colour = COLOURS[group] if len(lines) == 1 else f"C{number}"
             axes.plot(place, mean, marker="o", color=colour, label=entry)
             axes.fill_between(place, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0)
@@ -150,6 +150,10 @@ def _over_seeds(
     rows: Sequence[Row], metric: str, group: str, function: Callable[[np.ndarray], Any]
 ) -> np.ndarray:
     return np.array([function(row.values(metric, group)) for row in rows])
+
+
+def _spread(values: np.ndarray) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else 0.0
 
 
 def _number(value: Any) -> bool:

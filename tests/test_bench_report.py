@@ -1,0 +1,138 @@
+"""What a bench's tables and figures show, from figures that are known."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from recbole_delta.bench import figures, tables
+from recbole_delta.bench.compare import Comparison, Row
+from recbole_delta.bench.plan import Spec
+from recbole_delta.metrics import metric_key
+
+COUNT = np.array([0, 0, 1, 1, 2, 30])
+
+
+def row(label, by_seed, seeds=(1, 2), drift=None, gains=None, **varied) -> Row:
+    """by_seed: (cold, warm, total) a seed."""
+    spec = Spec(label, label.split(",")[0], varied, "d", "SASRecDelta", seeds[0], {})
+    records = [
+        SimpleNamespace(
+            facts={"seed": seed, "curve": [1]},
+            mode={"metrics": dict(zip(KEYS, values))},
+            drift=drift,
+        )
+        for seed, values in zip(seeds, by_seed)
+    ]
+    made = Row(spec, list(seeds), records)
+    if gains is not None:
+        object.__setattr__(made, "gains", lambda metric: gains)
+    return made
+
+
+KEYS = [metric_key("ndcg", group, 10) for group in ("cold", "warm", "total")]
+
+
+@pytest.fixture
+def comparison() -> Comparison:
+    cases = SimpleNamespace(
+        train_count=COUNT, is_cold=COUNT == 0, user=np.arange(6), item_train_count=COUNT[2:]
+    )
+    flat = np.linspace(0, 1, 6)
+    return Comparison(
+        "d",
+        [
+            row("id", [(0, 0.5, 0.3), (0, 0.7, 0.4)], gains=flat),
+            row(
+                "ours", [(0.2, 0.61, 0.5), (0.2, 0.59, 0.5)], drift=np.full(4, 0.9), gains=flat + 1
+            ),
+            row("half", [(0.1, 0.2, 0.15)], gains=flat),
+            row("none", []),
+        ],
+        cases,
+    )
+
+
+def differences(*marked):
+    lines = [(name, "ndcg@10", group, 0.001) for name, group in marked]
+    return pd.DataFrame(lines, columns=["row", "metric", "group", "p_holm"])
+
+
+def shown(comparison, how, *marked):
+    return tables.frame(comparison, ["ndcg@10"], differences(*marked), how)
+
+
+def test_the_best_is_bold_the_second_underlined_and_differences_are_marked(comparison):
+    table = shown(comparison, tables.as_markdown, ("id", "cold"))
+    assert table.columns.tolist() == [("NDCG@10", g) for g in ("cold", "warm", "total")]
+    # By hand: .6 ± .1414 and .6 ± .0141 are equal, so both are best and .2 is second.
+    assert table.loc["id"].tolist() == [
+        "0.0000† ± 0.0000",
+        "**0.6000** ± 0.1414",
+        "<u>0.3500</u> ± 0.0707",
+    ]
+    assert table.loc["ours"].tolist() == [
+        "**0.2000** ± 0.0000",
+        "**0.6000** ± 0.0141",
+        "**0.5000** ± 0.0000",
+    ]
+    assert table.loc["half (1 of 2 seeds)"].tolist() == ["<u>0.1000</u>", "<u>0.2000</u>", "0.1500"]
+    assert table.loc["none"].tolist() == ["not run"] * 3
+
+
+def test_latex_and_html_say_the_same(comparison):
+    text = tables.latex(shown(comparison, tables.as_latex, ("id", "cold")), "50% & more_", "tab:d")
+    lines = [line for line in text.splitlines() if line.startswith("ours")]
+    assert lines == [
+        r"ours & \textbf{0.2000} {\scriptsize $\pm$ 0.0000} & \textbf{0.6000} {\scriptsize $\pm$ 0.0141}"
+        r" & \textbf{0.5000} {\scriptsize $\pm$ 0.0000} \\"
+    ]
+    assert r"0.0000$^\dagger$" in text
+    assert r"\caption{50\% \& more\_}" in text
+    assert [r in text for r in (r"\toprule", r"\midrule", r"\bottomrule")] == [True] * 3
+    html = tables.html(shown(comparison, tables.as_html).rename(index={"ours": "<b>&"}))
+    assert "<b>0.2000</b> <small>± 0.0000</small>" in html
+    assert "&lt;b&gt;&amp;" in html
+
+
+def test_csv_has_every_run(comparison):
+    table = tables.csv(comparison, ["ndcg@10"])
+    assert len(table) == 5 * 3
+    value = table.query("row == 'id' and seed == 2 and group == 'warm'")["value"]
+    assert value.tolist() == [0.7]
+
+
+def lines_of(figure: Figure, panel=0):
+    return {line.get_label(): line.get_ydata() for line in figure.axes[panel].lines}
+
+
+def test_frequency_groups_are_those_of_the_training_counts(comparison):
+    figure = figures.by_frequency(comparison, "ndcg@10", "id", "t")
+    lines = lines_of(figure)
+    assert lines["id"] == pytest.approx([0.1, 0.5, 0.8, 1.0])
+    names = [label.get_text().split("\n") for label in figure.axes[0].get_xticklabels()]
+    assert names == [["cold", "2"], ["1", "2"], ["2", "1"], ["20–49", "1"]]
+    assert lines_of(figure, 1)["ours"] == pytest.approx([1, 1, 1, 1])
+
+
+def test_a_sweep_has_a_band_over_seeds_and_the_other_rows_as_levels():
+    rows = [row(f"d, m {x}", [(x, 0.1, 0.2), (x + 0.2, 0.1, 0.2)], m=x) for x in (0.5, 0.1, 0.3)]
+    level = row("level", [(0.7, 0.7, 0.7)], seeds=(1,))
+    comparison = Comparison("d", [*rows, level], None)
+    [(name, figure)] = figures.sweeps(comparison, "ndcg@10", "t").items()
+    assert name == "m"
+    lines = lines_of(figure)
+    assert lines["d"] == pytest.approx([0.2, 0.4, 0.6])
+    assert lines["level"] == pytest.approx([0.7, 0.7])
+    [band] = figure.axes[0].collections
+    assert band.get_paths()[0].vertices[:, 1].max() == pytest.approx(0.6 + 0.2 / 2**0.5)
+
+
+def test_drift_is_the_median_cosine_by_frequency(comparison):
+    figure = figures.drift(comparison, "t")
+    assert lines_of(figure)["ours"] == pytest.approx([0.9, 0.9, 0.9])
+    assert figures.drift(Comparison("d", comparison.rows[:1], comparison.cases), "t") is None
