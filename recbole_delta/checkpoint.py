@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from torch import Tensor
 from recbole_delta.errors import DeltaError
 from recbole_delta.files import replacing
 
-FORMAT = "recbole_delta-2"
+FORMAT = "recbole_delta-3"
 FACTS: dict[str, type | tuple[type, ...]] = {
     "settings": dict,
     "data": dict,
@@ -35,7 +36,9 @@ class Checkpoint:
     """What a training run needs to be evaluated or resumed.
 
     Attributes:
-        model: the model's state dict.
+        model: the model's state dict; the content pipeline is in it.
+        catalogue: ``tokens`` of items 1, 2, ... (UTF-8, joined by line feeds) and ``train_count``
+            of the warm ones among them, which come first.
         optimizer: the optimizer's state dict; empty for an untrained model.
         generators: states of the random number generators, see :func:`generator_states`.
         facts: JSON values, :data:`FACTS` among them.
@@ -46,11 +49,13 @@ class Checkpoint:
     optimizer: dict[str, Any]
     generators: dict[str, Any]
     facts: dict[str, Any]
+    catalogue: dict[str, Tensor]
     path: str = ""
 
     def save(self, path: str | Path) -> None:
         """Write the file; an interrupted call leaves the old file or none."""
         tensors = {f"model/{name}": value for name, value in self.model.items()}
+        tensors |= {f"catalogue/{name}": value for name, value in self.catalogue.items()}
         optimizer, generators = dict(self.optimizer), dict(self.generators)
         for index, state in optimizer.pop("state", {}).items():
             tensors |= {f"optimizer/{index}/{key}": value for key, value in state.items()}
@@ -81,7 +86,11 @@ class Checkpoint:
                 f"{path} is not a whole checkpoint ({error}); train again, or use a copy."
             ) from error
         if metadata.get("format") != FORMAT:
-            raise DeltaError(f"{path} is not a checkpoint of this version of recbole_delta.")
+            version = str(metadata.get("format", "of something else"))
+            raise DeltaError(
+                f"{path} is not a checkpoint of this version of recbole_delta ({FORMAT}), but "
+                f"{version}; train again, or use the version that wrote it."
+            )
         try:
             return cls._unpack(tensors, json.loads(metadata["header"]), str(path))
         except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -91,7 +100,8 @@ class Checkpoint:
 
     @classmethod
     def _unpack(cls, tensors: dict[str, Tensor], header: dict[str, Any], path: str) -> Checkpoint:
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "generator": {}}
+        names = ("model", "optimizer", "generator", "catalogue")
+        parts: dict[str, dict[str, Tensor]] = {name: {} for name in names}
         for name, value in tensors.items():
             part, _, key = name.partition("/")
             parts[part][key] = value
@@ -103,7 +113,10 @@ class Checkpoint:
         for name, kind in FACTS.items():
             if not isinstance(facts[name], kind):
                 raise TypeError(f"{name} is {type(facts[name]).__name__}")
-        return cls(parts["model"], optimizer, generators, facts, path)
+        catalogue = parts["catalogue"]
+        for name in ("tokens", "train_count"):
+            catalogue[name]
+        return cls(parts["model"], optimizer, generators, facts, catalogue, path)
 
     def load_into(
         self, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None
@@ -122,6 +135,17 @@ class Checkpoint:
                 f"{self.path} does not hold the state of this model ({type(error).__name__}); "
                 "use it with its own settings, or a whole copy."
             ) from error
+
+
+def catalogue_of(tokens: Sequence[str], train_count: np.ndarray) -> dict[str, Tensor]:
+    """:attr:`Checkpoint.catalogue` of items 1, 2, ..."""
+    text = np.frombuffer("\n".join(tokens).encode(), dtype=np.uint8)
+    return {"tokens": torch.from_numpy(text.copy()), "train_count": torch.from_numpy(train_count)}
+
+
+def catalogue_tokens(catalogue: dict[str, Tensor]) -> list[str]:
+    """Tokens of items 1, 2, ... of :attr:`Checkpoint.catalogue`."""
+    return bytes(catalogue["tokens"].numpy()).decode().split("\n")
 
 
 def generator_states(loader: torch.Generator) -> dict[str, Any]:

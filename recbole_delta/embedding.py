@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recbole_delta.errors import DeltaError
+from recbole_delta.reduction import ContentMap
 
 
 class ContentEmbedding(nn.Module):
@@ -32,6 +33,10 @@ class ContentEmbedding(nn.Module):
     """
 
     embeds_cold_items = True
+    content: Tensor
+    """``[n_items, ...]`` rows of padding (zero) and all items, frozen."""
+    content_map: ContentMap
+    """What made them, and makes those of an item that is added."""
     sparse = False
     """Whether :meth:`forward` gives a table a gradient of the rows looked up only."""
 
@@ -93,8 +98,6 @@ class DeltaEmbedding(ContentEmbedding):
     Raises:
         DeltaError: a radius below 0, or content that breaks the contract.
     """
-
-    content: Tensor
 
     def __init__(
         self,

@@ -1,59 +1,134 @@
-"""Content vectors to unit rows of the model's dimension, by statistics of warm items only."""
+"""From content vectors to the rows of an embedding: fitted on warm items, kept with the model."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import torch
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
 
 from recbole_delta.errors import DeltaError
 
 
-class ContentReduction:
-    """Standardise → PCA (only where the dimension differs) → unit norm, as in the paper.
+class ContentMap(nn.Module):
+    """x ↦ (((x − shift) / scale) · axes − offset) / spread, and then to unit length if asked.
 
-    A cold item was not there when the model was trained, so it must not shape the space:
-    means, scales and components come from the warm rows alone.
+    A cold item was not there when the model was trained, so it must not shape the space: the
+    numbers come from the warm rows alone, and an item that is added later is mapped by them. They
+    are buffers: a checkpoint carries them.
 
     Args:
-        dim: the model's dimension.
+        shift: ``[c]`` float64, as all.
+        scale: ``[c]``.
+        axes: ``[c, d]``; empty for the identity, then c = d.
+        offset: ``[d]``.
+        spread: ``[d]``.
+        unit: whether rows get unit length.
     """
 
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
+    def __init__(
+        self,
+        shift: np.ndarray,
+        scale: np.ndarray,
+        axes: np.ndarray,
+        offset: np.ndarray,
+        spread: np.ndarray,
+        unit: bool,
+    ) -> None:
+        super().__init__()
+        values = {"shift": shift, "scale": scale, "axes": axes, "offset": offset, "spread": spread}
+        for name, value in values.items():
+            self.register_buffer(name, torch.from_numpy(np.array(value, dtype=np.float64)))
+        self.register_buffer("unit", torch.tensor(unit))
 
-    def fit(self, warm: np.ndarray) -> ContentReduction:
-        """Fit on warm rows ``[n_warm, content_dim]``.
+    @classmethod
+    def standardised(cls, warm: np.ndarray, dim: int) -> ContentMap:
+        """Standardise → PCA (only where the dimension differs) → unit norm, as in the paper.
+
+        Args:
+            warm: ``[n_warm, c]`` content of the warm items.
+            dim: d.
 
         Raises:
-            DeltaError: the content cannot fill the model's dimension.
+            DeltaError: the content cannot fill the dimension.
         """
         n_warm, content_dim = warm.shape
-        self._scaler = StandardScaler().fit(warm.astype(np.float64))
-        self._pca: PCA | None = None
-        if content_dim != self.dim:
-            if min(n_warm, content_dim) < self.dim:
+        scaler = StandardScaler().fit(warm.astype(np.float64))
+        axes, offset = np.empty((0, 0)), np.zeros(dim)
+        if content_dim != dim:
+            if min(n_warm, content_dim) < dim:
                 raise DeltaError(
                     f"{n_warm} warm items with content of dimension {content_dim} cannot fill "
-                    f"an item embedding of dimension {self.dim}; choose a smaller one."
+                    f"an item embedding of dimension {dim}; choose a smaller one."
                 )
-            self._pca = PCA(self.dim, svd_solver="full")
-            self._pca.fit(self._scaler.transform(warm.astype(np.float64)))
-        return self
+            pca = PCA(dim, svd_solver="full")
+            pca.fit(scaler.transform(warm.astype(np.float64)))
+            axes, offset = pca.components_.T, pca.mean_ @ pca.components_.T
+        return cls(scaler.mean_, scaler.scale_, axes, offset, np.ones(dim), unit=True)
 
-    def transform(self, content: np.ndarray) -> np.ndarray:
-        """Unit rows ``[n, dim]`` float32 of content ``[n, content_dim]``.
+    @classmethod
+    def whitened(cls, warm: np.ndarray, dim: int) -> ContentMap:
+        """Leading principal directions, each with variance 1 / d over the warm items.
+
+        The mean square of a row is then 1, the length that the rows of other maps have.
 
         Raises:
-            DeltaError: a row becomes zero, so that it has no direction.
+            DeltaError: the content has not so many directions.
         """
-        rows = self._scaler.transform(content.astype(np.float64))
-        if self._pca is not None:
-            rows = self._pca.transform(rows)
-        norm = np.linalg.norm(rows, axis=1, keepdims=True)
-        if not (norm > 1e-12).all():
+        if dim > min(warm.shape):
             raise DeltaError(
-                f"The content of {int((norm <= 1e-12).sum())} items equals the warm items' mean "
-                "and has no direction left; are all vectors the same?"
+                f"{len(warm)} warm items with content of dimension {warm.shape[1]} have no {dim} "
+                "directions to whiten; choose a smaller embedding."
             )
-        return (rows / norm).astype(np.float32)
+        pca = PCA(dim, svd_solver="full").fit(warm.astype(np.float64))
+        deviation = np.sqrt(pca.explained_variance_)
+        spread = np.maximum(deviation, np.finfo(np.float64).eps) * np.sqrt(dim)
+        axes, width = pca.components_.T, warm.shape[1]
+        offset = pca.mean_ @ axes
+        return cls(np.zeros(width), np.ones(width), axes, offset, spread, unit=False)
+
+    @classmethod
+    def columns(cls, chosen: np.ndarray, width: int) -> ContentMap:
+        """Some of the c = ``width`` raw dimensions, at unit length."""
+        axes = np.eye(width)[:, chosen]
+        dim = len(chosen)
+        return cls(np.zeros(width), np.ones(width), axes, np.zeros(dim), np.ones(dim), unit=True)
+
+    @classmethod
+    def stored(cls, state: dict[str, Tensor]) -> ContentMap:
+        """One with the buffers of a checkpoint."""
+        values: dict[str, Any] = {name: value.numpy() for name, value in state.items()}
+        return cls(**values)
+
+    def forward(self, content: np.ndarray) -> Tensor:
+        """Rows ``[n, d]`` float32 of content ``[n, c]``.
+
+        Raises:
+            DeltaError: the content has another dimension, or a row becomes zero, so that it has
+                no direction.
+        """
+        shift, scale, axes, offset, spread = (
+            getattr(self, name).cpu().numpy()
+            for name in ("shift", "scale", "axes", "offset", "spread")
+        )
+        if content.shape[1] != len(shift):
+            raise DeltaError(
+                f"The content has dimension {content.shape[1]}, and the model was trained on "
+                f"dimension {len(shift)}; encode the items with the same encoder."
+            )
+        rows = (content.astype(np.float64) - shift) / scale
+        if axes.size:
+            rows = rows @ axes - offset
+        rows = rows / spread
+        if self.unit:
+            norm = np.linalg.norm(rows, axis=1, keepdims=True)
+            if not (norm > 1e-12).all():
+                raise DeltaError(
+                    f"The content of {int((norm <= 1e-12).sum())} items equals the warm items' "
+                    "mean and has no direction left; are all vectors the same?"
+                )
+            rows = rows / norm
+        return torch.from_numpy(rows.astype(np.float32))

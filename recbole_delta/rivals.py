@@ -19,18 +19,18 @@ class AlphaFuseEmbedding(ContentEmbedding):
     zero.
 
     Args:
-        semantic: ``[n_items, s]`` of padding (zero) and all items.
+        content: ``[n_items, s]`` of padding (zero) and all items.
         n_warm: rows 1 .. ``n_warm`` have an ID vector.
         null_dim: its dimension; d = s + ``null_dim``.
         init_std: ID vectors start at N(0, init_std²).
         generator: source of these.
     """
 
-    semantic: Tensor
+    content: Tensor
 
     def __init__(
         self,
-        semantic: Tensor,
+        content: Tensor,
         n_warm: int,
         null_dim: int,
         *,
@@ -38,7 +38,7 @@ class AlphaFuseEmbedding(ContentEmbedding):
         generator: torch.Generator,
     ) -> None:
         super().__init__(n_warm)
-        self.register_buffer("semantic", semantic)
+        self.register_buffer("content", content)
         identity = torch.zeros(n_warm + 1, null_dim)
         identity[1:].normal_(0.0, init_std, generator=generator)
         self.identity = nn.Parameter(identity)
@@ -46,21 +46,21 @@ class AlphaFuseEmbedding(ContentEmbedding):
     @property
     def embedding_dim(self) -> int:
         """Dimension d of an item vector."""
-        return self.semantic.size(1) + self.identity.size(1)
+        return self.content.size(1) + self.identity.size(1)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
         own = F.embedding(self.own_rows(ids), self.identity, padding_idx=0, sparse=self.sparse)
-        return torch.cat([F.embedding(ids, self.semantic), own], -1)
+        return torch.cat([F.embedding(ids, self.content), own], -1)
 
     def trained_rows(self) -> Tensor:
         """See :meth:`ContentEmbedding.trained_rows`."""
-        return torch.cat([self.semantic[: self.n_warm + 1], self.identity], 1)
+        return torch.cat([self.content[: self.n_warm + 1], self.identity], 1)
 
     def all_rows(self) -> Tensor:
         """See :meth:`ContentEmbedding.all_rows`."""
-        n_cold = len(self.semantic) - len(self.identity)
-        return torch.cat([self.semantic, F.pad(self.identity, (0, 0, 0, n_cold))], 1)
+        n_cold = len(self.content) - len(self.identity)
+        return torch.cat([self.content, F.pad(self.identity, (0, 0, 0, n_cold))], 1)
 
 
 class AdaptedEmbedding(ContentEmbedding):

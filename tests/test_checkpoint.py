@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import SMALL
@@ -13,7 +14,7 @@ from recbole.utils import init_seed
 from safetensors.torch import save_file
 
 import recbole_delta
-from recbole_delta.checkpoint import FORMAT, Checkpoint
+from recbole_delta.checkpoint import FORMAT, Checkpoint, catalogue_of
 from recbole_delta.cli import main
 from recbole_delta.errors import DeltaError
 from recbole_delta.model import BACKBONES, MODELS
@@ -21,6 +22,7 @@ from recbole_delta.seam.config import RunConfig
 from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.trainer import ColdWarmTrainer
 
+CATALOGUE = catalogue_of(["a", "b"], np.array([3]))
 FACTS_OF_SOME_RUN = {
     "settings": {}, "data": {}, "epoch": 1, "cur_step": 0, "best_valid_score": 0.5,
     "best_valid_result": None, "curve": [],
@@ -106,7 +108,7 @@ def test_runs_started_together_do_not_share_a_file(tiny, tmp_path):
 def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "run.safetensors"
     facts = FACTS_OF_SOME_RUN
-    Checkpoint({"w": torch.ones(3)}, {}, {}, facts).save(path)
+    Checkpoint({"w": torch.ones(3)}, {}, {}, facts, CATALOGUE).save(path)
 
     def full_disk(tensors, filename, metadata):
         Path(filename).write_bytes(b"half")
@@ -114,7 +116,7 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr("recbole_delta.checkpoint.save_file", full_disk)
     with pytest.raises(DeltaError, match="Cannot write .*run.safetensors .No space"):
-        Checkpoint({"w": torch.zeros(3)}, {}, {}, {**facts, "epoch": 2}).save(path)
+        Checkpoint({"w": torch.zeros(3)}, {}, {}, {**facts, "epoch": 2}, CATALOGUE).save(path)
     monkeypatch.undo()
     old = Checkpoint.load(path)
     assert old.facts == facts
@@ -134,7 +136,7 @@ def test_others_may_read_what_is_written(tmp_path):
     """safetensors alone writes files that only their owner can read."""
     (tmp_path / "plain").touch()
     path = tmp_path / "run.safetensors"
-    Checkpoint({"w": torch.ones(3)}, {}, {}, FACTS_OF_SOME_RUN).save(path)
+    Checkpoint({"w": torch.ones(3)}, {}, {}, FACTS_OF_SOME_RUN, CATALOGUE).save(path)
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 

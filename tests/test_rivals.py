@@ -8,36 +8,38 @@ import torch
 from torch.nn import functional as F
 
 from recbole_delta.errors import DeltaError
-from recbole_delta.item_embeddings import CONTENT_EMBEDDINGS, Items
+from recbole_delta.item_embeddings import CONTENT_EMBEDDINGS, Known
 
 N_WARM, N_ITEMS, CONTENT_DIM, DIM = 60, 81, 12, 8
 
 
 @pytest.fixture
-def items() -> Items:
+def content() -> np.ndarray:
     rng = np.random.default_rng(0)
-    content = rng.normal(size=(N_ITEMS - 1, CONTENT_DIM)) @ rng.normal(
-        size=(CONTENT_DIM, CONTENT_DIM)
-    )
+    content = rng.normal(size=(N_ITEMS - 1, CONTENT_DIM)) @ rng.normal(size=(CONTENT_DIM,) * 2)
     # Cold items lie elsewhere: statistics that see them would be others.
     content[N_WARM:] += 5
-    count = rng.integers(1, 50, N_WARM)
-    generator = torch.Generator().manual_seed(0)
-    return Items(content.astype(np.float32), count, DIM, 0.5, generator)
+    return content.astype(np.float32)
 
 
-def made(items, mode):
-    return CONTENT_EMBEDDINGS[mode](items)
+COUNT = np.random.default_rng(1).integers(1, 50, N_WARM)
 
 
-def test_alphafuse_keeps_the_whitened_content_and_learns_in_the_null_space(items):
-    embedding = made(items, "alphafuse")
-    assert embedding.semantic.shape == (N_ITEMS, DIM // 2)
-    warm = embedding.semantic[1 : N_WARM + 1].double()
+def made(content, mode):
+    """The embedding of a mode, fitted on the warm part of the content."""
+    chosen = CONTENT_EMBEDDINGS[mode]
+    rows = F.pad(chosen.fit(content[:N_WARM], COUNT, DIM)(content), (0, 0, 1, 0))
+    return chosen.make(rows, Known(N_WARM, DIM, 0.5, torch.Generator().manual_seed(0)))
+
+
+def test_alphafuse_keeps_the_whitened_content_and_learns_in_the_null_space(content):
+    embedding = made(content, "alphafuse")
+    assert embedding.content.shape == (N_ITEMS, DIM // 2)
+    warm = embedding.content[1 : N_WARM + 1].double()
     covariance = torch.cov(warm.T) * (DIM // 2)
     torch.testing.assert_close(covariance, torch.eye(DIM // 2).double(), rtol=1e-4, atol=1e-4)
     # They span the leading directions: all the variance that four directions can hold.
-    centred = items.content[:N_WARM] - items.content[:N_WARM].mean(0)
+    centred = content[:N_WARM] - content[:N_WARM].mean(0)
     variance = np.linalg.svd(centred, compute_uv=False)[: DIM // 2] ** 2
     axes = np.linalg.lstsq(warm.numpy(), centred, rcond=None)[0]
     assert ((warm.numpy() @ axes) ** 2).sum() == pytest.approx(variance.sum(), rel=1e-3)
@@ -48,16 +50,16 @@ def test_alphafuse_keeps_the_whitened_content_and_learns_in_the_null_space(items
     assert embedding.weight[N_WARM + 1 :, DIM // 2 :].eq(0).all()
 
 
-def test_llminit_takes_raw_dimensions_of_highest_variance_over_popular_items(items):
-    rows = made(items, "llminit").weight[1:].detach()
-    popular = np.argsort(-items.train_count, kind="stable")[: N_WARM // 10]
-    best = np.sort(np.argsort(-items.content[popular].var(0))[:DIM])
-    expected = F.normalize(torch.from_numpy(items.content[:, best]))
+def test_llminit_takes_raw_dimensions_of_highest_variance_over_popular_items(content):
+    rows = made(content, "llminit").weight[1:].detach()
+    popular = np.argsort(-COUNT, kind="stable")[: N_WARM // 10]
+    best = np.sort(np.argsort(-content[popular].var(0))[:DIM])
+    expected = F.normalize(torch.from_numpy(content[:, best]))
     torch.testing.assert_close(rows, expected)
 
 
-def test_whitening_shows_the_adaptor_content_without_correlations_of_warm_items(items):
-    embedding = made(items, "whitening")
+def test_whitening_shows_the_adaptor_content_without_correlations_of_warm_items(content):
+    embedding = made(content, "whitening")
     warm = embedding.content[1 : N_WARM + 1].double()
     covariance = torch.cov(warm.T) * CONTENT_DIM
     torch.testing.assert_close(covariance, torch.eye(CONTENT_DIM).double(), rtol=1e-4, atol=1e-4)
@@ -66,8 +68,8 @@ def test_whitening_shows_the_adaptor_content_without_correlations_of_warm_items(
     torch.testing.assert_close(embedding.weight[1:], expected)
 
 
-def test_the_mixture_of_experts_is_unisrecs_formula(items):
-    embedding = made(items, "moe").eval()
+def test_the_mixture_of_experts_is_unisrecs_formula(content):
+    embedding = made(content, "moe").eval()
     adaptor = embedding.adaptor
     with torch.no_grad():
         adaptor.bias.normal_(), adaptor.gate.normal_()
@@ -80,8 +82,8 @@ def test_the_mixture_of_experts_is_unisrecs_formula(items):
     assert not torch.equal(*noisy)
 
 
-def test_id_dropout_leaves_an_item_its_content_at_the_stated_rate(items):
-    embedding = made(items, "id_dropout")
+def test_id_dropout_leaves_an_item_its_content_at_the_stated_rate(content):
+    embedding = made(content, "id_dropout")
     ids = torch.arange(1, N_WARM + 1).repeat(200)
     for rows in (embedding(ids), torch.cat([embedding.trained_rows()[1:] for _ in range(200)])):
         dropped = (rows == embedding.content[ids]).all(1).double().mean()
@@ -91,11 +93,10 @@ def test_id_dropout_leaves_an_item_its_content_at_the_stated_rate(items):
     assert embedding(ids).ne(embedding.content[ids]).any(1).all()
 
 
-def test_content_too_small_for_a_mode_is_refused(items):
-    small = Items(items.content[:, :3], items.train_count, DIM, 0.5, items.generator)
+def test_content_too_small_for_a_mode_is_refused(content):
     for mode in ("llminit", "alphafuse", "delta"):
         with pytest.raises(DeltaError, match="dimension"):
-            made(small, mode)
+            made(content[:, :3], mode)
 
 
 def test_the_ensemble_adds_what_two_separate_models_say(tiny, train):

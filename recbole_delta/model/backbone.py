@@ -14,7 +14,7 @@ from recbole_delta.distributed import world_size
 from recbole_delta.dropout import use_fast_dropout
 from recbole_delta.embedding import ContentEmbedding, IdEmbedding
 from recbole_delta.errors import DeltaError
-from recbole_delta.item_embeddings import CONTENT_EMBEDDINGS, Items
+from recbole_delta.item_embeddings import CONTENT_EMBEDDINGS, Known
 from recbole_delta.losses import EXACT_LOSSES, sampled_cross_entropy
 from recbole_delta.model.catalogue import WholeCatalogue
 from recbole_delta.sampling import ItemSampler
@@ -61,7 +61,7 @@ class ContentBackbone(WholeCatalogue):
         # The gradient of the softmax over all items takes in that of the lookups.
         self.item_embedding.sparse = self.updates_rows or self.loss != "sampled"
         if self.loss == "sampled":
-            count = torch.from_numpy(dataset.interactions.train_counts())
+            count = torch.from_numpy(dataset.train_counts())
             self.sampler = ItemSampler(count, dataset.settings.sampled_items)
         use_fast_dropout(self)
 
@@ -141,14 +141,12 @@ class ContentBackbone(WholeCatalogue):
                 table = nn.Embedding(n_warm + 1, dim, padding_idx=0)
                 self.init_id_table(table)
             return IdEmbedding(table.weight)
-        items = Items(
-            dataset.content(),
-            dataset.interactions.train_counts(),
-            dim,
-            settings.delta_max,
-            torch.Generator().manual_seed(seed),
-        )
-        return CONTENT_EMBEDDINGS[settings.item_embedding](items)
+        mode = CONTENT_EMBEDDINGS[settings.item_embedding]
+        content_map, rows = dataset.content_rows(mode.fit, dim)
+        generator = torch.Generator().manual_seed(seed)
+        embedding = mode.make(rows, Known(n_warm, dim, settings.delta_max, generator))
+        embedding.content_map = content_map
+        return embedding
 
     def init_id_table(self, table: nn.Embedding) -> None:
         """Initial values of a table of IDs, as the backbone has them in RecBole."""

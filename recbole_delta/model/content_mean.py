@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recbole_delta.embedding import DeltaEmbedding
 from recbole_delta.errors import DeltaError
-from recbole_delta.item_embeddings import reduced
+from recbole_delta.item_embeddings import standardised
 from recbole_delta.seam.dataset import ColdWarmDataset
 
 
@@ -28,8 +28,9 @@ class ContentMean(SequentialRecommender):
         if not isinstance(dataset, ColdWarmDataset):
             raise DeltaError("ContentMean needs a data set prepared with dataset_prep.")
         super().__init__(config, dataset)
-        content = reduced(dataset.content(), dataset.n_warm, config["embedding_size"])
-        self.item_embedding = DeltaEmbedding(content, dataset.n_warm, delta_max=0.0)
+        content_map, rows = dataset.content_rows(standardised, config["embedding_size"])
+        self.item_embedding = DeltaEmbedding(rows, dataset.n_warm, delta_max=0.0)
+        self.item_embedding.content_map = content_map
 
     def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Mean vectors ``[B, d]`` of histories ``[B, L]`` with lengths ``[B]``."""

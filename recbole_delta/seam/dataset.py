@@ -12,10 +12,13 @@ from recbole.data.dataset import SequentialDataset
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import SequentialRecommender
 from torch import Tensor
+from torch.nn import functional as F
 
 from recbole_delta.content import find_content, read_content
 from recbole_delta.errors import DeltaError
 from recbole_delta.instances import Instances, Interactions
+from recbole_delta.item_embeddings import Fit
+from recbole_delta.reduction import ContentMap
 from recbole_delta.seam.checks import check_order
 from recbole_delta.seam.prepared import PreparedDataset
 from recbole_delta.seam.settings import DeltaSettings
@@ -65,6 +68,25 @@ class ColdWarmDataset(PreparedDataset):
         named = self.settings.content_file
         path = Path(named) if named else find_content(self.dataset_path, self.dataset_name)
         return read_content(path).align(self.item_tokens[1:].tolist())
+
+    def content_rows(self, fit: Fit, dim: int) -> tuple[ContentMap, Tensor]:
+        """What maps content to rows of an embedding, fitted on warm items, and the rows.
+
+        Returns:
+            the map, and ``[n_items, ...]`` float32 with padding (zero) first.
+        """
+        content = self.content()
+        content_map = fit(content[: self.n_warm], self.train_counts(), dim)
+        return content_map, F.pad(content_map(content), (0, 0, 1, 0))
+
+    @property
+    def catalogue_tokens(self) -> list[str]:
+        """Tokens of items 1, 2, ..., as many as a model has vectors for."""
+        return self.item_tokens[1:].tolist()
+
+    def train_counts(self) -> np.ndarray:
+        """``[n_warm]`` training rows of items 1, 2, ..."""
+        return self.interactions.train_counts()
 
     def _change_feat_format(self) -> None:
         fields = (self.uid_field, self.iid_field, self.time_field)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,17 @@ def data_fingerprint(dataset: ColdWarmDataset) -> dict[str, str]:
         rows.update(np.packbits(dataset.interactions.split == code).tobytes())
     items = hashlib.sha256("\n".join(dataset.item_tokens).encode())
     return {"items": items.hexdigest(), "rows": rows.hexdigest()}
+
+
+def encoding(dataset: ColdWarmDataset) -> dict[str, Any]:
+    """How dataset_prep has made the content (encoder, template, ...); empty if it has not."""
+    path = Path(dataset.dataset_path) / f"{dataset.dataset_name}.json"
+    if dataset.settings.content_file or not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8")).get("content") or {}
+    except (ValueError, AttributeError):
+        return {}
 
 
 def check_data(

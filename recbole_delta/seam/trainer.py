@@ -14,14 +14,25 @@ from recbole.trainer import Trainer
 from recbole.utils import get_local_time
 from tqdm import tqdm
 
-from recbole_delta.checkpoint import Checkpoint, generator_states, restore_generators
+from recbole_delta.checkpoint import (
+    Checkpoint,
+    catalogue_of,
+    generator_states,
+    restore_generators,
+)
 from recbole_delta.distributed import copy_from_first, gather, mean, rank, shared_loss
 from recbole_delta.embedding import ContentEmbedding
 from recbole_delta.errors import DeltaError
 from recbole_delta.precision import quick_float32
 from recbole_delta.rows import step_rows
 from recbole_delta.seam.evaluation import Evaluation, Mode, evaluate_modes
-from recbole_delta.seam.facts import check_data, data_fingerprint, run_settings, versions
+from recbole_delta.seam.facts import (
+    check_data,
+    data_fingerprint,
+    encoding,
+    run_settings,
+    versions,
+)
 from recbole_delta.seam.metrics import (
     check_valid_metric,
     check_validation,
@@ -200,6 +211,7 @@ class ColdWarmTrainer(Trainer):
         facts = {
             "settings": run_settings(self.config),
             "data": self._fingerprint,
+            "content": encoding(self._train_data.dataset),
             "epoch": epoch,
             "cur_step": self.cur_step,
             "best_valid_score": self.best_valid_score,
@@ -214,7 +226,9 @@ class ColdWarmTrainer(Trainer):
         path = kwargs.pop("saved_model_file", self.saved_model_file)
         if rank():
             return
-        Checkpoint(self.model.state_dict(), optimizer, generators, facts).save(path)
+        data = self._train_data.dataset
+        catalogue = catalogue_of(data.catalogue_tokens, data.train_counts())
+        Checkpoint(self.model.state_dict(), optimizer, generators, facts, catalogue).save(path)
         if verbose:
             self.logger.info(f"Saved {path}")
 

@@ -1,0 +1,5 @@
+"""After training: a checkpoint as a recommender that takes items which were not there before."""
+
+from recbole_delta.serving.recommender import Recommendation, Recommender
+
+__all__ = ["Recommendation", "Recommender"]

@@ -1,0 +1,245 @@
+"""Recommendations by external ids, and items that come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recbole_delta.checkpoint import Checkpoint, catalogue_of
+from recbole_delta.content import ContentTable
+from recbole_delta.embedding import ContentEmbedding
+from recbole_delta.errors import DeltaError, at_least_1
+from recbole_delta.precision import quick_float32
+from recbole_delta.serving.stored import stored_model
+
+SCORES_AT_ONCE = 2**22
+"""Scores held at a time: 16 MiB of float32."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """One recommended item: its id and its score, comparable within one history only."""
+
+    item: str
+    score: float
+
+
+class Recommender:
+    """A trained run that recommends, without the data set that it was trained on.
+
+    An item that is added is mapped by the content pipeline that was fitted on the warm items, has
+    delta 0, is recommended, and may stand in histories.
+
+    Args:
+        path: a checkpoint.
+
+    Raises:
+        DeltaError: it is not a whole checkpoint of one of our models.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._checkpoint = Checkpoint.load(path)
+        self._model, catalogue = stored_model(self._checkpoint)
+        self._n_warm = catalogue.n_warm
+        self._known = len(catalogue.item_tokens)
+        if self._embedding is None:
+            self._known = self._n_warm + 1
+        self._tokens: list[str] = catalogue.item_tokens[: self._known].tolist()
+        self._id = {token: n for n, token in enumerate(self._tokens) if n}
+        self._removed = set(self._checkpoint.facts.get("removed", []))
+        self._max_length = int(self._model.max_seq_length)
+
+    @property
+    def items(self) -> list[str]:
+        """Ids of all items that are recommended."""
+        return [token for token in self._id if token not in self._removed]
+
+    @property
+    def cold_items(self) -> list[str]:
+        """Those of them that no training row has."""
+        return [token for token in self.items if self._id[token] > self._n_warm]
+
+    @property
+    def encoding(self) -> dict[str, Any]:
+        """How dataset_prep made the content of the run: encoder, template, ..."""
+        return self._checkpoint.facts.get("content", {})
+
+    def add_items(self, tokens: Sequence[str], vectors: np.ndarray) -> None:
+        """Add items, or give items that are there another content.
+
+        A warm item keeps its delta when its content is replaced.
+
+        Args:
+            tokens: ids of the items.
+            vectors: ``[n, c]`` their content, from the encoder of the run, as it comes.
+
+        Raises:
+            DeltaError: the model has no vectors for cold items, or these are not of its content's
+                dimension, not finite or zero, or an id is empty or stands there twice.
+        """
+        embedding = self._require_content("add items")
+        _check_tokens(tokens)
+        if len(tokens) != len(vectors):
+            raise DeltaError(f"There are {len(vectors)} vectors for {len(tokens)} items.")
+        if not len(tokens):
+            return
+        table = ContentTable(tokens, np.asarray(vectors, dtype=np.float32), "The content")
+        rows = embedding.content_map(table.align(tokens)).to(embedding.content.device)
+        place = torch.tensor([self._place(token) for token in tokens])
+        self._removed.difference_update(tokens)
+        grown = F.pad(embedding.content, (0, 0, 0, len(self._tokens) - len(embedding.content)))
+        grown[place] = rows
+        embedding.content = grown
+        self._model.n_catalogue = self._model.n_items = len(self._tokens)
+
+    def remove_items(self, tokens: Sequence[str]) -> None:
+        """Recommend these items no more; in histories they may stay.
+
+        Raises:
+            DeltaError: one is not there.
+        """
+        for token in tokens:
+            self._known_id(token, "remove")
+        self._removed.update(tokens)
+
+    def recommend(
+        self,
+        histories: Sequence[Sequence[str]],
+        k: int = 10,
+        *,
+        exclude_seen: bool = True,
+        allow: Collection[str] | None = None,
+        deny: Collection[str] = (),
+        cold_only: bool = False,
+    ) -> list[list[Recommendation]]:
+        """The k best items after each history, best first; fewer where fewer are left.
+
+        Args:
+            histories: ids of items, oldest first, as long as they are.
+            k: items a history.
+            exclude_seen: do not recommend items of the history.
+            allow: recommend from these only.
+            deny: never recommend these.
+            cold_only: recommend items without training rows only.
+
+        Raises:
+            DeltaError: a history is empty or has an unknown item, as may the lists, or k < 1.
+        """
+        at_least_1("k", k)
+        candidate = self._candidates(allow, deny, cold_only)
+        ids = [self._ids(history, n) for n, history in enumerate(histories, 1)]
+        found: list[list[Recommendation]] = []
+        for part in self._blocks(ids):
+            scores = self._scores(part)[:, : len(candidate)]
+            scores[:, ~candidate] = -torch.inf
+            if exclude_seen:
+                row = torch.arange(len(part)).repeat_interleave(torch.tensor([*map(len, part)]))
+                scores[row, torch.cat(part)] = -torch.inf
+            best, item = scores.topk(min(k, scores.size(1)), dim=1)
+            found += [self._named(*pair) for pair in zip(best.tolist(), item.tolist())]
+        return found
+
+    def save(self, path: str | Path) -> None:
+        """Write the recommender with its present items as a checkpoint to recommend from."""
+        kept = {name: value.cpu() for name, value in self._model.state_dict().items()}
+        count = self._checkpoint.catalogue["train_count"].numpy()
+        facts = {**self._checkpoint.facts, "removed": sorted(self._removed)}
+        catalogue = catalogue_of(self._tokens[1:], count)
+        Checkpoint(kept, {}, self._checkpoint.generators, facts, catalogue).save(path)
+
+    # -- inside ----------------------------------------------------------------------------
+
+    @property
+    def _embedding(self) -> ContentEmbedding | None:
+        """Where content is; None in a model of IDs."""
+        model: nn.Module = getattr(self._model, "by_content", self._model)
+        embedding = model.item_embedding
+        return embedding if isinstance(embedding, ContentEmbedding) else None
+
+    def _require_content(self, what: str) -> ContentEmbedding:
+        if self._embedding is None:
+            raise DeltaError(
+                f"{self._checkpoint.path} has item_embedding: id, which knows no content, so it "
+                f"cannot {what}."
+            )
+        return self._embedding
+
+    def _place(self, token: str) -> int:
+        """The id of an item; a new one for a new item."""
+        if token not in self._id:
+            self._id[token] = len(self._tokens)
+            self._tokens.append(token)
+        return self._id[token]
+
+    def _candidates(
+        self, allow: Collection[str] | None, deny: Collection[str], cold_only: bool
+    ) -> Tensor:
+        """``[n_items]`` bool."""
+        candidate = torch.zeros(len(self._tokens), dtype=torch.bool)
+        chosen = self._id.values() if allow is None else [self._known_id(t, "allow") for t in allow]
+        candidate[torch.tensor(list(chosen), dtype=torch.int64)] = True
+        denied = [self._known_id(token, "deny") for token in deny]
+        denied += [self._id[token] for token in self._removed]
+        candidate[torch.tensor(denied, dtype=torch.int64)] = False
+        if cold_only:
+            candidate[: self._n_warm + 1] = False
+        return candidate
+
+    def _known_id(self, token: str, where: str) -> int:
+        try:
+            return self._id[token]
+        except (KeyError, TypeError):
+            raise DeltaError(f"{where}: there is no item {token!r}; add it first.") from None
+
+    def _ids(self, history: Sequence[str], number: int) -> Tensor:
+        if isinstance(history, str) or not len(history):
+            raise DeltaError(f"History {number} must be a list of item ids, and not empty.")
+        return torch.tensor([self._known_id(token, f"History {number}") for token in history])
+
+    def _blocks(self, ids: list[Tensor]) -> Iterator[list[Tensor]]:
+        step = max(1, SCORES_AT_ONCE // len(self._tokens))
+        for start in range(0, len(ids), step):
+            yield ids[start : start + step]
+
+    @torch.no_grad()
+    def _scores(self, ids: list[Tensor]) -> Tensor:
+        recent = [each[-self._max_length :] for each in ids]
+        width = self._max_length if self._model_is_fixed else max(map(len, recent))
+        item_seq = torch.stack([F.pad(each, (0, width - len(each))) for each in recent])
+        device = next(self._model.buffers()).device
+        interaction = {
+            self._model.ITEM_SEQ: item_seq.to(device),
+            self._model.ITEM_SEQ_LEN: torch.tensor([*map(len, recent)], device=device),
+        }
+        with ExitStack() as stack:
+            stack.enter_context(quick_float32(device))
+            return self._model.full_sort_predict(interaction).cpu()
+
+    @property
+    def _model_is_fixed(self) -> bool:
+        return getattr(self._model, "fixed_length", False)
+
+    def _named(self, scores: list[float], items: list[int]) -> list[Recommendation]:
+        return [
+            Recommendation(self._tokens[item], score)
+            for score, item in zip(scores, items)
+            if score > -np.inf
+        ]
+
+
+def _check_tokens(tokens: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for token in tokens:
+        if not isinstance(token, str) or not token or "\n" in token or token == "[PAD]":
+            raise DeltaError(f"An item id must be a line of text, but is {token!r}.")
+        if token in seen:
+            raise DeltaError(f"Item {token!r} is there twice; keep one.")
+        seen.add(token)
