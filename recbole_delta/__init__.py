@@ -17,5 +17,16 @@ from recbole_delta.seam.register import install, register  # noqa: E402
 install()
 
 from recbole_delta.run import RunResult, load_run, resume, run  # noqa: E402
+from recbole_delta.serving import Recommendation, Recommender  # noqa: E402
 
-__all__ = ["DeltaError", "RunResult", "__version__", "load_run", "register", "resume", "run"]
+__all__ = [
+    "DeltaError",
+    "Recommendation",
+    "Recommender",
+    "RunResult",
+    "__version__",
+    "load_run",
+    "register",
+    "resume",
+    "run",
+]

@@ -6,8 +6,11 @@ import argparse
 import json
 import os
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
+from dataset_prep.more import NewItems
 from recbole_delta.bench.bench import bench
 from recbole_delta.demo import demo
 from recbole_delta.errors import DeltaError
@@ -15,6 +18,8 @@ from recbole_delta.model import BACKBONES
 from recbole_delta.report import mode_note
 from recbole_delta.run import RunResult, resume, run
 from recbole_delta.seam.config import parse_setting
+from recbole_delta.serving import Recommender
+from recbole_delta.serving.lines import recommend_lines
 
 USAGE = """\
 recbole-delta [FILE.yaml ...] [--model=NAME] [--dataset=NAME] [--config_files="A.yaml B.yaml"]
@@ -23,6 +28,10 @@ recbole-delta resume CHECKPOINT [--SETTING=VALUE ...]
                                          go on with an interrupted run
 recbole-delta bench FILE.yaml [--out DIR] [--workers N] [--cluster ADDRESS] [--data_path DIR]
               [--report-only]            all runs of a bench file that are not done, and the report
+recbole-delta add CHECKPOINT --to NEW [--items FILE] [--audio DIR] [--vectors FILE]
+              [--remove ID ...]          items that came after training, in or out
+recbole-delta recommend CHECKPOINT [FILE.jsonl] [-k N] [--seen] [--cold-only] [--allow FILE]
+              [--deny FILE]              {"history": ["item", ...]} a line, or standard input
 recbole-delta demo [--out DIR] [--seeds N ...] [--backbone NAME] [--cold random|newest]
                                          the comparison on ml-100k, with table and picture
 """
@@ -36,6 +45,10 @@ def main(arguments: list[str] | None = None) -> None:
             _demo(given[1:])
         elif given[:1] == ["bench"]:
             _bench(given[1:])
+        elif given[:1] == ["add"]:
+            _add(given[1:])
+        elif given[:1] == ["recommend"]:
+            _recommend(given[1:])
         elif given[:1] == ["resume"]:
             _resume(given[1:])
         elif not given or given[0] in ("-h", "--help"):
@@ -73,6 +86,65 @@ def _bench(arguments: list[str]) -> None:
     ):
         print(f"{out / name}: {what}")
     print(f"{out.parent / 'records'}: what each run has left")
+
+
+def _add(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="recbole-delta add")
+    parser.add_argument("checkpoint")
+    parser.add_argument("--to", required=True, metavar="NEW", help="the checkpoint to write")
+    parser.add_argument("--items", type=Path, help="table with item_id and the texts' fields")
+    parser.add_argument("--audio", type=Path, help="folder of audio files named by item id")
+    parser.add_argument("--vectors", type=Path, help="ready ones: npy, safetensors, parquet, item")
+    parser.add_argument("--remove", nargs="+", default=[], metavar="ID", help="recommend no more")
+    given = parser.parse_args(arguments)
+    recommender = Recommender(given.checkpoint)
+    content = (given.items, given.audio, given.vectors)
+    if any(content):
+        table = NewItems(*content).encode(recommender.encoding)
+        recommender.add_items(table.tokens, table.vectors)
+        print(f"{len(table.tokens)} items added or replaced")
+    recommender.remove_items(given.remove)
+    recommender.save(given.to)
+    cold = len(recommender.cold_items)
+    print(f"{given.to}: recommends {len(recommender.items)} items, {cold} of them cold")
+
+
+def _recommend(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="recbole-delta recommend")
+    parser.add_argument("checkpoint")
+    parser.add_argument("file", nargs="?", help="JSON lines; standard input by default")
+    parser.add_argument("-k", type=int, default=10, help="items a history (10)")
+    parser.add_argument("--seen", action="store_true", help="items of the history too")
+    parser.add_argument("--cold-only", action="store_true", help="items without training rows only")
+    parser.add_argument("--allow", type=Path, help="file of item ids, one a line: only these")
+    parser.add_argument("--deny", type=Path, help="file of item ids, one a line: none of these")
+    given = parser.parse_args(arguments)
+    options = {
+        "k": given.k,
+        "exclude_seen": not given.seen,
+        "cold_only": given.cold_only,
+        "allow": _lines(given.allow) if given.allow else None,
+        "deny": _lines(given.deny) if given.deny else (),
+    }
+    recommender = Recommender(given.checkpoint)
+    try:
+        with (
+            Path(given.file).open(encoding="utf-8")
+            if given.file
+            else nullcontext(sys.stdin) as file
+        ):
+            name = given.file or "standard input"
+            for line in recommend_lines(recommender, file, name, **options):
+                print(line)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeltaError(f"Cannot read {given.file} ({error}).") from error
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeltaError(f"Cannot read {path} ({error}).") from error
 
 
 def _run(arguments: list[str]) -> None:

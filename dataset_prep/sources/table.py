@@ -60,7 +60,7 @@ def read_table(
         if first.schema[name] == pl.String
     ]
     rows = rows.with_columns(_times(first["timestamp"], time, time_format, rows_file), *as_numbers)
-    texts = _texts(items_file, key)
+    texts = read_items(items_file, key)
     types = {name: "token_seq" for name in texts.columns if name != "item_id"}
     return RawData(rows, texts, types, (rows_file, items_file))
 
@@ -121,7 +121,7 @@ def _times(first: pl.Series, column: str, form: str, path: Path) -> pl.Expr:
     return text.str.to_datetime("%+", time_unit="ms", time_zone="UTC").dt.epoch("ms") / 1000
 
 
-def _texts(path: Path, key: str) -> pl.DataFrame:
+def read_items(path: Path, key: str = "item_id") -> pl.DataFrame:
     """The items, all columns as text, lists as words; the column ``key`` as ``item_id``."""
     table = _scan(path)
     schema = require_columns(table, [key], path)

@@ -18,6 +18,7 @@ from recbole_delta.content import ContentTable
 from recbole_delta.embedding import ContentEmbedding
 from recbole_delta.errors import DeltaError, at_least_1
 from recbole_delta.precision import quick_float32
+from recbole_delta.seam.evaluation import model_device
 from recbole_delta.serving.stored import stored_model
 
 SCORES_AT_ONCE = 2**22
@@ -135,7 +136,7 @@ class Recommender:
         """
         at_least_1("k", k)
         candidate = self._candidates(allow, deny, cold_only)
-        ids = [self._ids(history, n) for n, history in enumerate(histories, 1)]
+        ids = [self.check_history(each, f"History {n}") for n, each in enumerate(histories, 1)]
         found: list[list[Recommendation]] = []
         for part in self._blocks(ids):
             scores = self._scores(part)[:, : len(candidate)]
@@ -146,6 +147,20 @@ class Recommender:
             best, item = scores.topk(min(k, scores.size(1)), dim=1)
             found += [self._named(*pair) for pair in zip(best.tolist(), item.tolist())]
         return found
+
+    def check_history(self, history: Sequence[str], name: str) -> Tensor:
+        """The history as the model's numbers.
+
+        Args:
+            history: ids of items.
+            name: of the history, for messages.
+
+        Raises:
+            DeltaError: it is empty or has an unknown item.
+        """
+        if isinstance(history, str) or not len(history):
+            raise DeltaError(f"{name} must be a list of item ids, and not empty.")
+        return torch.tensor([self._known_id(token, name) for token in history])
 
     def save(self, path: str | Path) -> None:
         """Write the recommender with its present items as a checkpoint to recommend from."""
@@ -199,11 +214,6 @@ class Recommender:
         except (KeyError, TypeError):
             raise DeltaError(f"{where}: there is no item {token!r}; add it first.") from None
 
-    def _ids(self, history: Sequence[str], number: int) -> Tensor:
-        if isinstance(history, str) or not len(history):
-            raise DeltaError(f"History {number} must be a list of item ids, and not empty.")
-        return torch.tensor([self._known_id(token, f"History {number}") for token in history])
-
     def _blocks(self, ids: list[Tensor]) -> Iterator[list[Tensor]]:
         step = max(1, SCORES_AT_ONCE // len(self._tokens))
         for start in range(0, len(ids), step):
@@ -214,7 +224,7 @@ class Recommender:
         recent = [each[-self._max_length :] for each in ids]
         width = self._max_length if self._model_is_fixed else max(map(len, recent))
         item_seq = torch.stack([F.pad(each, (0, width - len(each))) for each in recent])
-        device = next(self._model.buffers()).device
+        device = model_device(self._model)
         interaction = {
             self._model.ITEM_SEQ: item_seq.to(device),
             self._model.ITEM_SEQ_LEN: torch.tensor([*map(len, recent)], device=device),
