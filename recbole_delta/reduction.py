@@ -41,7 +41,8 @@ class ContentMap(nn.Module):
         super().__init__()
         values = {"shift": shift, "scale": scale, "axes": axes, "offset": offset, "spread": spread}
         for name, value in values.items():
-            self.register_buffer(name, torch.from_numpy(np.array(value, dtype=np.float64)))
+            copy = np.array(value, dtype=np.float64, order="C")
+            self.register_buffer(name, torch.from_numpy(copy))
         self.register_buffer("unit", torch.tensor(unit))
 
     @classmethod
