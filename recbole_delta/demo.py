@@ -14,10 +14,10 @@ from recbole_delta.files import replacing
 from recbole_delta.report import comparison_figure, comparison_table, mode_note
 from recbole_delta.run import RunResult, run
 from recbole_delta.seam.config import properties
-from recbole_delta.seam.settings import ITEM_EMBEDDINGS
 
 DATASET = "ml-100k-holdout"
 METRICS = ("ndcg@10", "hit@10")
+EMBEDDINGS = ("id", "init", "frozen", "delta")
 
 
 def demo(
@@ -59,7 +59,7 @@ def demo(
 
 
 def _runs(backbone: str) -> list[tuple[str, str, dict[str, Any]]]:
-    embeddings = [(mode, backbone, {"item_embedding": mode}) for mode in ITEM_EMBEDDINGS]
+    embeddings = [(mode, backbone, {"item_embedding": mode}) for mode in EMBEDDINGS]
     return [("ContentMean", "ContentMean", {}), *embeddings]
 
 
