@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from recbole_delta.errors import DeltaError
 
+ROWS_AT_ONCE = 2**16
+"""Rows mapped at a time: in float64 they take more memory than before or after."""
+
 
 class ContentMap(nn.Module):
     """x ↦ (((x − shift) / scale) · axes − offset) / spread, and then to unit length if asked.
@@ -111,15 +114,16 @@ class ContentMap(nn.Module):
             DeltaError: the content has another dimension, or a row becomes zero, so that it has
                 no direction.
         """
-        shift, scale, axes, offset, spread = (
-            getattr(self, name).cpu().numpy()
-            for name in ("shift", "scale", "axes", "offset", "spread")
-        )
-        if content.shape[1] != len(shift):
+        if content.shape[1] != len(self._values()[0]):
             raise DeltaError(
                 f"The content has dimension {content.shape[1]}, and the model was trained on "
-                f"dimension {len(shift)}; encode the items with the same encoder."
+                f"dimension {len(self._values()[0])}; encode the items with the same encoder."
             )
+        blocks = np.split(content, range(ROWS_AT_ONCE, len(content), ROWS_AT_ONCE))
+        return torch.cat([self._block(block) for block in blocks])
+
+    def _block(self, content: np.ndarray) -> Tensor:
+        shift, scale, axes, offset, spread = self._values()
         rows = (content.astype(np.float64) - shift) / scale
         if axes.size:
             rows = rows @ axes - offset
@@ -133,3 +137,7 @@ class ContentMap(nn.Module):
                 )
             rows = rows / norm
         return torch.from_numpy(rows.astype(np.float32))
+
+    def _values(self) -> list[np.ndarray]:
+        names = ("shift", "scale", "axes", "offset", "spread")
+        return [getattr(self, name).cpu().numpy() for name in names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from recbole_delta.serving.stored import stored_model
 
 SCORES_AT_ONCE = 2**22
 """Scores held at a time: 16 MiB of float32."""
+
+HISTORIES_AT_ONCE = 64
+"""Fewer would read the vectors of a large catalogue too often."""
 
 
 @dataclass(frozen=True)
@@ -137,15 +140,18 @@ class Recommender:
         at_least_1("k", k)
         candidate = self._candidates(allow, deny, cold_only)
         ids = [self.check_history(each, f"History {n}") for n, each in enumerate(histories, 1)]
+        never = torch.nonzero(~candidate).flatten()
         found: list[list[Recommendation]] = []
-        for part in self._blocks(ids):
-            scores = self._scores(part)[:, : len(candidate)]
-            scores[:, ~candidate] = -torch.inf
-            if exclude_seen:
-                row = torch.arange(len(part)).repeat_interleave(torch.tensor([*map(len, part)]))
-                scores[row, torch.cat(part)] = -torch.inf
-            best, item = scores.topk(min(k, scores.size(1)), dim=1)
-            found += [self._named(*pair) for pair in zip(best.tolist(), item.tolist())]
+        with self._held():
+            for part in self._blocks(ids):
+                scores = self._scores(part)[:, : len(candidate)]
+                scores.index_fill_(1, never, -torch.inf)
+                if exclude_seen:
+                    lengths = torch.tensor([*map(len, part)])
+                    row = torch.arange(len(part)).repeat_interleave(lengths)
+                    scores[row, torch.cat(part)] = -torch.inf
+                best, item = scores.topk(min(k, scores.size(1)), dim=1)
+                found += [self._named(*pair) for pair in zip(best.tolist(), item.tolist())]
         return found
 
     def check_history(self, history: Sequence[str], name: str) -> Tensor:
@@ -215,11 +221,20 @@ class Recommender:
             raise DeltaError(f"{where}: there is no item {token!r}; add it first.") from None
 
     def _blocks(self, ids: list[Tensor]) -> Iterator[list[Tensor]]:
-        step = max(1, SCORES_AT_ONCE // len(self._tokens))
+        step = max(HISTORIES_AT_ONCE, SCORES_AT_ONCE // len(self._tokens))
         for start in range(0, len(ids), step):
             yield ids[start : start + step]
 
-    @torch.no_grad()
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """All item vectors computed once, and no gradients."""
+        with ExitStack() as stack:
+            stack.enter_context(torch.no_grad())
+            stack.enter_context(quick_float32(model_device(self._model)))
+            if self._embedding is not None:
+                stack.enter_context(self._embedding.held())
+            yield
+
     def _scores(self, ids: list[Tensor]) -> Tensor:
         recent = [each[-self._max_length :] for each in ids]
         width = self._max_length if self._model_is_fixed else max(map(len, recent))
@@ -229,9 +244,7 @@ class Recommender:
             self._model.ITEM_SEQ: item_seq.to(device),
             self._model.ITEM_SEQ_LEN: torch.tensor([*map(len, recent)], device=device),
         }
-        with ExitStack() as stack:
-            stack.enter_context(quick_float32(device))
-            return self._model.full_sort_predict(interaction).cpu()
+        return self._model.full_sort_predict(interaction).cpu()
 
     @property
     def _model_is_fixed(self) -> bool:
