@@ -138,7 +138,7 @@ def _buckets(count: np.ndarray, cold: bool) -> tuple[list[str], list[np.ndarray]
 
 
 def _panels(n: int, title: str) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(4.6 * n + 1.6, 3.6), layout="constrained")
+    figure = Figure(figsize=(5.6 * n + 1.6, 3.8), layout="constrained")
     panels = figure.subplots(1, n, squeeze=False)[0]
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
