@@ -74,10 +74,8 @@ class ContentMap(nn.Module):
         return cls(scaler.mean_, scaler.scale_, axes, offset, np.ones(dim), unit=True)
 
     @classmethod
-    def whitened(cls, warm: np.ndarray, dim: int) -> ContentMap:
-        """Leading principal directions, each with variance 1 / d over the warm items.
-
-        The mean square of a row is then 1, the length that the rows of other maps have.
+    def whitened(cls, warm: np.ndarray, dim: int, variance: float = 1.0) -> ContentMap:
+        """The d leading principal directions, each with this variance over the warm items.
 
         Raises:
             DeltaError: the content has not so many directions.
@@ -89,7 +87,7 @@ class ContentMap(nn.Module):
             )
         pca = PCA(dim, svd_solver="full").fit(warm.astype(np.float64))
         deviation = np.sqrt(pca.explained_variance_)
-        spread = np.maximum(deviation, np.finfo(np.float64).eps) * np.sqrt(dim)
+        spread = np.maximum(deviation, np.finfo(np.float64).eps) / np.sqrt(variance)
         axes, width = pca.components_.T, warm.shape[1]
         offset = pca.mean_ @ axes
         return cls(np.zeros(width), np.ones(width), axes, offset, spread, unit=False)
