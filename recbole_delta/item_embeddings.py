@@ -129,9 +129,8 @@ def _own_dimension(warm: np.ndarray, train_count: np.ndarray, dim: int) -> Conte
 
 def _moe(rows: Tensor, known: Known) -> ContentEmbedding:
     """UniSRec's adaptor over the standardised content."""
-    adaptor = MixtureOfExperts(rows.size(1), known.dim)
     # Rows of unit length stay so.
-    adaptor = _seeded(adaptor, known, known.dim**-0.5)
+    adaptor = _seeded(MixtureOfExperts(rows.size(1), known.dim), known, known.dim**-0.5)
     return AdaptedEmbedding(rows, known.n_warm, adaptor, known.dim)
 
 
