@@ -58,6 +58,8 @@ def main(arguments: list[str] | None = None) -> None:
     except DeltaError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:  # whoever reads has read enough, such as head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _demo(arguments: list[str]) -> None:

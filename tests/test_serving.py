@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -238,6 +241,17 @@ def test_the_command_adds_and_recommends(tiny, trained, tmp_path, capsys, monkey
     main(["recommend", more, "--cold-only"])
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {item["item"] for each in found for item in each["items"]} <= set(recommender.cold_items)
+
+
+def test_a_reader_that_has_read_enough_is_no_error(trained, tmp_path):
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"history": ["i1", "i2"]}\n' * 5000)
+    command = [Path(sys.executable).with_name("recbole-delta"), "recommend", trained, lines]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert json.loads(process.stdout.readline())["items"]
+    process.stdout.close()
+    assert b"Error" not in process.stderr.read()
+    assert process.wait() == 0
 
 
 @pytest.mark.parametrize(
