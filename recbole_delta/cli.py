@@ -138,6 +138,8 @@ def _recommend(arguments: list[str]) -> None:
             name = given.file or "standard input"
             for line in recommend_lines(recommender, file, name, **options):
                 print(line)
+    except BrokenPipeError:
+        raise
     except (OSError, UnicodeDecodeError) as error:
         raise DeltaError(f"Cannot read {given.file} ({error}).") from error
 
