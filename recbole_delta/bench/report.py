@@ -95,7 +95,7 @@ def _section(plan: Plan, comparison: Comparison) -> Section:
         ),
         f"{name}-drift": figures.drift(comparison, about.format("drift from the content")),
     }
-    for setting, figure in figures.sweeps(comparison, first, about.format("")).items():
+    for setting, figure in figures.sweeps(comparison, first, name).items():
         pictures[f"{name}-{setting}"] = figure
     kept = {key: figure for key, figure in pictures.items() if figure is not None}
     remarks = _remarks(plan, comparison, differences)
