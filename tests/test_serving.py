@@ -90,7 +90,7 @@ def test_recommendations_are_those_that_the_evaluation_ranks(tiny, train):
 @pytest.mark.parametrize("block", [1, 100, 2**22])
 def test_recommending_is_sorting_all_scores(trained, monkeypatch, block):
     monkeypatch.setattr(module, "SCORES_AT_ONCE", block)
-    monkeypatch.setattr(module, "HISTORIES_AT_ONCE", 1)
+    monkeypatch.setattr(module, "CASES_AT_ONCE", 1)
     recommender = Recommender(trained)
     everything = recommender.recommend(HISTORIES, k=1000, exclude_seen=False)
     for history, found in zip(HISTORIES, everything):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from recbole_delta.bench.record import RECORD, Record
 from recbole_delta.bench.report import write_report
 from recbole_delta.errors import DeltaError, at_least_1
 from recbole_delta.files import replacing
+from recbole_delta.report import COLUMNS, group_key
 
 
 def bench(
@@ -98,11 +98,11 @@ def _perform(plan: Plan, out: Path, workers: int, cluster: str | None) -> list[s
 
 def _figures(record: Record) -> str:
     metrics = record.mode["metrics"]
-    first = next(iter(metrics)).split("@")
-    keys: Iterable[str] = (f"{first[0]}_cold@{first[1]}", f"{first[0]}_warm@{first[1]}")
-    shown = "  ".join(f"{metrics[key]:.4f}" for key in (*keys, "@".join(first)) if key in metrics)
+    first = next(iter(metrics))
+    keys = [group_key(first, group) for group in COLUMNS]
+    shown = "  ".join(f"{metrics[key]:.4f}" for key in keys if key in metrics)
     seconds = record.measured["seconds"]["train_and_evaluate"]
-    return f"{'@'.join(first)} {shown}, {len(record.facts['curve'])} epochs, {seconds:.0f} s"
+    return f"{first} {shown}, {len(record.facts['curve'])} epochs, {seconds:.0f} s"
 
 
 def _keep(outcome: Outcome, path: Path) -> None:

@@ -13,9 +13,9 @@ from statsmodels.stats.multitest import multipletests
 
 from recbole_delta.bench.plan import Plan, Spec
 from recbole_delta.bench.record import Cases, Record
-from recbole_delta.metrics import expected_gain, group_masks, metric_key
+from recbole_delta.metrics import expected_gain, group_masks
+from recbole_delta.report import COLUMNS, group_key
 
-GROUPS = ("cold", "warm", "total")
 LEVEL = 0.05
 """Of the tests, and 1 - LEVEL of the confidence intervals."""
 
@@ -50,7 +50,7 @@ class Row:
 
     def values(self, metric: str, group: str) -> np.ndarray:
         """Of each seed: ``ndcg@10`` over the cases of a group; NaN where it has none."""
-        key = key_of(metric, group)
+        key = group_key(metric, group)
         return np.array([each.mode["metrics"].get(key, np.nan) for each in self.records])
 
     @cache  # noqa: B019 (a row lives as long as its report)
@@ -93,7 +93,7 @@ class Comparison:
             | paired(*(self._by_user(each.gains(metric), group) for each in (row, base)))
             for row in others
             for metric in metrics
-            for group in GROUPS
+            for group in COLUMNS
             if len(self._cases[group][0])
         ]
         columns = ["row", "metric", "group", "users", "difference", "low", "high", "p"]
@@ -142,9 +142,3 @@ def comparisons(plan: Plan, done: Sequence[tuple[Spec, Record]]) -> list[Compari
             ]
             found.append(Comparison(dataset, rows, records[0][1].cases))
     return found
-
-
-def key_of(metric: str, group: str) -> str:
-    """``ndcg@10`` and ``cold`` to ``ndcg_cold@10``."""
-    name, k = metric.split("@")
-    return metric_key(name, group, int(k))

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from recbole_delta.bench.compare import GROUPS, Comparison, Row
-from recbole_delta.report import COLOURS, bars, metric_label
+from recbole_delta.bench.compare import Comparison, Row
+from recbole_delta.report import COLOURS, COLUMNS, bars, metric_label
 
 BUCKETS = (*range(1, 10), 10, 20, 50)
 """Least training counts of the groups by frequency; cold targets are a group before them."""
@@ -20,7 +20,7 @@ def overview(comparison: Comparison, metric: str, title: str) -> Figure:
     """Bars of a metric, cold, warm and total side by side for each row."""
     rows = [row for row in comparison.rows if row.records and not row.spec.varied]
     rows = rows or [row for row in comparison.rows if row.records]
-    values = {row.label: {g: row.values(metric, g) for g in GROUPS} for row in rows}
+    values = {row.label: {g: row.values(metric, g) for g in COLUMNS} for row in rows}
     return bars(values, metric_label(metric), title)
 
 
@@ -46,7 +46,9 @@ def sweeps(comparison: Comparison, metric: str, title: str) -> dict[str, Figure]
 def _sweep(
     name: str, lines: dict[str, list[Row]], others: list[Row], metric: str, title: str
 ) -> Figure:
-    groups = [g for g in GROUPS if not np.isnan(next(iter(lines.values()))[0].values(metric, g)[0])]
+    groups = [
+        g for g in COLUMNS if not np.isnan(next(iter(lines.values()))[0].values(metric, g)[0])
+    ]
     figure, panels = _panels(len(groups), title)
     for axes, group in zip(panels, groups):
         for number, (entry, rows) in enumerate(lines.items()):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recbole_delta.bench.compare import GROUPS, LEVEL, Comparison, Row
-from recbole_delta.report import metric_label
+from recbole_delta.bench.compare import LEVEL, Comparison, Row
+from recbole_delta.report import COLUMNS, metric_label
 
 MARK = "†"
 NOT_RUN = "not run"
@@ -48,7 +48,7 @@ def cells(
         significant = differences[differences["p_holm"] < LEVEL]
         marked = set(zip(significant["row"], significant["metric"], significant["group"]))
     for metric in metrics:
-        for group in GROUPS:
+        for group in COLUMNS:
             values = {row.label: row.values(metric, group) for row in ran}
             means = {label: float(np.round(each.mean(), 4)) for label, each in values.items()}
             if np.isnan(list(means.values())).any():
@@ -146,7 +146,7 @@ def csv(comparison: Comparison, metrics: Sequence[str]) -> pd.DataFrame:
          "seed": record.facts["seed"], "metric": metric, "group": group, "value": value}
         for row in comparison.rows
         for metric in metrics
-        for group in GROUPS
+        for group in COLUMNS
         for record, value in zip(row.records, row.values(metric, group))
     )  # fmt: skip
 

@@ -79,11 +79,6 @@ class ColdWarmDataset(PreparedDataset):
         content_map = fit(content[: self.n_warm], self.train_counts(), dim)
         return content_map, F.pad(content_map(content), (0, 0, 1, 0))
 
-    @property
-    def catalogue_tokens(self) -> list[str]:
-        """Tokens of items 1, 2, ..., as many as a model has vectors for."""
-        return self.item_tokens[1:].tolist()
-
     def train_counts(self) -> np.ndarray:
         """``[n_warm]`` training rows of items 1, 2, ..."""
         return self.interactions.train_counts()

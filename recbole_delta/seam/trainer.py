@@ -211,7 +211,7 @@ class ColdWarmTrainer(Trainer):
         facts = {
             "settings": run_settings(self.config),
             "data": self._fingerprint,
-            "content": encoding(self._train_data.dataset),
+            "content": self._encoding,
             "epoch": epoch,
             "cur_step": self.cur_step,
             "best_valid_score": self.best_valid_score,
@@ -226,9 +226,8 @@ class ColdWarmTrainer(Trainer):
         path = kwargs.pop("saved_model_file", self.saved_model_file)
         if rank():
             return
-        data = self._train_data.dataset
-        catalogue = catalogue_of(data.catalogue_tokens, data.train_counts())
-        Checkpoint(self.model.state_dict(), optimizer, generators, facts, catalogue).save(path)
+        state = self.model.state_dict()
+        Checkpoint(state, optimizer, generators, facts, self._catalogue).save(path)
         if verbose:
             self.logger.info(f"Saved {path}")
 
@@ -246,7 +245,9 @@ class ColdWarmTrainer(Trainer):
         """Take the training data, and over it what a resumed checkpoint says of it."""
         self._train_data = train_data
         self._loss = shared_loss(self.model)
-        self._fingerprint = data_fingerprint(train_data.dataset)
+        data = train_data.dataset
+        self._fingerprint, self._encoding = data_fingerprint(data), encoding(data)
+        self._catalogue = catalogue_of(data.item_tokens[1:].tolist(), data.train_counts())
         checkpoint = self.__dict__.pop("_resumed", None)
         if checkpoint is not None:
             name, expected = train_data.dataset.dataset_name, checkpoint.facts["data"]

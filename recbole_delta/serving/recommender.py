@@ -18,14 +18,8 @@ from recbole_delta.content import ContentTable
 from recbole_delta.embedding import ContentEmbedding
 from recbole_delta.errors import DeltaError, at_least_1
 from recbole_delta.precision import quick_float32
-from recbole_delta.seam.evaluation import model_device
+from recbole_delta.seam.evaluation import CASES_AT_ONCE, SCORES_AT_ONCE, model_device
 from recbole_delta.serving.stored import stored_model
-
-SCORES_AT_ONCE = 2**22
-"""Scores held at a time: 16 MiB of float32."""
-
-HISTORIES_AT_ONCE = 64
-"""Fewer would read the vectors of a large catalogue too often."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +215,7 @@ class Recommender:
             raise DeltaError(f"{where}: there is no item {token!r}; add it first.") from None
 
     def _blocks(self, ids: list[Tensor]) -> Iterator[list[Tensor]]:
-        step = max(HISTORIES_AT_ONCE, SCORES_AT_ONCE // len(self._tokens))
+        step = max(CASES_AT_ONCE, SCORES_AT_ONCE // len(self._tokens))
         for start in range(0, len(ids), step):
             yield ids[start : start + step]
 
