@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from measure import alone, machine, make_up, parts, seconds
+from measure import DEVICE, alone, machine, make_up, parts, seconds
 from recbole.data.interaction import Interaction
 from recbole.model.sequential_recommender import SASRec
 from recbole.trainer import Trainer
@@ -61,7 +61,7 @@ def recbole(data: Path, given: bool) -> tuple[float, dict[str, float]]:
     """Seconds of RecBole's ``Trainer.evaluate``, and the metrics."""
     settings = {name: value for name, value in SETTINGS.items() if name != "item_embedding"}
     made = parts("SASRec", data, **settings)
-    trainer = Trainer(made.config, _known(SASRec(made.config, made.train.dataset)))
+    trainer = Trainer(made.config, _known(SASRec(made.config, made.train.dataset).to(DEVICE)))
     trainer.eval_collector.data_collect(made.train)
     return _evaluated(trainer, made, given)
 
@@ -70,8 +70,8 @@ def products(data: Path, given: bool) -> tuple[float, dict[str, float]]:
     """Seconds of the scores alone: every user's vector by every item's."""
     made = parts("SASRec", data, mask_history=False)
     users, items = len(made.test.dataset), made.dataset.item_num
-    vectors, table = torch.randn(users, 64), torch.randn(items, 64)
-    block = torch.empty(256, items)
+    vectors = torch.randn(users, 64, device=DEVICE)
+    table, block = (torch.randn(n, m, device=DEVICE) for n, m in ((items, 64), (256, items)))
     blocks = vectors.split(256)
     return seconds(lambda: [torch.mm(b, table.T, out=block[: len(b)]) for b in blocks]), {}
 
@@ -86,7 +86,7 @@ def _known(model: torch.nn.Module) -> torch.nn.Module:
 
 def _evaluated(trainer: Trainer, made: Parts, given: bool) -> tuple[float, dict[str, float]]:
     if given:
-        trainer.model = Given(len(made.test.dataset), made.dataset.item_num)
+        trainer.model = Given(len(made.test.dataset), made.dataset.item_num).to(DEVICE)
     found: dict[str, float] = {}
     took = seconds(lambda: found.update(trainer.evaluate(made.test, load_best_model=False)))
     return took, {name: float(value) for name, value in found.items() if "_" not in name}

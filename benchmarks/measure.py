@@ -23,11 +23,16 @@ from recbole_delta.seam.parts import Parts, make_parts
 SCRATCH = str(Path(tempfile.gettempdir()) / "recbole_delta")
 """For checkpoints that nobody wants."""
 
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+"""Where RecBole computes by default, and so do ours."""
+
 
 def seconds(call: Callable[[], Any]) -> float:
     """Wall-clock seconds of one call."""
     started = time.perf_counter()
     call()
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
     return time.perf_counter() - started
 
 
@@ -42,7 +47,9 @@ def in_turn(versions: dict[str, Callable[[], float]], rounds: int) -> dict[str, 
 
 
 def alone(function: Callable[..., Any], *arguments: Any, limit: float = 900) -> tuple[Any, float]:
-    """What a function returns in a process of its own, and that process's peak memory in GiB.
+    """What a function returns in a process of its own, and its peak memory in GiB.
+
+    The memory is that of the GPU where the function computes on one, else that of the process.
 
     The result is the text "over 900 s" or "died" where it is so.
     """
@@ -62,11 +69,17 @@ def alone(function: Callable[..., Any], *arguments: Any, limit: float = 900) -> 
 
 def _call(sender: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     result = function(*arguments)
-    sender.send((result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
+    if torch.cuda.is_initialized():
+        peak = torch.cuda.max_memory_allocated() / 2**30
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    sender.send((result, peak))
 
 
 def machine() -> str:
     """One line for the head of a table."""
+    if DEVICE.type == "cuda":
+        return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
     return (
         f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, "
         f"{torch.get_num_threads()} threads, torch {torch.__version__}"

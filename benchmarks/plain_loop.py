@@ -28,7 +28,7 @@ class PlainSASRec(nn.Module):
         """Mean loss of sequences ``[B, L]`` with the target after each position, 0 where none."""
         length = item_seq.size(1)
         hidden = self.dropout(self.items(item_seq) + self.positions.weight[:length])
-        future = nn.Transformer.generate_square_subsequent_mask(length).isinf()
+        future = nn.Transformer.generate_square_subsequent_mask(length, item_seq.device).isinf()
         hidden = self.encoder(hidden, mask=future, is_causal=True)
         logits = hidden @ self.items.weight.T
         return F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=0)

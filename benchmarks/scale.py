@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from measure import alone, machine, make_up, parts, seconds
+from measure import DEVICE, alone, machine, make_up, parts, seconds
 from recbole.data import create_dataset, data_preparation
 from recbole.model.sequential_recommender import SASRec
 from stock_curve import stock_config
@@ -57,14 +57,14 @@ def train_recbole(data: Path) -> tuple[float, int]:
     started = time.perf_counter()
     loader, *_ = data_preparation(config, create_dataset(config))
     print(f"RecBole's data set: {time.perf_counter() - started:.1f} s", flush=True)
-    model = SASRec(config, loader.dataset)
+    model = SASRec(config, loader.dataset).to(DEVICE)
     return _step(loader, model, torch.optim.Adam(model.parameters())), len(loader)
 
 
 def _step(loader: Any, model: Any, optimizer: torch.optim.Optimizer) -> float:
     def step(batch: Any) -> None:
         optimizer.zero_grad()
-        model.calculate_loss(batch).backward()
+        model.calculate_loss(batch.to(DEVICE)).backward()
         optimizer.step()
 
     first, *others = list(islice(loader, 4))

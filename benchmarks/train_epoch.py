@@ -24,7 +24,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from measure import SCRATCH, in_turn, machine, parts, seconds
+from measure import DEVICE, SCRATCH, in_turn, machine, parts, seconds
 from plain_loop import PlainSASRec, steps
 from recbole.data import create_dataset, data_preparation
 from recbole.model.sequential_recommender import GRU4Rec, SASRec
@@ -47,7 +47,7 @@ def recbole(data: Path, model: type, n: int, anomaly: bool, **settings: Any) -> 
     """``n`` batches of RecBole's own data set and trainer, scaled to an epoch."""
     config = stock_config(data, checkpoint_dir=SCRATCH, model=model, **settings)
     train, *_ = data_preparation(config, create_dataset(config))
-    trainer = Trainer(config, model(config, train.dataset))
+    trainer = Trainer(config, model(config, train.dataset).to(DEVICE))
     trainer.model.train()
     batches = list(islice(train, n))
 
@@ -64,9 +64,10 @@ def recbole(data: Path, model: type, n: int, anomaly: bool, **settings: Any) -> 
 def plain(made: Any, n: int, given: argparse.Namespace) -> Callable[[], float]:
     """``n`` batches of the plain loop, scaled to an epoch."""
     items, model = made.dataset.n_warm + 1, made.model
-    sasrec = PlainSASRec(items, given.dim, given.length, 2, given.heads, given.inner)
+    sasrec = PlainSASRec(items, given.dim, given.length, 2, given.heads, given.inner).to(DEVICE)
     batches = []
     for batch in islice(made.train, n):
+        batch = batch.to(DEVICE)
         item_seq, length = batch[model.ITEM_SEQ], batch[model.ITEM_SEQ_LEN]
         target = _next_items(item_seq, length, batch[model.POS_ITEM_ID])
         batches.append((item_seq, target * (item_seq > 0)))
@@ -79,11 +80,14 @@ def floor(made: Any, given: argparse.Namespace) -> Callable[[], float]:
     dim, inner = given.dim, given.inner
     layer = [(dim, 3 * dim), (dim, dim), (dim, inner), (inner, dim)]
     factors = [*layer, *layer, (dim, made.dataset.n_warm)]
+    flops = sum(6 * n * a * b for n in sizes for a, b in factors)
+    print(f"Products of an epoch: {flops / 1e12:.3f} TFLOP, {len(sizes)} steps", flush=True)
     shapes = {}
     for n in sizes:
         rows = n + -n % 64
         for a, b in factors:
-            shapes[rows, a, b] = [torch.randn(rows, a), torch.randn(a, b), torch.empty(rows, b)]
+            sides = ((rows, a), (a, b), (rows, b))
+            shapes[rows, a, b] = [torch.randn(side, device=DEVICE) for side in sides]
 
     def epoch() -> None:
         for n in sizes:
@@ -95,7 +99,7 @@ def floor(made: Any, given: argparse.Namespace) -> Callable[[], float]:
                 inputs.fill_(0.01), weight.fill_(0.01)
 
     def timed() -> float:
-        with quick_float32(torch.device("cpu")):
+        with quick_float32(DEVICE):
             return seconds(epoch)
 
     return timed
