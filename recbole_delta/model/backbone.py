@@ -102,6 +102,10 @@ class ContentBackbone(WholeCatalogue):
         """Outputs ``[B, d]`` of histories ``[B, L]`` of lengths ``[B]``: what comes next."""
         return self.forward(item_seq, item_seq_len)
 
+    def padded_last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
+        """:meth:`last_position` in shapes that depend on no data, so that it can be exported."""
+        return self.last_position(item_seq, item_seq_len)
+
     def predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B]`` of the interaction's items."""
         hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])

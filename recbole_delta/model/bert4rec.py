@@ -50,8 +50,8 @@ class BERT4RecDelta(ContentBackbone, BERT4Rec):
     def last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Outputs ``[B, d]`` at a mask after histories ``[B, L]`` of lengths ``[B]``."""
         item_seq, end = self._with_next(item_seq, item_seq_len)
-        masked = F.one_hot(end, item_seq.size(1)).bool()
-        return self._encode(item_seq, masked)[masked]
+        masked = torch.arange(item_seq.size(1), device=end.device) == end[:, None]
+        return self.gather_indexes(self._encode(item_seq, masked), end)
 
     def _with_next(self, item_seq: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Sequences with room for one more item, and its place ``[B]``.

@@ -1,4 +1,4 @@
-"""The transformer encoder of RecBole's SASRec without padding, by its weights, in two blocks."""
+"""The transformer encoder of RecBole's SASRec, packed or padded, by its weights, in two blocks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from recbole_delta.model.packed import PackedBatch
+from recbole_delta.model.padded import PaddedBatch
 from recbole_delta.precision import ROWS
+
+Batch = PackedBatch | PaddedBatch
 
 
 def encode(model: Any, item_seq: Tensor, chosen: Tensor | None = None) -> Tensor:
@@ -23,19 +26,39 @@ def encode(model: Any, item_seq: Tensor, chosen: Tensor | None = None) -> Tensor
     Returns:
         ``[n, d]``: the output at each of them.
     """
-    block = BLOCKS[model.block]
     batch = PackedBatch(item_seq)
+    wanted = batch.back if chosen is None else batch.back[chosen]
+    size = len(wanted)
+    return _outputs(model, batch, F.pad(wanted, (0, -size % ROWS)))[:size]
+
+
+def encode_padded(model: Any, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
+    """The same at the last items, in shapes that depend on no data: it can be traced.
+
+    Args:
+        model: as for :func:`encode`.
+        item_seq: ``[B, L]`` padded on the right.
+        item_seq_len: ``[B]`` numbers of items, at least 1.
+
+    Returns:
+        ``[B, d]``.
+    """
+    size, width = item_seq.shape
+    start = torch.arange(size, device=item_seq.device) * width
+    return _outputs(model, PaddedBatch(item_seq), start + item_seq_len - 1)
+
+
+def _outputs(model: Any, batch: Batch, wanted: Tensor) -> Tensor:
+    """Outputs ``[n, d]`` at the ``wanted`` items of a batch ``[n]``."""
+    block = BLOCKS[model.block]
     hidden = block.begin(
         model, model.item_embedding(batch.items), model.position_embedding(batch.position)
     )
-    wanted = batch.back if chosen is None else batch.back[chosen]
-    size = len(wanted)
-    # Nothing attends to the last layer's outputs: those that nobody wants are left out.
-    wanted = F.pad(wanted, (0, -size % ROWS))
     *layers, last = model.trm_encoder.layer
     for layer in layers:
         hidden = block.layer(layer, hidden, batch, None)
-    return block.end(model, block.layer(last, hidden, batch, wanted))[:size]
+    # Nothing attends to the last layer's outputs: those that nobody wants are left out.
+    return block.end(model, block.layer(last, hidden, batch, wanted))
 
 
 class RecBoleBlock:
@@ -47,7 +70,7 @@ class RecBoleBlock:
         return model.dropout(model.LayerNorm(items + positions))
 
     @staticmethod
-    def layer(layer: Any, hidden: Tensor, batch: PackedBatch, wanted: Tensor | None) -> Tensor:
+    def layer(layer: Any, hidden: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
         """Outputs of a layer for the items of the batch, or for the ``wanted`` of them."""
         attention, forward = layer.multi_head_attention, layer.feed_forward
         parts = (attention.query, attention.key, attention.value)
@@ -77,7 +100,7 @@ class OriginalBlock:
         return model.dropout(items * items.size(1) ** 0.5 + positions)
 
     @staticmethod
-    def layer(layer: Any, hidden: Tensor, batch: PackedBatch, wanted: Tensor | None) -> Tensor:
+    def layer(layer: Any, hidden: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
         """See :meth:`RecBoleBlock.layer`."""
         attention, forward = layer.multi_head_attention, layer.feed_forward
         normal = attention.LayerNorm(hidden)
@@ -102,7 +125,7 @@ BLOCKS: dict[str, type[RecBoleBlock] | type[OriginalBlock]] = {
 
 
 def _attend(
-    attention: Any, qkv: Tensor, residual: Tensor, batch: PackedBatch, wanted: Tensor | None
+    attention: Any, qkv: Tensor, residual: Tensor, batch: Batch, wanted: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Attention's outputs and the residuals that they are added to, for the wanted items."""
     context = batch.attend(qkv, attention.num_attention_heads, attention.attn_dropout)

@@ -66,12 +66,12 @@ class PackedBatch:
             size, width = index.shape
             grouped = F.embedding(index, qkv).view(size, width, 3, heads, dim // heads)
             query, key, value = grouped.permute(2, 0, 3, 1, 4)
-            output = _attention(query, key, value, dropout)
+            output = attention(query, key, value, dropout)
             outputs.append(F.embedding(real, output.transpose(1, 2).reshape(-1, dim)))
         return F.pad(torch.cat(outputs), (0, 0, 0, len(qkv) - self.n_items))
 
 
-def _attention(query: Tensor, key: Tensor, value: Tensor, dropout: Any) -> Tensor:
+def attention(query: Tensor, key: Tensor, value: Tensor, dropout: Any) -> Tensor:
     """Causal attention, ``[b, heads, L, d / heads]`` each."""
     heads = query.size(1)
     if query.device.type != "cpu":

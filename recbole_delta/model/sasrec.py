@@ -6,7 +6,7 @@ from recbole.model.sequential_recommender.sasrec import SASRec
 from torch import Tensor
 
 from recbole_delta.model.backbone import ContentBackbone
-from recbole_delta.model.encoder import BLOCKS, encode
+from recbole_delta.model.encoder import BLOCKS, encode, encode_padded
 from recbole_delta.seam.dataset import ColdWarmDataset
 from recbole_delta.seam.settings import one_of
 
@@ -32,3 +32,7 @@ class SASRecDelta(ContentBackbone, SASRec):
         """Outputs ``[B, d]`` at the last items of sequences ``[B, L]`` of lengths ``[B]``."""
         items = (item_seq > 0).sum(1).clamp(min=1)
         return encode(self, item_seq, items.cumsum(0) - items + item_seq_len - 1)
+
+    def padded_last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
+        """See :meth:`ContentBackbone.padded_last_position`."""
+        return encode_padded(self, item_seq, item_seq_len)
