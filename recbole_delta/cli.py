@@ -32,6 +32,7 @@ recbole-delta add CHECKPOINT --to NEW [--items FILE] [--audio DIR] [--vectors FI
               [--remove ID ...]          items that came after training, in or out
 recbole-delta recommend CHECKPOINT [FILE.jsonl] [-k N] [--seen] [--cold-only] [--allow FILE]
               [--deny FILE]              {"history": ["item", ...]} a line, or standard input
+recbole-delta export CHECKPOINT --to DIR  item vectors, and the session encoder as ONNX
 recbole-delta demo [--out DIR] [--seeds N ...] [--backbone NAME] [--cold random|newest]
                                          the comparison on ml-100k, with table and picture
 """
@@ -49,6 +50,8 @@ def main(arguments: list[str] | None = None) -> None:
             _add(given[1:])
         elif given[:1] == ["recommend"]:
             _recommend(given[1:])
+        elif given[:1] == ["export"]:
+            _export(given[1:])
         elif given[:1] == ["resume"]:
             _resume(given[1:])
         elif not given or given[0] in ("-h", "--help"):
@@ -142,6 +145,16 @@ def _recommend(arguments: list[str]) -> None:
         raise
     except (OSError, UnicodeDecodeError) as error:
         raise DeltaError(f"Cannot read {given.file} ({error}).") from error
+
+
+def _export(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="recbole-delta export")
+    parser.add_argument("checkpoint")
+    parser.add_argument("--to", required=True, metavar="DIR", help="the folder to write")
+    given = parser.parse_args(arguments)
+    recommender = Recommender(given.checkpoint)
+    recommender.export(given.to)
+    print(f"{given.to}: {len(recommender.items)} items; onnxruntime scores them as the model does")
 
 
 def _lines(path: Path) -> list[str]:

@@ -19,6 +19,7 @@ from recbole_delta.embedding import ContentEmbedding
 from recbole_delta.errors import DeltaError, at_least_1
 from recbole_delta.precision import quick_float32
 from recbole_delta.seam.evaluation import CASES_AT_ONCE, SCORES_AT_ONCE, model_device
+from recbole_delta.serving.export import export
 from recbole_delta.serving.stored import stored_model
 
 
@@ -64,6 +65,16 @@ class Recommender:
     def cold_items(self) -> list[str]:
         """Those of them that no training row has."""
         return [token for token in self.items if self._id[token] > self._n_warm]
+
+    @property
+    def known_items(self) -> list[str]:
+        """Ids of items 1, 2, ... of :attr:`model`, those that were removed among them."""
+        return self._tokens[1:]
+
+    @property
+    def model(self) -> Any:
+        """The model, in evaluation mode."""
+        return self._model
 
     @property
     def encoding(self) -> dict[str, Any]:
@@ -169,6 +180,14 @@ class Recommender:
         facts = {**self._checkpoint.facts, "removed": sorted(self._removed)}
         catalogue = catalogue_of(self._tokens[1:], count)
         Checkpoint(kept, {}, self._checkpoint.generators, facts, catalogue).save(path)
+
+    def export(self, folder: str | Path) -> None:
+        """Write item vectors and session encoder, see :func:`recbole_delta.serving.export.export`.
+
+        Raises:
+            DeltaError: as there.
+        """
+        export(self, folder)
 
     # -- inside ----------------------------------------------------------------------------
 

@@ -1,0 +1,188 @@
+"""A trained model for other programs: item vectors, and the session encoder as ONNX.
+
+The folder holds
+
+- ``items.safetensors``: ``vectors`` ``[n, d]`` and ``tokens`` of the items that are recommended,
+  laid out as a content file (:mod:`recbole_delta.content`);
+- ``encoder.onnx``: from ``history`` ``[B, L, d]`` float32, the vectors of each history's items,
+  oldest first, with zeros after them, and ``length`` ``[B]`` int64, at least 1, to ``session``
+  ``[B, d]``. The score of an item is the dot product of its vector with it;
+- ``history.safetensors``, where a history takes other vectors than are scored (COREDelta scales
+  the latter), or other items (those that were removed);
+- ``export.json``, which says what is where: ``history`` is the file to take vectors of histories
+  from, ``max_length`` the number of latest items that an encoder takes, and with ``fixed_length``
+  L is that number for every history.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import recbole_delta
+from recbole_delta.content import ContentTable, read_content, write_content
+from recbole_delta.errors import DeltaError
+from recbole_delta.files import replacing_folder
+from recbole_delta.model import BACKBONES, ContentBackbone
+from recbole_delta.serving.traced import has_one_length, untraceable, write_encoder
+
+if TYPE_CHECKING:
+    from recbole_delta.serving.recommender import Recommender
+
+FORMAT = "recbole_delta-export-1"
+FACTS, ENCODER = "export.json", "encoder.onnx"
+ITEMS, HISTORY = "items.safetensors", "history.safetensors"
+
+TOLERANCE = 1e-4
+"""Of the greatest score: what the order of additions may change in it."""
+CHECKED_ITEMS = 1000
+
+
+def export(recommender: Recommender, folder: str | Path) -> None:
+    """Write a recommender's item vectors and session encoder (see the module's docstring).
+
+    The encoder knows no item: whatever is added later needs its vector only. Before the folder
+    appears, histories of several lengths are scored from it in onnxruntime.
+
+    Args:
+        recommender: of a backbone.
+        folder: is replaced where it is an earlier export.
+
+    Raises:
+        DeltaError: the model is no backbone, cannot be traced or has other scores in onnxruntime,
+            no item is left, a package is missing, or the folder cannot be written or holds
+            something else.
+    """
+    folder, model = Path(folder), recommender.model
+    if not isinstance(model, ContentBackbone):
+        raise DeltaError(
+            f"{type(model).__name__} has no encoder over item vectors to export; export one of "
+            f"{', '.join(BACKBONES)}."
+        )
+    if not recommender.items:
+        raise DeltaError("There is nothing to export: all items are removed.")
+    _check_place(folder)
+    _require_onnx()
+    with replacing_folder(folder) as temporary:
+        history = _write_items(recommender, temporary)
+        write_encoder(model, temporary / ENCODER)
+        facts = {
+            "format": FORMAT,
+            "version": recbole_delta.__version__,
+            "model": type(model).__name__,
+            "items": ITEMS,
+            "history": history,
+            "encoder": ENCODER,
+            "n_items": len(recommender.items),
+            "dimension": model.item_embedding.embedding_dim,
+            "max_length": int(model.max_seq_length),
+            "fixed_length": has_one_length(model),
+            "content": recommender.encoding,
+        }
+        text = json.dumps(facts, indent=2, ensure_ascii=False)
+        (temporary / FACTS).write_text(text + "\n", encoding="utf-8")
+        _check_scores(recommender, temporary)
+
+
+def _write_items(recommender: Recommender, folder: Path) -> str:
+    """Write vectors of items; the name of the file with those of histories."""
+    model, known = recommender.model, recommender.known_items
+    row = {token: n for n, token in enumerate(known)}
+    with torch.no_grad():
+        looked_up = model.item_embedding.weight[1:]
+        ranked = model.ranked(looked_up)
+    listed = recommender.items
+    write_content(folder / ITEMS, listed, _numpy(ranked)[[row[token] for token in listed]])
+    if listed == known and torch.equal(looked_up, ranked):
+        return ITEMS
+    write_content(folder / HISTORY, known, _numpy(looked_up))
+    return HISTORY
+
+
+def _check_scores(recommender: Recommender, folder: Path) -> None:
+    """Refuse an export whose scores are not the model's.
+
+    Raises:
+        DeltaError: they differ, or onnxruntime cannot compute them.
+    """
+    draw, longest = np.random.default_rng(0), int(recommender.model.max_seq_length)
+    known, items = recommender.known_items, recommender.items
+    histories = [
+        [known[n] for n in draw.integers(len(known), size=length)]
+        for length in sorted({1, 2, (longest + 1) // 2, longest, longest + 1})
+    ]
+    items = [items[n] for n in draw.permutation(len(items))[:CHECKED_ITEMS]]
+    found = recommender.recommend(histories, len(items), exclude_seen=False, allow=items)
+    by_item = [{each.item: each.score for each in ranked} for ranked in found]
+    expected = np.array([[score[item] for item in items] for score in by_item])
+    try:
+        exported = _Exported(folder)
+        alone = [exported.scores([history], items) for history in histories]
+        together = exported.scores(histories, items)
+    except Exception as error:  # onnxruntime's have no class in common
+        raise untraceable(recommender.model, "onnxruntime cannot run it", error) from error
+    scale = np.abs(expected).max()
+    worst = np.abs(np.stack([np.concatenate(alone), together]) - expected).max()
+    if not worst <= TOLERANCE * scale:
+        raise DeltaError(
+            f"In onnxruntime, scores of {type(recommender.model).__name__} differ by up to "
+            f"{worst:.2g} (the greatest is {scale:.2g}); use the versions of torch, onnxscript and "
+            "onnxruntime in constraints.txt."
+        )
+
+
+class _Exported:
+    """What others do with an export, in NumPy and onnxruntime."""
+
+    def __init__(self, folder: Path) -> None:
+        import onnxruntime
+
+        self.facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        self.ranked = _by_token(read_content(folder / self.facts["items"]))
+        self.looked_up = _by_token(read_content(folder / self.facts["history"]))
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong is raised as well
+        self.encoder = onnxruntime.InferenceSession(
+            folder / self.facts["encoder"], options, providers=["CPUExecutionProvider"]
+        )
+
+    def scores(self, histories: Sequence[Sequence[str]], items: Sequence[str]) -> np.ndarray:
+        """Scores ``[B, n]`` of the items after each history."""
+        recent = [history[-self.facts["max_length"] :] for history in histories]
+        length = np.array([*map(len, recent)])
+        width = self.facts["max_length"] if self.facts["fixed_length"] else length.max()
+        vectors = np.zeros((len(recent), width, self.facts["dimension"]), dtype=np.float32)
+        for row, history in zip(vectors, recent):
+            row[: len(history)] = self.looked_up(history)
+        [session] = self.encoder.run(["session"], {"history": vectors, "length": length})
+        return session @ self.ranked(items).T
+
+
+def _by_token(table: ContentTable) -> Callable[[Sequence[str]], np.ndarray]:
+    place = {token: n for n, token in enumerate(table.tokens)}
+    return lambda tokens: table.vectors[[place[token] for token in tokens]]
+
+
+def _check_place(folder: Path) -> None:
+    """What would be replaced is an export."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / FACTS).is_file():
+        raise DeltaError(f"{folder} holds something else than an export; choose another folder.")
+
+
+def _require_onnx() -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise DeltaError(f"{error}; export needs: pip install 'recbole-delta[export]'.") from error
+
+
+def _numpy(rows: Tensor) -> np.ndarray:
+    return rows.detach().cpu().numpy()
