@@ -31,7 +31,7 @@ from recbole.model.sequential_recommender import GRU4Rec, SASRec
 from recbole.trainer import Trainer
 from stock_curve import stock_config
 
-from recbole_delta.model.backbone import _next_items
+from recbole_delta.model.backbone import next_items
 from recbole_delta.precision import quick_float32
 
 
@@ -69,7 +69,7 @@ def plain(made: Any, n: int, given: argparse.Namespace) -> Callable[[], float]:
     for batch in islice(made.train, n):
         batch = batch.to(DEVICE)
         item_seq, length = batch[model.ITEM_SEQ], batch[model.ITEM_SEQ_LEN]
-        target = _next_items(item_seq, length, batch[model.POS_ITEM_ID])
+        target = next_items(item_seq, length, batch[model.POS_ITEM_ID])
         batches.append((item_seq, target * (item_seq > 0)))
     return lambda: seconds(lambda: steps(sasrec, batches)) * len(made.train) / n
 

@@ -154,6 +154,12 @@ class DeltaEmbedding(ContentEmbedding):
         outside = outside if rows is None else rows[outside]
         self.delta[outside] *= scale[:, None]
 
+    def let_drift(self, last: int) -> None:
+        """Items up to ``last`` have a delta from now on, 0 where they had none."""
+        rows = F.pad(self.delta.detach(), (0, 0, 0, max(0, last + 1 - len(self.delta))))
+        self.delta = nn.Parameter(rows, requires_grad=self.delta.requires_grad)
+        self.n_warm = len(rows) - 1
+
     def extra_repr(self) -> str:
         """What ``print(model)`` shows."""
         n_items, dim = self.content.shape

@@ -90,7 +90,7 @@ class ContentBackbone(WholeCatalogue):
         item_seq_len = interaction[self.ITEM_SEQ_LEN]
         target = interaction[self.POS_ITEM_ID]
         if self.positions == "all":
-            target = _next_items(item_seq, item_seq_len, target)[item_seq > 0]
+            target = next_items(item_seq, item_seq_len, target)[item_seq > 0]
             return self.every_position(item_seq), target
         return self.last_position(item_seq, item_seq_len), target
 
@@ -173,7 +173,7 @@ def _every_prefix(item_seq: Tensor) -> Tensor:
     return torch.arange(1, item_seq.size(1) + 1, device=item_seq.device).expand_as(item_seq)
 
 
-def _next_items(item_seq: Tensor, item_seq_len: Tensor, last: Tensor) -> Tensor:
+def next_items(item_seq: Tensor, item_seq_len: Tensor, last: Tensor) -> Tensor:
     """``[B, L]``: the item after each position, ``last`` after the end of the sequence."""
     following = F.pad(item_seq[:, 1:], (0, 1))
     return following.scatter(1, (item_seq_len - 1)[:, None], last[:, None])

@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from recbole_delta.checkpoint import Checkpoint, catalogue_of
 from recbole_delta.content import ContentTable
-from recbole_delta.embedding import ContentEmbedding
+from recbole_delta.embedding import ContentEmbedding, DeltaEmbedding
 from recbole_delta.errors import DeltaError, at_least_1
 from recbole_delta.precision import quick_float32
 from recbole_delta.seam.evaluation import CASES_AT_ONCE, SCORES_AT_ONCE, model_device
 from recbole_delta.serving.export import export
 from recbole_delta.serving.stored import stored_model
+from recbole_delta.serving.warm_up import fit_deltas, read_contexts
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,40 @@ class Recommender:
             self._known_id(token, "remove")
         self._removed.update(tokens)
 
+    def warm_up(self, histories: Sequence[Sequence[str]]) -> dict[str, int]:
+        """Give the cold items of some histories deltas; all else stays as it was trained.
+
+        Args:
+            histories: ids of items, oldest first: all interactions with these items so far, among
+                histories without them as they come, from which it is learnt where the new items are
+                not wanted.
+
+        Returns:
+            How often each of them was predicted from something before it.
+
+        Raises:
+            DeltaError: the model has no deltas, a history is empty or has an unknown item, or no
+                cold item follows anything.
+        """
+        embedding = self._require_content("warm items up")
+        if not isinstance(embedding, DeltaEmbedding) or not embedding.delta_max:
+            raise DeltaError(
+                f"{self._checkpoint.path} has an item embedding without deltas to fit."
+            )
+        ids = [self.check_history(each, f"History {n}") for n, each in enumerate(histories, 1)]
+        new = torch.arange(len(self._tokens)) > self._n_warm
+        following = torch.cat([each[1:] for each in ids]) if ids else new.new_empty(0).long()
+        fitted, count = following[new[following]].unique(return_counts=True)
+        if not len(fitted):
+            raise DeltaError("In these histories no cold item follows another item.")
+        with self._held():
+            contexts = read_contexts(self._content_model, ids, new)
+            fitted = fitted.to(embedding.delta.device)
+            delta = fit_deltas(self._content_model, embedding, self._n_warm, contexts, fitted)
+        embedding.let_drift(int(fitted.max()))
+        embedding.delta.data[fitted] = delta
+        return {self._tokens[item]: n for item, n in zip(fitted.tolist(), count.tolist())}
+
     def recommend(
         self,
         histories: Sequence[Sequence[str]],
@@ -194,9 +229,13 @@ class Recommender:
     @property
     def _embedding(self) -> ContentEmbedding | None:
         """Where content is; None in a model of IDs."""
-        model: nn.Module = getattr(self._model, "by_content", self._model)
-        embedding = model.item_embedding
+        embedding = self._content_model.item_embedding
         return embedding if isinstance(embedding, ContentEmbedding) else None
+
+    @property
+    def _content_model(self) -> Any:
+        """The part of an ensemble that knows content, or the model itself."""
+        return getattr(self._model, "by_content", self._model)
 
     def _require_content(self, what: str) -> ContentEmbedding:
         if self._embedding is None:

@@ -10,6 +10,7 @@ from recbole.utils import FeatureSource, FeatureType, get_model
 from torch import Tensor
 
 from recbole_delta.checkpoint import Checkpoint, catalogue_tokens
+from recbole_delta.embedding import DeltaEmbedding
 from recbole_delta.errors import DeltaError
 from recbole_delta.item_embeddings import Fit
 from recbole_delta.reduction import ContentMap
@@ -83,6 +84,9 @@ def stored_model(checkpoint: Checkpoint) -> tuple[Any, StoredCatalogue]:
         raise DeltaError(
             f"{checkpoint.path} does not fit together ({error!r}); use a whole copy."
         ) from error
+    for name, module in model.named_modules():
+        if isinstance(module, DeltaEmbedding):
+            module.let_drift(len(checkpoint.model[f"{name}.delta"]) - 1)
     checkpoint.load_into(model)
     model.n_catalogue = len(catalogue.item_tokens)
     return model.eval(), catalogue
