@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from measure import machine, seconds
+from measure import machine
 from scipy.stats import sem
 
 import recbole_delta
@@ -98,27 +99,39 @@ def write(rows: pd.DataFrame, n: int, data: Path, out: Path) -> Path:
     return out
 
 
-def histories(rows: pd.DataFrame) -> dict[str, list[str]]:
-    """Items of the training rows by user."""
-    return rows[rows["split"] == "train"].groupby("user_id")["item_id"].agg(list).to_dict()
+def histories(rows: pd.DataFrame) -> list[list[str]]:
+    """Items of the training rows, user by user."""
+    return rows[rows["split"] == "train"].groupby("user_id")["item_id"].agg(list).tolist()
 
 
-def tested(
-    recommender: Recommender, rows: pd.DataFrame, split: str = "target"
-) -> dict[str, float]:
-    """NDCG and Hit at 10 of the test targets, and standard errors; no history is a miss."""
+def gains(
+    recommender: Recommender, rows: pd.DataFrame, of: str, among: list[str] | None = None
+) -> np.ndarray:
+    """NDCG at 10 of each target, all items or ``among`` ranked; 0 where nothing came before it."""
     known = set(recommender.items)
-    before = rows[(rows["nth"] == 0) & rows["item_id"].isin(known) & (rows["split"] != split)]
+    before = rows[(rows["nth"] == 0) & rows["item_id"].isin(known) & (rows["split"] != of)]
     history = before.groupby("user_id")["item_id"].agg(list).to_dict()
-    target = rows[rows["split"] == split].set_index("user_id")["item_id"]
+    target = rows[rows["split"] == of].set_index("user_id")["item_id"]
     users = [user for user in target.index if user in history]
-    found = recommender.recommend([history[user] for user in users], K)
-    gains = np.zeros(len(target))
+    found = recommender.recommend([history[user] for user in users], K, allow=among)
+    gain = np.zeros(len(target))
     for n, (user, items) in enumerate(zip(users, found)):
         ranked = [each.item for each in items]
         if target[user] in ranked:
-            gains[n] = 1 / np.log2(ranked.index(target[user]) + 2)
-    return {"ndcg": gains.mean(), "se": sem(gains), "hit": (gains > 0).mean(), "cases": len(gains)}
+            gain[n] = 1 / np.log2(ranked.index(target[user]) + 2)
+    return gain
+
+
+def figures(recommender: Recommender, rows: pd.DataFrame) -> dict[str, float]:
+    """On new items, on them among themselves, and on the others."""
+    fresh = sorted(set(rows.loc[rows["nth"] > 0, "item_id"]) & set(recommender.items))
+    new = gains(recommender, rows, "target")
+    return {
+        "new": new.mean(),
+        "standard error": sem(new),
+        "among new": gains(recommender, rows, "target", fresh).mean(),
+        "others": gains(recommender, rows, "test").mean(),
+    }
 
 
 def trained(folder: Path, given: argparse.Namespace, seed: int, mode: str) -> str:
@@ -148,44 +161,40 @@ def measured(
         for way, n in WAYS:
             if (data.name, given.draw, seed, way, n) in done:
                 continue
-            row = {"data": data.name, "draw": given.draw, "seed": seed, "way": way, "n": n}
-            shown = revealed(rows, n)
-            if way in ("delta 0", "warm_up"):
-                base = base or trained(write(rows, 0, data, Path(scratch) / "base"),
-                                       given, seed, "delta")  # fmt: skip
-                recommender = Recommender(base)
-                took = 0.0
-                if way == "warm_up":
-                    took = seconds(
-                        lambda r=recommender, s=shown: r.warm_up([*histories(s).values()])
-                    )
-            else:
-                mode = way.split()[-1]
+            mode = way.split()[-1]
+            if way.startswith("trained anew"):
                 folder = write(rows, n, data, Path(scratch) / f"anew-{mode}-{n}")
-                paths: list[str] = []
-                took = seconds(
-                    lambda f=folder, m=mode, p=paths: p.append(trained(f, given, seed, m))
-                )
-                recommender = Recommender(paths[0])
-            yield row | tested(recommender, rows) | {"seconds": took}
+                started = time.perf_counter()
+                recommender = Recommender(trained(folder, given, seed, mode))
+            else:
+                base = base or trained(write(rows, 0, data, Path(scratch) / "base"), given, seed,
+                                       "delta")  # fmt: skip
+                recommender = Recommender(base)
+                started = time.perf_counter()
+                if way == "warm_up":
+                    recommender.warm_up(histories(revealed(rows, n)))
+            took = time.perf_counter() - started
+            row = {"data": data.name, "draw": given.draw, "seed": seed, "way": way, "n": n}
+            yield row | figures(recommender, rows) | {"seconds": took}
 
 
 def picture(table: pd.DataFrame, out: Path) -> None:
     """NDCG over the number of interactions, the spread over seeds as a band."""
-    figure = Figure(figsize=(5.5, 3.6), layout="constrained")
-    axes = figure.subplots()
-    [(_, start)] = table[table["way"] == "delta 0"].groupby("way")["ndcg"]
-    axes.axhline(start.mean(), color="grey", linestyle=":", label="delta 0")
-    for way, part in table[table["way"] != "delta 0"].groupby("way", sort=False):
-        if way == "warm_up" or way.endswith("delta"):
-            part = pd.concat([table[table["way"] == "delta 0"], part])
-        by_n = part.groupby("n")["ndcg"].agg(["mean", "std"]).fillna(0).reset_index()
-        axes.plot(by_n["n"], by_n["mean"], marker="o", label=way)
-        low, high = by_n["mean"] - by_n["std"], by_n["mean"] + by_n["std"]
-        axes.fill_between(by_n["n"], low, high, alpha=0.2)
-    axes.set(xlabel="interactions with each new item", ylabel=f"NDCG@{K} on new items",
-             title=table["data"].iloc[0], ylim=(0, None))  # fmt: skip
-    axes.spines[["top", "right"]].set_visible(False)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    start = table[table["way"] == "delta 0"]
+    ranked = {"new": "all items ranked", "among new": "the new items ranked"}
+    for axes, (column, title) in zip(figure.subplots(1, 2), ranked.items()):
+        for way, part in table[table["n"] > 0].groupby("way", sort=False):
+            if not way.endswith("id"):
+                part = pd.concat([start, part])
+            by_n = part.groupby("n")[column].agg(["mean", "std"]).fillna(0)
+            axes.plot(by_n.index, by_n["mean"], marker="o", label=way)
+            spread = (by_n["mean"] - by_n["std"], by_n["mean"] + by_n["std"])
+            axes.fill_between(by_n.index, *spread, alpha=0.2)
+        axes.axhline(start[column].mean(), color="grey", linestyle=":", label="delta 0")
+        axes.set(xlabel="interactions with each new item", title=title, ylim=(0, None))
+        axes.set_ylabel(f"NDCG@{K} on new items")
+        axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     with replacing(out) as temporary:
         figure.savefig(temporary, dpi=150, format="png")
@@ -212,8 +221,9 @@ def main() -> None:
             with replacing(path) as temporary:
                 table.to_csv(temporary, index=False, float_format="%.5f")
     picture(table, path.with_suffix(".png"))
-    figures = table.pivot_table(index="way", columns="n", values="ndcg", sort=False)
-    print(machine(), figures.to_markdown(floatfmt=".4f"), sep="\n\n")
+    columns = ["new", "among new", "others", "seconds"]
+    means = table.groupby(["way", "n"], sort=False)[columns].mean().reset_index()
+    print(machine(), means.to_markdown(index=False, floatfmt=".4f"), sep="\n\n")
 
 
 if __name__ == "__main__":

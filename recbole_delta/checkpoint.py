@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Sequence
@@ -18,7 +19,9 @@ from torch import Tensor
 from recbole_delta.errors import DeltaError
 from recbole_delta.files import replacing
 
-FORMAT = "recbole_delta-3"
+FORMAT = "recbole_delta-4"
+WITHOUT_DIGEST = "recbole_delta-3"
+"""The same as :data:`FORMAT`, but for the digest; still read."""
 FACTS: dict[str, type | tuple[type, ...]] = {
     "settings": dict,
     "data": dict,
@@ -62,9 +65,10 @@ class Checkpoint:
         for name in [name for name, value in generators.items() if isinstance(value, Tensor)]:
             tensors[f"generator/{name}"] = generators.pop(name)
         header = {"facts": self.facts, "optimizer": optimizer, "generators": generators}
-        metadata = {"format": FORMAT, "header": json.dumps(header, default=_plain)}
+        text = json.dumps(header, default=_plain)
         # Cloned: safetensors refuses tensors that share memory.
         tensors = {name: value.detach().cpu().clone() for name, value in tensors.items()}
+        metadata = {"format": FORMAT, "header": text, "sha256": _digest(tensors, text)}
         with replacing(path) as temporary:
             save_file(tensors, temporary, metadata)
 
@@ -73,7 +77,7 @@ class Checkpoint:
         """Read a file written by :meth:`save`.
 
         Raises:
-            DeltaError: it is missing, cut short, or not such a file.
+            DeltaError: it is missing, cut short, damaged, or not such a file.
         """
         if not Path(path).is_file():
             raise DeltaError(f"There is no checkpoint {path}.")
@@ -85,12 +89,15 @@ class Checkpoint:
             raise DeltaError(
                 f"{path} is not a whole checkpoint ({error}); train again, or use a copy."
             ) from error
-        if metadata.get("format") != FORMAT:
+        if metadata.get("format") not in (FORMAT, WITHOUT_DIGEST):
             version = str(metadata.get("format", "of something else"))
             raise DeltaError(
                 f"{path} is not a checkpoint of this version of recbole_delta ({FORMAT}), but "
                 f"{version}; train again, or use the version that wrote it."
             )
+        digest = _digest(tensors, metadata.get("header", ""))
+        if metadata["format"] == FORMAT and metadata.get("sha256") != digest:
+            raise DeltaError(f"{path} is damaged: it does not match its SHA-256; use a copy.")
         try:
             return cls._unpack(tensors, json.loads(metadata["header"]), str(path))
         except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -178,6 +185,15 @@ def _by_index(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
         index, _, key = name.partition("/")
         state.setdefault(int(index), {})[key] = value
     return state
+
+
+def _digest(tensors: dict[str, Tensor], header: str) -> str:
+    """SHA-256 of the names, kinds and bytes of the tensors, and of the header."""
+    digest = hashlib.sha256(header.encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _plain(value: Any) -> Any:

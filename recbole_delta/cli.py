@@ -30,8 +30,9 @@ recbole-delta bench FILE.yaml [--out DIR] [--workers N] [--cluster ADDRESS] [--d
               [--report-only]            all runs of a bench file that are not done, and the report
 recbole-delta add CHECKPOINT --to NEW [--items FILE] [--audio DIR] [--vectors FILE]
               [--remove ID ...]          items that came after training, in or out
-recbole-delta recommend CHECKPOINT [FILE.jsonl] [-k N] [--seen] [--cold-only] [--allow FILE]
-              [--deny FILE]              {"history": ["item", ...]} a line, or standard input
+recbole-delta recommend CHECKPOINT [FILE.jsonl] [-k N] [--seen] [--cold-only] [--approximate]
+              [--allow FILE] [--deny FILE]
+                       {"history": ["item", ...]} a line, or standard input
 recbole-delta export CHECKPOINT --to DIR  item vectors, and the session encoder as ONNX
 recbole-delta demo [--out DIR] [--seeds N ...] [--backbone NAME] [--cold random|newest]
                                          the comparison on ml-100k, with table and picture
@@ -121,6 +122,7 @@ def _recommend(arguments: list[str]) -> None:
     parser.add_argument("-k", type=int, default=10, help="items a history (10)")
     parser.add_argument("--seen", action="store_true", help="items of the history too")
     parser.add_argument("--cold-only", action="store_true", help="items without training rows only")
+    parser.add_argument("--approximate", action="store_true", help="by an index, for millions")
     parser.add_argument("--allow", type=Path, help="file of item ids, one a line: only these")
     parser.add_argument("--deny", type=Path, help="file of item ids, one a line: none of these")
     given = parser.parse_args(arguments)
@@ -128,6 +130,7 @@ def _recommend(arguments: list[str]) -> None:
         "k": given.k,
         "exclude_seen": not given.seen,
         "cold_only": given.cold_only,
+        "approximate": given.approximate,
         "allow": _lines(given.allow) if given.allow else None,
         "deny": _lines(given.deny) if given.deny else (),
     }

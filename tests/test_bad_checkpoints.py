@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 import recbole_delta
+from recbole_delta import Recommender
 from recbole_delta.checkpoint import Checkpoint
 from recbole_delta.content import write_content
 from recbole_delta.errors import DeltaError
@@ -87,3 +90,26 @@ def test_a_pickled_checkpoint_is_not_loaded(tmp_path):
     torch.save({"config": {}}, tmp_path / "stock.pth")
     with pytest.raises(DeltaError, match="not a whole checkpoint"):
         recbole_delta.load_run(tmp_path / "stock.pth")
+
+
+def test_a_flipped_bit_is_noticed(tiny, train, tmp_path):
+    path = Path(train(tiny, epochs=1)[0].checkpoint)
+    whole = path.read_bytes()
+    start = 8 + int.from_bytes(whole[:8], "little")
+    for place in np.random.default_rng(0).integers(start, len(whole), 20):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1
+        path.write_bytes(flipped)
+        with pytest.raises(DeltaError, match="is damaged: it does not match its SHA-256"):
+            Checkpoint.load(path)
+
+
+def test_a_checkpoint_from_before_the_digest_is_read(tiny, train, tmp_path):
+    result, _ = train(tiny, epochs=1)
+    with safe_open(result.checkpoint, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = file.metadata()["header"]
+    older = tmp_path / "older.safetensors"
+    save_file(tensors, older, {"format": "recbole_delta-3", "header": header})
+    recommender, same = Recommender(older), Recommender(result.checkpoint)
+    assert recommender.recommend([["i1", "i2"]]) == same.recommend([["i1", "i2"]])

@@ -19,8 +19,8 @@ from recbole_delta import DeltaError, Recommender
 from recbole_delta.checkpoint import Checkpoint
 from recbole_delta.cli import main
 from recbole_delta.content import write_content
-from recbole_delta.model import MODELS
-from recbole_delta.serving import recommender as module
+from recbole_delta.model import BACKBONES, MODELS
+from recbole_delta.serving import search as module
 
 
 def before_the_cold_items(prepared):
@@ -194,7 +194,7 @@ def test_an_older_checkpoint_is_refused_in_words(trained, tmp_path, monkeypatch)
     monkeypatch.setattr("recbole_delta.checkpoint.FORMAT", "recbole_delta-2")
     checkpoint.save(tmp_path / "old.safetensors")
     monkeypatch.undo()
-    with pytest.raises(DeltaError, match=r"recbole_delta-3\), but recbole_delta-2; train again"):
+    with pytest.raises(DeltaError, match=r"recbole_delta-4\), but recbole_delta-2; train again"):
         Recommender(tmp_path / "old.safetensors")
 
 
@@ -294,3 +294,48 @@ def test_new_texts_are_encoded_as_the_old_ones(ml_100k, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["add", result.checkpoint, "--to", more, "--vectors", str(tmp_path / "new.csv")])
     assert "described by text: new ones need --items FILE" in capsys.readouterr().err
+
+
+# -- the index -----------------------------------------------------------------------------
+
+
+def test_the_index_finds_what_exact_search_finds_where_it_looks_everywhere(
+    tiny, trained, monkeypatch
+):
+    monkeypatch.setattr(module, "PROBED", 0.999)
+    recommender = Recommender(trained)
+    recommender.add_items(["new"], content_of(tiny, ["i5"]) + 0.01)
+    histories = [*HISTORIES, ["new", "i1"], ["i1"] * 30]
+    lists = [{}, {"exclude_seen": False}, {"deny": ["i2", "i3"]}, {"cold_only": True, "k": 100},
+             {"allow": ["i8", "i9", "i10"]}]  # fmt: skip
+    for options in lists:
+        exact = recommender.recommend(histories, **options)
+        found = recommender.recommend(histories, approximate=True, **options)
+        for one, other in zip(exact, found):
+            assert [each.item for each in one] == [each.item for each in other]
+            assert [e.score for e in one] == pytest.approx([e.score for e in other], abs=1e-5)
+
+
+@pytest.mark.parametrize("model", BACKBONES)
+def test_an_index_knows_what_has_come_and_gone(tiny, train, monkeypatch, model):
+    monkeypatch.setattr(module, "PROBED", 0.999)
+    recommender = Recommender(train(tiny, model, epochs=1)[0].checkpoint)
+    before = recommender.recommend(HISTORIES, approximate=True)
+    top = before[0][0].item
+    recommender.remove_items([top])
+    assert top not in listed(recommender, HISTORIES, approximate=True)[0]
+    recommender.add_items(["twin"], content_of(tiny, [recommender.cold_items[0]]))
+    both = listed(recommender, HISTORIES, approximate=True, k=1000)[0]
+    assert {"twin", recommender.cold_items[0]} <= set(both)
+
+
+def test_an_ensemble_has_no_index(tiny, train):
+    recommender = Recommender(train(tiny, "SASRecEnsemble", epochs=1)[0].checkpoint)
+    with pytest.raises(DeltaError, match="SASRecEnsemble scores by more than one vector an item"):
+        recommender.recommend(HISTORIES, approximate=True)
+
+
+def test_a_missing_index_library_is_named(trained, monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(DeltaError, match=r"pip install 'recbole-delta\[index\]'"):
+        Recommender(trained).recommend(HISTORIES, approximate=True)

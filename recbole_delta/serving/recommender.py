@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ from recbole_delta.checkpoint import Checkpoint, catalogue_of
 from recbole_delta.content import ContentTable
 from recbole_delta.embedding import ContentEmbedding, DeltaEmbedding
 from recbole_delta.errors import DeltaError, at_least_1
-from recbole_delta.precision import quick_float32
-from recbole_delta.seam.evaluation import CASES_AT_ONCE, SCORES_AT_ONCE, model_device
 from recbole_delta.serving.export import export
+from recbole_delta.serving.search import ExactSearch, IndexSearch, Search, held
 from recbole_delta.serving.stored import stored_model
 from recbole_delta.serving.warm_up import fit_deltas, read_contexts
 
@@ -55,7 +53,7 @@ class Recommender:
         self._tokens: list[str] = catalogue.item_tokens[: self._known].tolist()
         self._id = {token: n for n, token in enumerate(self._tokens) if n}
         self._removed = set(self._checkpoint.facts.get("removed", []))
-        self._max_length = int(self._model.max_seq_length)
+        self._index: IndexSearch | None = None
 
     @property
     def items(self) -> list[str]:
@@ -108,6 +106,7 @@ class Recommender:
         grown = F.pad(embedding.content, (0, 0, 0, len(self._tokens) - len(embedding.content)))
         grown[place] = rows
         embedding.content = grown
+        self._index = None
         self._model.n_catalogue = self._model.n_items = len(self._tokens)
 
     def remove_items(self, tokens: Sequence[str]) -> None:
@@ -146,12 +145,13 @@ class Recommender:
         fitted, count = following[new[following]].unique(return_counts=True)
         if not len(fitted):
             raise DeltaError("In these histories no cold item follows another item.")
-        with self._held():
+        with held(self._content_model):
             contexts = read_contexts(self._content_model, ids, new)
             fitted = fitted.to(embedding.delta.device)
             delta = fit_deltas(self._content_model, embedding, self._n_warm, contexts, fitted)
         embedding.let_drift(int(fitted.max()))
         embedding.delta.data[fitted] = delta
+        self._index = None
         return {self._tokens[item]: n for item, n in zip(fitted.tolist(), count.tolist())}
 
     def recommend(
@@ -163,6 +163,7 @@ class Recommender:
         allow: Collection[str] | None = None,
         deny: Collection[str] = (),
         cold_only: bool = False,
+        approximate: bool = False,
     ) -> list[list[Recommendation]]:
         """The k best items after each history, best first; fewer where fewer are left.
 
@@ -173,26 +174,24 @@ class Recommender:
             allow: recommend from these only.
             deny: never recommend these.
             cold_only: recommend items without training rows only.
+            approximate: search an index instead of all items; it is built at the first such call
+                after items have changed.
 
         Raises:
-            DeltaError: a history is empty or has an unknown item, as may the lists, or k < 1.
+            DeltaError: a history is empty or has an unknown item, as may the lists, or k < 1; or
+                the model has no index.
         """
         at_least_1("k", k)
         candidate = self._candidates(allow, deny, cold_only)
         ids = [self.check_history(each, f"History {n}") for n, each in enumerate(histories, 1)]
-        never = torch.nonzero(~candidate).flatten()
-        found: list[list[Recommendation]] = []
-        with self._held():
-            for part in self._blocks(ids):
-                scores = self._scores(part)[:, : len(candidate)]
-                scores.index_fill_(1, never, -torch.inf)
-                if exclude_seen:
-                    lengths = torch.tensor([*map(len, part)])
-                    row = torch.arange(len(part)).repeat_interleave(lengths)
-                    scores[row, torch.cat(part)] = -torch.inf
-                best, item = scores.topk(min(k, scores.size(1)), dim=1)
-                found += [self._named(*pair) for pair in zip(best.tolist(), item.tolist())]
-        return found
+        found = self._search(approximate).best(ids, k, candidate, exclude_seen)
+        return [
+            [
+                Recommendation(self._tokens[item], score)
+                for score, item in zip(scores.tolist(), items.tolist())
+            ]
+            for scores, items in found
+        ]
 
     def check_history(self, history: Sequence[str], name: str) -> Tensor:
         """The history as the model's numbers.
@@ -272,42 +271,12 @@ class Recommender:
         except (KeyError, TypeError):
             raise DeltaError(f"{where}: there is no item {token!r}; add it first.") from None
 
-    def _blocks(self, ids: list[Tensor]) -> Iterator[list[Tensor]]:
-        step = max(CASES_AT_ONCE, SCORES_AT_ONCE // len(self._tokens))
-        for start in range(0, len(ids), step):
-            yield ids[start : start + step]
-
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        """All item vectors computed once, and no gradients."""
-        with ExitStack() as stack:
-            stack.enter_context(torch.no_grad())
-            stack.enter_context(quick_float32(model_device(self._model)))
-            if self._embedding is not None:
-                stack.enter_context(self._embedding.held())
-            yield
-
-    def _scores(self, ids: list[Tensor]) -> Tensor:
-        recent = [each[-self._max_length :] for each in ids]
-        width = self._max_length if self._model_is_fixed else max(map(len, recent))
-        item_seq = torch.stack([F.pad(each, (0, width - len(each))) for each in recent])
-        device = model_device(self._model)
-        interaction = {
-            self._model.ITEM_SEQ: item_seq.to(device),
-            self._model.ITEM_SEQ_LEN: torch.tensor([*map(len, recent)], device=device),
-        }
-        return self._model.full_sort_predict(interaction).cpu()
-
-    @property
-    def _model_is_fixed(self) -> bool:
-        return getattr(self._model, "fixed_length", False)
-
-    def _named(self, scores: list[float], items: list[int]) -> list[Recommendation]:
-        return [
-            Recommendation(self._tokens[item], score)
-            for score, item in zip(scores, items)
-            if score > -np.inf
-        ]
+    def _search(self, approximate: bool) -> Search:
+        if not approximate:
+            return ExactSearch(self._model)
+        if self._index is None:
+            self._index = IndexSearch(self._model)
+        return self._index
 
 
 def _check_tokens(tokens: Sequence[str]) -> None:

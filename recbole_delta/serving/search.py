@@ -1,0 +1,173 @@
+"""The best items for histories: over all of them, or by an index that looks at the likely ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from recbole_delta.embedding import ContentEmbedding
+from recbole_delta.errors import DeltaError
+from recbole_delta.model import BACKBONES, ContentBackbone
+from recbole_delta.precision import quick_float32
+from recbole_delta.seam.evaluation import CASES_AT_ONCE, SCORES_AT_ONCE, model_device
+
+PROBED = 1 / 32
+"""Share of the lists of an index that a search looks at."""
+
+HISTORIES_AT_ONCE = 512
+"""Of a search by index, which holds no scores of all items."""
+
+
+class Search(Protocol):
+    """Finds the best items of histories."""
+
+    def best(
+        self, histories: list[Tensor], k: int, candidate: Tensor, exclude_seen: bool
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Scores and ids ``[≤ k]`` of the best items after each history, best first.
+
+        Args:
+            histories: item ids, oldest first.
+            k: items a history.
+            candidate: ``[n_items]`` bool, what may be found.
+            exclude_seen: leave out items of the history.
+        """
+
+
+class ExactSearch:
+    """Scores every item.
+
+    Args:
+        model: in evaluation mode.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def best(
+        self, histories: list[Tensor], k: int, candidate: Tensor, exclude_seen: bool
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """See :meth:`Search.best`."""
+        never = torch.nonzero(~candidate).flatten()
+        step = max(CASES_AT_ONCE, SCORES_AT_ONCE // len(candidate))
+        with held(self._model):
+            for start in range(0, len(histories), step):
+                part = histories[start : start + step]
+                scores = self._model.full_sort_predict(_batch(self._model, part)).cpu()
+                scores = scores[:, : len(candidate)]
+                scores.index_fill_(1, never, -torch.inf)
+                if exclude_seen:
+                    lengths = torch.tensor([*map(len, part)])
+                    row = torch.arange(len(part)).repeat_interleave(lengths)
+                    scores[row, torch.cat(part)] = -torch.inf
+                best, item = scores.topk(min(k, scores.size(1)), dim=1)
+                yield from _found(best.numpy(), item.numpy())
+
+
+class IndexSearch:
+    """Scores the items of those clusters only that are nearest to what the model looks for.
+
+    An inverted file of faiss (Johnson et al., 2019) over 4·√n clusters; scores are exact, but an
+    item in another cluster is missed. Where few items may be found they are all scored.
+
+    Args:
+        model: one of our backbones, in evaluation mode.
+
+    Raises:
+        DeltaError: it scores by something else than item vectors, or faiss is missing.
+    """
+
+    def __init__(self, model: Any) -> None:
+        if not isinstance(model, ContentBackbone):
+            raise DeltaError(
+                f"{type(model).__name__} scores by more than one vector an item, so it has no "
+                f"index; use one of {', '.join(BACKBONES)}, or exact search."
+            )
+        self._faiss, self._model = _faiss(), model
+        with torch.no_grad():
+            rows = model.ranked(model.item_embedding.weight)
+        self._vectors = np.ascontiguousarray(rows.cpu().numpy())
+        n_items, dim = self._vectors.shape
+        n_lists = max(1, min(n_items // 40, int(4 * n_items**0.5)))
+        quantizer = self._faiss.IndexFlatIP(dim)
+        metric = self._faiss.METRIC_INNER_PRODUCT
+        self._index = self._faiss.IndexIVFFlat(quantizer, dim, n_lists, metric)
+        self._index.train(self._vectors)
+        self._index.add(self._vectors)
+        self._n_probed = max(1, round(n_lists * PROBED))
+
+    def best(
+        self, histories: list[Tensor], k: int, candidate: Tensor, exclude_seen: bool
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """See :meth:`Search.best`."""
+        chosen = torch.nonzero(candidate).flatten().numpy()
+        for start in range(0, len(histories), HISTORIES_AT_ONCE):
+            part = histories[start : start + HISTORIES_AT_ONCE]
+            with held(self._model):
+                batch = _batch(self._model, part)
+                item_seq, lengths = batch[self._model.ITEM_SEQ], batch[self._model.ITEM_SEQ_LEN]
+                hidden = self._model.last_position(item_seq, lengths).cpu().numpy()
+            more = max(map(len, part)) if exclude_seen else 0
+            scores, items = self._search(hidden, min(k + more, len(chosen)), chosen)
+            if exclude_seen:
+                for row, history in zip(range(len(part)), part):
+                    scores[row, np.isin(items[row], history.numpy())] = -np.inf
+            order = (-scores).argsort(axis=1, kind="stable")[:, :k]
+            scores, items = (np.take_along_axis(each, order, 1) for each in (scores, items))
+            yield from _found(scores, items)
+
+    def _search(
+        self, hidden: np.ndarray, k: int, chosen: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and ids ``[B, k]``; −inf where the clusters hold fewer."""
+        if len(chosen) <= PROBED * len(self._vectors):
+            scores = hidden @ self._vectors[chosen].T
+            place = (-scores).argsort(axis=1, kind="stable")[:, :k]
+            return np.take_along_axis(scores, place, 1), chosen[place]
+        allowed = self._faiss.IDSelectorBatch(chosen)
+        parameters = self._faiss.SearchParametersIVF(sel=allowed, nprobe=self._n_probed)
+        scores, items = self._index.search(hidden, k, params=parameters)
+        return np.where(items < 0, -np.inf, scores), items
+
+
+@contextmanager
+def held(model: Any) -> Iterator[None]:
+    """All item vectors computed once, and no gradients."""
+    embedding = getattr(model, "by_content", model).item_embedding
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(quick_float32(model_device(model)))
+        if isinstance(embedding, ContentEmbedding):
+            stack.enter_context(embedding.held())
+        yield
+
+
+def _batch(model: Any, histories: list[Tensor]) -> dict[str, Tensor]:
+    """The latest items of the histories, as many as the model takes."""
+    longest = int(model.max_seq_length)
+    recent = [each[-longest:] for each in histories]
+    width = longest if getattr(model, "fixed_length", False) else max(map(len, recent))
+    item_seq = torch.stack([F.pad(each, (0, width - len(each))) for each in recent])
+    device = model_device(model)
+    lengths = torch.tensor([*map(len, recent)], device=device)
+    return {model.ITEM_SEQ: item_seq.to(device), model.ITEM_SEQ_LEN: lengths}
+
+
+def _found(scores: np.ndarray, items: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for score, item in zip(scores, items):
+        there = score > -np.inf
+        yield score[there], item[there]
+
+
+def _faiss() -> Any:
+    try:
+        import faiss
+    except ImportError as error:
+        raise DeltaError(f"{error}; an index needs: pip install 'recbole-delta[index]'.") from error
+    return faiss
