@@ -6,9 +6,10 @@ import argparse
 import json
 import os
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from dataset_prep.more import NewItems
 from recbole_delta.bench.bench import bench
@@ -19,7 +20,7 @@ from recbole_delta.report import mode_note
 from recbole_delta.run import RunResult, resume, run
 from recbole_delta.seam.config import parse_setting
 from recbole_delta.serving import Recommender
-from recbole_delta.serving.lines import recommend_lines
+from recbole_delta.serving.lines import read_histories, recommend_lines
 
 USAGE = """\
 recbole-delta [FILE.yaml ...] [--model=NAME] [--dataset=NAME] [--config_files="A.yaml B.yaml"]
@@ -30,6 +31,8 @@ recbole-delta bench FILE.yaml [--out DIR] [--workers N] [--cluster ADDRESS] [--d
               [--report-only]            all runs of a bench file that are not done, and the report
 recbole-delta add CHECKPOINT --to NEW [--items FILE] [--audio DIR] [--vectors FILE]
               [--remove ID ...]          items that came after training, in or out
+recbole-delta warm-up CHECKPOINT [FILE.jsonl] --to NEW
+                                         deltas for cold items from the histories they are in
 recbole-delta recommend CHECKPOINT [FILE.jsonl] [-k N] [--seen] [--cold-only] [--approximate]
               [--allow FILE] [--deny FILE]
                        {"history": ["item", ...]} a line, or standard input
@@ -49,6 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
             _bench(given[1:])
         elif given[:1] == ["add"]:
             _add(given[1:])
+        elif given[:1] == ["warm-up"]:
+            _warm_up(given[1:])
         elif given[:1] == ["recommend"]:
             _recommend(given[1:])
         elif given[:1] == ["export"]:
@@ -115,6 +120,19 @@ def _add(arguments: list[str]) -> None:
     print(f"{given.to}: recommends {len(recommender.items)} items, {cold} of them cold")
 
 
+def _warm_up(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="recbole-delta warm-up")
+    parser.add_argument("checkpoint")
+    parser.add_argument("file", nargs="?", help="JSON lines; standard input by default")
+    parser.add_argument("--to", required=True, metavar="NEW", help="the checkpoint to write")
+    given = parser.parse_args(arguments)
+    recommender = Recommender(given.checkpoint)
+    with _histories(given.file) as (name, file):
+        count = recommender.warm_up(read_histories(recommender, file, name))
+    recommender.save(given.to)
+    print(f"{given.to}: {len(count)} items have deltas from {sum(count.values())} interactions")
+
+
 def _recommend(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="recbole-delta recommend")
     parser.add_argument("checkpoint")
@@ -135,19 +153,21 @@ def _recommend(arguments: list[str]) -> None:
         "deny": _lines(given.deny) if given.deny else (),
     }
     recommender = Recommender(given.checkpoint)
+    with _histories(given.file) as (name, file):
+        for line in recommend_lines(recommender, file, name, **options):
+            print(line)
+
+
+@contextmanager
+def _histories(path: str | None) -> Iterator[tuple[str, TextIO]]:
+    """The name and the lines of a file, or of standard input."""
     try:
-        with (
-            Path(given.file).open(encoding="utf-8")
-            if given.file
-            else nullcontext(sys.stdin) as file
-        ):
-            name = given.file or "standard input"
-            for line in recommend_lines(recommender, file, name, **options):
-                print(line)
+        with Path(path).open(encoding="utf-8") if path else nullcontext(sys.stdin) as file:
+            yield path or "standard input", file
     except BrokenPipeError:
         raise
     except (OSError, UnicodeDecodeError) as error:
-        raise DeltaError(f"Cannot read {given.file} ({error}).") from error
+        raise DeltaError(f"Cannot read {path or 'standard input'} ({error}).") from error
 
 
 def _export(arguments: list[str]) -> None:

@@ -42,6 +42,21 @@ def recommend_lines(
             yield json.dumps(others | {"items": [asdict(item) for item in items]})
 
 
+def read_histories(recommender: Recommender, lines: Iterable[str], name: str) -> list[list[str]]:
+    """The histories of the lines, as :func:`recommend_lines` takes them.
+
+    Raises:
+        DeltaError: a line that is no such object, or has an unknown item.
+    """
+    found = []
+    for n, line in enumerate(lines, 1):
+        if line.strip():
+            history = _parsed(line, n, name)["history"]
+            recommender.check_history(history, f"{name}, line {n}: history")
+            found.append(history)
+    return found
+
+
 def _parsed(line: str, number: int, name: str) -> dict[str, Any]:
     try:
         value = json.loads(line)

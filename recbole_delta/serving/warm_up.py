@@ -28,8 +28,8 @@ OTHERS = 2**15
 SEQUENCES_AT_ONCE = 512
 """That the backbone reads."""
 
-STEPS, RATE = 40, 0.05
-"""Of Adam; as good as 100 steps of 0.02."""
+STEPS = 60
+"""Of the descent: within 1% of the least cross entropy."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,9 @@ def fit_deltas(
     """The deltas of some items, in the ball, with the least cross entropy.
 
     The softmax is over the warm items and these. What the backbone puts out does not depend on
-    their deltas, so where scores are plain products the problem is convex.
+    their deltas, so where scores are plain products the problem is convex; it is solved by
+    accelerated projected gradients (FISTA, Beck & Teboulle 2009; restarts, O'Donoghue & Candès
+    2015), each item with a step of its own.
 
     Args:
         model: the backbone.
@@ -91,28 +93,35 @@ def fit_deltas(
     """
     hidden, weight = contexts.hidden, contexts.weight[:, None]
     warm = model.ranked(embedding.weight[1 : n_warm + 1])
-    step = max(1, SCORES_AT_ONCE // n_warm)
-    known = torch.cat([(part @ warm.T).logsumexp(1) for part in hidden.split(step)])
+    parts = hidden.split(max(1, SCORES_AT_ONCE // n_warm))
+    known = torch.cat([(part @ warm.T).logsumexp(1) for part in parts])
     place = torch.full((len(embedding.content),), -1, device=ids.device)
     place[ids] = torch.arange(len(ids), device=ids.device)
     target = place[contexts.target]
     is_new = target >= 0
     content = embedding.content[ids]
     pull = torch.zeros_like(content).index_add_(0, target[is_new], hidden[is_new])
-    delta = torch.zeros_like(content, requires_grad=True)
-    optimizer = torch.optim.Adam([delta], lr=RATE)
+    size = contexts.weight * hidden.square().sum(1)
+    bend = content.new_zeros(len(ids)).index_add_(0, target[is_new], size[is_new] / 4)
+    delta = ahead = torch.zeros_like(content)
+    pace = 1.0
     for _ in range(STEPS):
         with torch.enable_grad():
-            rows = model.ranked(content + delta)
+            at = ahead.clone().requires_grad_()
+            rows = model.ranked(content + at)
         scores = hidden @ rows.detach().T
         total = torch.logaddexp(known, scores.logsumexp(1))[:, None]
-        gradient = (scores.sub_(total).exp_() * weight).T @ hidden - pull
-        optimizer.zero_grad()
-        rows.backward(gradient)
-        optimizer.step()
-        with torch.no_grad():
-            delta.copy_(delta.renorm(2, 0, embedding.delta_max))
-    return delta.detach()
+        share = scores.sub_(total).exp_()
+        # No greater than the trace of an item's part of the Hessian, diag(p) − p pᵀ.
+        curvature = (size @ share + bend)[:, None]
+        (slope,) = torch.autograd.grad(rows, at, (share * weight).T @ hidden - pull)
+        before, delta = delta, (ahead - slope / curvature).renorm(2, 0, embedding.delta_max)
+        step = delta - before
+        if (slope * step).sum() > 0:  # uphill: the momentum has gone too far
+            pace = 1.0
+        last, pace = pace, (1 + (1 + 4 * pace**2) ** 0.5) / 2
+        ahead = delta + (last - 1) / pace * step
+    return delta
 
 
 def _read(model: Any, histories: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
