@@ -21,6 +21,7 @@ from recbole_delta.run import RunResult, resume, run
 from recbole_delta.seam.config import parse_setting
 from recbole_delta.serving import Recommender
 from recbole_delta.serving.lines import read_histories, recommend_lines
+from recbole_delta.serving.pictures import write_pictures
 
 USAGE = """\
 recbole-delta [FILE.yaml ...] [--model=NAME] [--dataset=NAME] [--config_files="A.yaml B.yaml"]
@@ -37,6 +38,8 @@ recbole-delta recommend CHECKPOINT [FILE.jsonl] [-k N] [--seen] [--cold-only] [-
               [--allow FILE] [--deny FILE]
                        {"history": ["item", ...]} a line, or standard input
 recbole-delta export CHECKPOINT --to DIR  item vectors, and the session encoder as ONNX
+recbole-delta explain CHECKPOINT [ITEM ...] [-k N] [--to DIR]
+                                         what training made of an item: neighbours, drift, pictures
 recbole-delta demo [--out DIR] [--seeds N ...] [--backbone NAME] [--cold random|newest]
                                          the comparison on ml-100k, with table and picture
 """
@@ -58,6 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
             _recommend(given[1:])
         elif given[:1] == ["export"]:
             _export(given[1:])
+        elif given[:1] == ["explain"]:
+            _explain(given[1:])
         elif given[:1] == ["resume"]:
             _resume(given[1:])
         elif not given or given[0] in ("-h", "--help"):
@@ -178,6 +183,24 @@ def _export(arguments: list[str]) -> None:
     recommender = Recommender(given.checkpoint)
     recommender.export(given.to)
     print(f"{given.to}: {len(recommender.items)} items; onnxruntime scores them as the model does")
+
+
+def _explain(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="recbole-delta explain")
+    parser.add_argument("checkpoint")
+    parser.add_argument("items", nargs="*", metavar="ITEM", help="ids of items")
+    parser.add_argument("-k", type=int, default=10, help="neighbours an item (10)")
+    parser.add_argument("--to", type=Path, metavar="DIR", help="where to draw drift and spaces")
+    given = parser.parse_intermixed_args(arguments)  # items may follow an option
+    if not given.items and not given.to:
+        raise DeltaError("Say which items to explain, or with --to DIR where to draw them all.")
+    spaces = Recommender(given.checkpoint).spaces()
+    for each in [spaces.explain(item, given.k) for item in given.items]:
+        print(f"{each}\n")
+    if given.to:
+        write_pictures(spaces, given.items, given.to)
+        print(f"{given.to / 'drift.png'}: cos(content, embedding) by training rows")
+        print(f"{given.to / 'spaces.png'}: items by content and by adapted vector")
 
 
 def _lines(path: Path) -> list[str]:

@@ -16,6 +16,7 @@ from recbole_delta.checkpoint import Checkpoint, catalogue_of
 from recbole_delta.content import ContentTable
 from recbole_delta.embedding import ContentEmbedding, DeltaEmbedding
 from recbole_delta.errors import DeltaError, at_least_1
+from recbole_delta.serving.explain import Spaces
 from recbole_delta.serving.export import export
 from recbole_delta.serving.search import ExactSearch, IndexSearch, Search, held
 from recbole_delta.serving.stored import stored_model
@@ -222,6 +223,20 @@ class Recommender:
             DeltaError: as there.
         """
         export(self, folder)
+
+    def spaces(self) -> Spaces:
+        """The items by content and by adapted vector, to explain them (``spaces().explain(item)``).
+
+        Raises:
+            DeltaError: the model's vectors are not content plus delta.
+        """
+        if not isinstance(self._embedding, DeltaEmbedding):
+            raise DeltaError(
+                f"{self._checkpoint.path} has an item embedding that is not content plus delta; "
+                "explain a model with item_embedding: delta, init or frozen."
+            )
+        count = self._checkpoint.catalogue["train_count"].numpy()
+        return Spaces.of(self._embedding, self.known_items, count, self._removed)
 
     # -- inside ----------------------------------------------------------------------------
 

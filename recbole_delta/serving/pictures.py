@@ -1,0 +1,134 @@
+"""Drift, and both spaces, as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
+
+from recbole_delta.errors import DeltaError
+from recbole_delta.files import replacing
+from recbole_delta.report import COLOURS
+from recbole_delta.serving.explain import Spaces
+
+SHOWN = 2000
+"""Items in the picture of the spaces, at most: more of them hide each other."""
+
+PERPLEXITY = 30
+SEED = 0
+BESIDE: dict[str, Any] = {
+    "fontsize": 8, "frameon": False, "loc": "center left", "bbox_to_anchor": (1, 0.5)
+}  # fmt: skip
+
+
+def write_pictures(spaces: Spaces, asked: Sequence[str], folder: Path) -> None:
+    """Write ``drift.png`` and ``spaces.png``.
+
+    Args:
+        spaces: of the items.
+        asked: ids of items to mark in the second.
+        folder: made where it is missing.
+
+    Raises:
+        DeltaError: an item is not there, there are fewer than three, or a file cannot be written.
+    """
+    figures = {"drift.png": drift(spaces), "spaces.png": both_spaces(spaces, asked)}
+    for name, figure in figures.items():
+        with replacing(folder / name) as temporary:
+            figure.savefig(temporary, dpi=150, format="png")
+
+
+def drift(spaces: Spaces) -> Figure:
+    """cos(c, e) of every warm item against its training rows; the line joins the medians.
+
+    A median is over the items with 2^i to 2^(i+1) - 1 training rows. For ‖d‖ ≤ δ_max < 1 no point
+    lies below the dashed line, √(1 - δ_max²).
+    """
+    warm = spaces.train_count > 0
+    count, cosine = spaces.train_count[warm], spaces.cosine[warm]
+    bucket = np.floor(np.log2(count))
+    medians = [
+        (np.median(count[bucket == each]), np.median(cosine[bucket == each]))
+        for each in np.unique(bucket)
+    ]
+    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(count, cosine, s=8, alpha=0.4, linewidths=0, color=COLOURS["warm"], label="item")
+    axes.plot(*zip(*medians), marker="o", color="0.2", label="median")
+    if spaces.delta_max < 1:
+        bound = np.sqrt(1 - spaces.delta_max**2)
+        label = f"bound by δ_max = {spaces.delta_max:g}"
+        axes.axhline(bound, linestyle="--", color="0.5", label=label)
+    axes.set_xscale("log")
+    axes.set_xlabel("training rows of the item")
+    axes.set_ylabel("cos(content, embedding)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(**BESIDE)
+    return figure
+
+
+def both_spaces(spaces: Spaces, asked: Sequence[str]) -> Figure:
+    """Contents and adapted vectors, drawn in one plane by t-SNE: a panel each, on the same axes.
+
+    One may read who is near whom, which items have left their neighbours by content, and whether
+    warm items have moved away from cold ones; an item without a delta stands at the same place in
+    both panels. One may not read sizes of groups, distances between groups, or how far an item
+    has drifted, for t-SNE keeps neighbourhoods only; drift has its own picture. Where there are
+    more than 2,000 items, a random sample of them is drawn, with those asked for.
+
+    Args:
+        spaces: of the items.
+        asked: ids of items to mark.
+
+    Raises:
+        DeltaError: an item is not there, or there are fewer than three.
+    """
+    marked = np.array([spaces.place(item) for item in dict.fromkeys(asked)], dtype=np.int64)
+    shown = _sample(spaces.listed, marked)
+    if len(shown) < 3:
+        raise DeltaError(f"A picture of the spaces needs at least 3 items; there are {len(shown)}.")
+    figure = Figure(figsize=(11.0, 5.4), layout="constrained")
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    cold = spaces.train_count[shown] == 0
+    for axes, title, points in zip(panels, ("content", "adapted vectors"), _plane(spaces, shown)):
+        for name, mask in (("warm", ~cold), ("cold", cold)):
+            axes.scatter(
+                *points[mask].T, s=9, alpha=0.6, linewidths=0, color=COLOURS[name], label=name
+            )
+        for item, point in zip(marked, points[np.searchsorted(shown, marked)]):
+            axes.plot(*point, marker="o", markersize=8, markerfacecolor="none", color="black")
+            axes.annotate(
+                spaces.items[item], point, xytext=(5, 5), textcoords="offset points",
+                fontsize=9, fontweight="bold", parse_math=False,
+            )  # fmt: skip
+        axes.set_title(title, fontsize=10)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    panels[1].legend(markerscale=2, **BESIDE)
+    return figure
+
+
+def _sample(listed: np.ndarray, marked: np.ndarray) -> np.ndarray:
+    """At most :data:`SHOWN` items, in order, and those that are marked in any case."""
+    others = np.setdiff1d(np.flatnonzero(listed), marked)
+    drawn = np.random.default_rng(SEED).permutation(others)[: max(0, SHOWN - len(marked))]
+    return np.union1d(marked, drawn)
+
+
+def _plane(spaces: Spaces, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points ``[n, 2]`` of contents and of adapted vectors, in one embedding.
+
+    What has not drifted is one point for both: two equal ones would come out side by side.
+    """
+    drifted = spaces.delta_norm[shown] > 0
+    rows = np.concatenate([spaces.content[shown], spaces.adapted[shown][drifted]])
+    perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
+    plane = TSNE(perplexity=perplexity, init="pca", random_state=SEED).fit_transform(rows)
+    content, moved = plane[: len(shown)], plane[len(shown) :]
+    adapted = content.copy()
+    adapted[drifted] = moved
+    return content, adapted
