@@ -299,10 +299,15 @@ def test_new_texts_are_encoded_as_the_old_ones(ml_100k, tmp_path, capsys):
 # -- the index -----------------------------------------------------------------------------
 
 
+def look_everywhere(monkeypatch):
+    monkeypatch.setattr(module, "SMALL", 3)
+    monkeypatch.setattr(module, "PROBED", 1.0)
+
+
 def test_the_index_finds_what_exact_search_finds_where_it_looks_everywhere(
     tiny, trained, monkeypatch
 ):
-    monkeypatch.setattr(module, "PROBED", 0.999)
+    look_everywhere(monkeypatch)
     recommender = Recommender(trained)
     recommender.add_items(["new"], content_of(tiny, ["i5"]) + 0.01)
     histories = [*HISTORIES, ["new", "i1"], ["i1"] * 30]
@@ -318,7 +323,7 @@ def test_the_index_finds_what_exact_search_finds_where_it_looks_everywhere(
 
 @pytest.mark.parametrize("model", BACKBONES)
 def test_an_index_knows_what_has_come_and_gone(tiny, train, monkeypatch, model):
-    monkeypatch.setattr(module, "PROBED", 0.999)
+    look_everywhere(monkeypatch)
     recommender = Recommender(train(tiny, model, epochs=1)[0].checkpoint)
     before = recommender.recommend(HISTORIES, approximate=True)
     top = before[0][0].item
@@ -339,3 +344,22 @@ def test_a_missing_index_library_is_named(trained, monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(DeltaError, match=r"pip install 'recbole-delta\[index\]'"):
         Recommender(trained).recommend(HISTORIES, approximate=True)
+
+
+def test_an_index_over_many_items_finds_nearly_all(tiny, trained):
+    recommender = Recommender(trained)
+    draw = np.random.default_rng(0)
+    dim = len(next(iter(tiny.vectors.values())))
+    tokens = [f"made-up {n}" for n in range(20_000)]
+    recommender.add_items(tokens, draw.standard_normal((20_000, dim)))
+    histories = [[f"i{n}" for n in draw.integers(1, 40, 5) if f"i{n}" in recommender.items]
+                 for _ in range(50)]  # fmt: skip
+    deny = tokens[::2]
+    exact = recommender.recommend(histories, deny=deny)
+    found = recommender.recommend(histories, deny=deny, approximate=True)
+    common = [{e.item for e in a} & {e.item for e in b} for a, b in zip(exact, found)]
+    assert sum(map(len, common)) > 0.9 * sum(map(len, exact))
+    assert not {e.item for each in found for e in each} & set(deny)
+    best = {e.item: e.score for e in exact[0]}
+    for each in found[0]:
+        assert each.score == pytest.approx(best.get(each.item, each.score), abs=1e-5)
