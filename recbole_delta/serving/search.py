@@ -141,8 +141,8 @@ class IndexSearch:
         """Scores and ids ``[B, k]``; −inf where the clusters hold fewer."""
         if len(chosen) <= SMALL:
             scores = hidden @ self._vectors[chosen].T
-            place = (-scores).argsort(axis=1, kind="stable")[:, :k]
-            return np.take_along_axis(scores, place, 1), chosen[place]
+            best, place = torch.from_numpy(scores).topk(k)
+            return best.numpy(), chosen[place.numpy()]
         allowed = np.zeros(len(self._vectors), dtype=bool)
         allowed[chosen] = True
         bits = np.packbits(allowed, bitorder="little")
