@@ -34,10 +34,13 @@ from tabulate import tabulate
 
 from recbole_delta.errors import DeltaError
 
-SECONDS, GIB = 60, 2.0
-"""What one input may take: time, and address space beyond that of good files."""
+SECONDS, GIB = 60, 1.5
+"""What one input may take: time, and memory beyond that of good files."""
 
-LONGEST = 2000
+ADDRESSES = 16
+"""GiB of address space beyond that: readers in threads reserve more than they use."""
+
+LONGEST = 1100
 """Characters of a sentence."""
 
 
@@ -68,6 +71,7 @@ def main() -> None:
     sys.exit(1 if total["failed"] else 0)
 
 
+CHECKOUT = Path(__file__).absolute().parents[1]
 VERDICTS = ("accepted", "refused", "failed")
 
 
@@ -129,20 +133,35 @@ def serve(pipe: Any, folder: Path) -> None:
         verdict, said = _verdict(kind.read, strange)
         assert verdict == "accepted", f"{name}: {said}"
         _renew(work, good)
-    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (size + int(GIB * 2**30),) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES * 2**30,) * 2)
     shares = {name: 8 if kind.slow else 1 for name, kind in known.items()}
     pipe.send((shares, {name: [*hostile(Path(kind.file))] for name, kind in known.items()}))
     while True:
         name, n, seed = pipe.recv()
         path = Path(known[name].file)
-        path.write_bytes(hostile(path)[n] if isinstance(n, str) else _spoilt(known[name], f"{seed} {name} {n}"))
-        pipe.send(_verdict(known[name].read, strange))
+        data = path.read_bytes()
+        if isinstance(n, str):
+            data = hostile(path)[n](data)
+        else:
+            data = spoilt(known[name], data, random.Random(f"{seed} {name} {n}"))
+        path.write_bytes(data)
+        del data
+        before = _memory("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # the peak is from now on
+        verdict, said = _verdict(known[name].read, strange)
+        took = _memory("VmHWM") - before
+        pipe.send((verdict, said) if took < GIB else ("failed", f"took {took:.1f} GiB"))
         _renew(work, good)
 
 
-def _spoilt(kind: Kind, seed: str) -> bytes:
-    draw, data = random.Random(seed), Path(kind.file).read_bytes()
+def _memory(name: str) -> float:
+    """GiB that this process has, by the kernel's name for it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 2**20
+
+
+def spoilt(kind: Kind, data: bytes, draw: random.Random) -> bytes:
+    """A good file mutated as its kind is, now and then twice."""
     data = draw.choice(kind.mutations)(data, draw)
     return draw.choice(BYTES)(data, draw) if data and draw.random() < 0.2 else data
 
@@ -156,27 +175,25 @@ def _renew(work: Path, good: Path) -> None:
 
 def _verdict(read: Callable[[], object], strange: list[str]) -> tuple[str, str]:
     del strange[:]
-    found, said = "accepted", ""
     errors = io.StringIO()
+    verdict, said = "accepted", ""
     try:
         with _silent(errors):
             read()
     except DeltaError as error:
-        found, said = "refused", str(error)
+        verdict, said = "refused", str(error)
     except SystemExit:
-        found, said = "refused", errors.getvalue().strip().splitlines()[-1].removeprefix("error: ")
-        if errors.getvalue().count("error: ") and "\n" in errors.getvalue().partition("error: ")[2].strip():
-            said = errors.getvalue().partition("error: ")[2].strip()
+        verdict, said = "refused", errors.getvalue().strip().rpartition("error: ")[2]
     except BaseException as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        ours = [f for f in traceback.extract_tb(error.__traceback__) if "recbole_delta/" in f.filename or "dataset_prep/" in f.filename][-1:]
-        where = f"{last.filename}:{last.lineno}" + (f" from {ours[0].filename}:{ours[0].lineno}" if ours else "")
-        return "failed", f"{type(error).__name__}: {str(error)[:300]} ({where})"
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [each for each in frames if Path(each.filename).is_relative_to(CHECKOUT)]
+        places = " from ".join(f"{each.filename}:{each.lineno}" for each in (frames[-1], ours[-1]))
+        verdict, said = "failed", f"{type(error).__name__}: {str(error)[:300]} ({places})"
     if strange:
         return "failed", strange[0]
-    if found == "refused" and ("\n" in said or not said or len(said) > LONGEST):
+    if verdict == "refused" and ("\n" in said or not said or len(said) > LONGEST):
         return "failed", f"{len(said)} characters, no one sentence: {said[:300]!r}"
-    return found, said
+    return verdict, said
 
 
 @contextlib.contextmanager
@@ -190,6 +207,9 @@ WRITES = {"os.mkdir": 0, "os.rename": 1, "os.remove": 0, "os.rmdir": 0, "os.syml
 """Events of Python's audit that change files, and which argument is the path."""
 
 
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+
 def _watch(work: Path) -> list[str]:
     """What is written outside ``work``, and programs that are started, from now on."""
     strange: list[str] = []
@@ -198,12 +218,11 @@ def _watch(work: Path) -> list[str]:
         if event in ("os.system", "os.exec", "os.posix_spawn", "subprocess.Popen"):
             strange.append(f"{event} {arguments[0]}")
         path = arguments[WRITES[event]] if event in WRITES else None
-        if event == "open" and isinstance(arguments[2], int):
-            if arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-                path = arguments[0]
+        if event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING:
+            path = arguments[0]
         if isinstance(path, (str, bytes, os.PathLike)):
-            place = Path(os.path.abspath(os.fsdecode(path)))
-            if not place.is_relative_to(work) and str(place) not in ("/dev/null",):
+            place = Path(os.fsdecode(path)).resolve()
+            if not place.is_relative_to(work):
                 strange.append(f"{event} of {place}")
 
     sys.addaudithook(hook)

@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ BOMB = b"a: &a [x, x, x, x, x, x, x, x, x]\n" + b"".join(
 """YAML, 1 kB of which stands for 9^26 values (the "billion laughs")."""
 
 DEEP = b"[" * 1_000_000
+"""JSON and YAML without end."""
 
 
 def claim(data: bytes, shape: list[int]) -> bytes:
@@ -58,30 +60,36 @@ def zip_bomb(data: bytes, size: int) -> bytes:
     return out.getvalue()
 
 
-def hostile(file: Path) -> dict[str, bytes]:
-    """What stands in the place of a good file, by what is wrong with it."""
-    data = file.read_bytes()
+def hostile(file: Path) -> dict[str, Callable[[bytes], bytes]]:
+    """What stands in the place of a good file, made from it, by what is wrong with it."""
     if file.suffix == ".safetensors":
         return {
-            "a tensor of 2^40 rows": claim(data, [2**40, 12]),
-            "a tensor of 2^62 × 2^62": claim(data, [2**62, 2**62]),
-            "a header of 2^63 bytes": struct.pack("<Q", 2**63) + data[8:],
+            "a tensor of 2^40 rows": lambda data: claim(data, [2**40, 12]),
+            "a tensor of 2^62 × 2^62": lambda data: claim(data, [2**62, 2**62]),
+            "a header of 2^63 bytes": lambda data: struct.pack("<Q", 2**63) + data[8:],
         }
     if file.suffix == ".npy":
         return {
-            f"{rows:.0e} rows": rows_of_npy(rows) for rows in (10**8, 10**15, 2**62, 2**64)
+            f"{rows:.0e} rows": lambda data, rows=rows: rows_of_npy(rows)
+            for rows in (10**8, 10**15, 2**62, 2**64)
         }
     if file.suffix == ".npz":
-        return {"4 GiB of zeros": zip_bomb(data, 2**30)}
+        return {"1 GiB of zeros in each array": lambda data: zip_bomb(data, 2**30)}
     if file.suffix == ".parquet":
-        return {"a footer of 2 GiB": data[:-8] + struct.pack("<I", 2**31 - 1) + b"PAR1"}
-    long = b"9" * LINE
-    found = {"a line of 100 MB": long, "100 MB in a field": data[:-1] + long + b"\n"}
+        footer = struct.pack("<I", 2**31 - 1)
+        return {"a footer of 2 GiB": lambda data: data[:-8] + footer + b"PAR1"}
+    found = {
+        "a line of 100 MB": lambda data: b"9" * LINE,
+        "100 MB in a field": lambda data: data[:-1] + b"9" * LINE + b"\n",
+    }
     if file.suffix in (".json", ".jsonl", ".yaml"):
-        found["a million brackets"] = DEEP
+        found["a million brackets"] = lambda data: DEEP
     if file.suffix == ".jsonl":
-        found["brackets in an item"] = b'{"history": ' + DEEP[:900] + b"]" * 900 + b"}"
+        found["an item in brackets"] = lambda data: b'{"history": %s%s}' % (b"[" * 900, b"]" * 900)
     if file.suffix == ".yaml":
-        found |= {"a billion laughs": BOMB, "laughs for a setting": data + BOMB}
-        found["settings that hold themselves"] = data + b"\nlearning_rate: &a [*a]\n"
+        found |= {
+            "a billion laughs": lambda data: BOMB,
+            "laughs beside settings": lambda data: data + BOMB,
+            "a setting that holds itself": lambda data: data + b"\nlearning_rate: &a [*a]\n",
+        }
     return found

@@ -99,7 +99,9 @@ def campaign(job: Job, scratch: Path, name: str, kills: int, seed: int) -> Count
         counts["lost"] += _lost(before, job.progress(folder))
         counts["trials"] += 1
         counts["left beside"] += len([*folder.rglob(".*.partial")])
-        differ = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
+        differ = sorted(
+            k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k)
+        )
         counts["same end"] += not differ
         print(f"{name}, trial {counts['trials']}: {', '.join(differ) or 'the same'}", flush=True)
     return counts
@@ -203,7 +205,11 @@ class Unchanged(str):
 
 
 def _benched(folder: Path, _: str) -> dict[str, Any]:
-    files = [*folder.glob("records/*/*/record.json"), *folder.rglob("*.npz"), *folder.rglob("*.csv")]
+    files = [
+        *folder.glob("records/*/*/record.json"),
+        *folder.rglob("*.npz"),
+        *folder.rglob("*.csv"),
+    ]
     found: dict[str, Any] = {str(path.relative_to(folder)): path.read_bytes() for path in files}
     return {**found, "unfinished": [str(path) for path in folder.glob("work/*/")]}
 
@@ -216,8 +222,8 @@ def _train_or_resume(folder: Path) -> list[str]:
 
 JOBS = {
     "prepare": Job(
-        lambda _: ["-m", "dataset_prep", "ml-100k", "--users", "100", "--core", "5", "--cold", "random",
-                   "--out", "out", "--name", "small"],
+        lambda _: ["-m", "dataset_prep", "ml-100k", "--users", "100", "--core", "5",
+                   "--cold", "random", "--out", "out", "--name", "small"],
         _prepared,
         _encoded,
     ),

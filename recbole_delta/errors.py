@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-
 LONGEST = 1000
 """Characters of a message: it may quote a file, and a file may be one line of a gigabyte."""
 

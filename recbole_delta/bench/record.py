@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -84,7 +85,7 @@ class Record:
             DeltaError: they are not.
         """
         shape = len(self.facts["modes"]), len(cases.user)
-        kinds = {name: (shape, "i") for name in _RANKS}
+        kinds: dict[str, Any] = {name: (shape, "i") for name in _RANKS}
         if "drift" in self._arrays:
             kinds["drift"] = (cases.item_train_count.shape, "f")
         _require_arrays(self.path / RANKS, self._arrays, kinds)
@@ -165,7 +166,7 @@ def _require(value: Any, shape: Any, name: str) -> None:
 
 
 def _require_arrays(
-    path: Path, arrays: dict[str, np.ndarray], kinds: dict[str, tuple[tuple[int, ...], str]]
+    path: Path, arrays: dict[str, np.ndarray], kinds: Mapping[str, tuple[tuple[int, ...], str]]
 ) -> None:
     for name, (shape, kind) in kinds.items():
         found = arrays.get(name)

@@ -73,6 +73,9 @@ LEAST = {
 }
 """Whole numbers of RecBole that crash far from here when they are too small or none."""
 
+MOST = {"n_layers": 256, "num_layers": 256, "nproc": 256, "worker": 256}
+"""Numbers of things that are made one by one: a checkpoint of somebody else's may ask for any."""
+
 LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop")
 """RecBole takes any other name for adam; its sparse_adam needs gradients that no model has."""
 
@@ -88,6 +91,11 @@ def check_settings(config: Any) -> None:
     """
     for name, least in LEAST.items():
         _whole(name, config[name], least)
+    for name, most in MOST.items():
+        if isinstance(config[name], (int, float)) and config[name] > most:
+            raise DeltaError(f"{name} must be at most {most}, but is {config[name]!r}.")
+    if not isinstance(config["state"], (str, type(None))):
+        raise DeltaError(f"state must be a level such as INFO, but is {config['state']!r}.")
     if config["seed"] >= 2**32:
         raise DeltaError(f"seed must be below 2^32, but is {config['seed']}.")
     for name in ("learning_rate", "weight_decay"):
