@@ -1,7 +1,7 @@
 """Spoilt files of every kind, and what our commands make of them.
 
-    python benchmarks/fuzz.py --inputs 400 --seed 0            # of each kind
-    python benchmarks/fuzz.py --kind "bench YAML" --first 17 --inputs 1    # one of them again
+    python benchmarks/fuzz.py --inputs 430 --seed 1 --bench --hostile     # of each kind
+    python benchmarks/fuzz.py --kind "model YAML" --first 17 --inputs 1   # one of them again
 
 An input is accepted, or refused by one sentence. It fails if it raises anything else, kills the
 process, takes longer or more memory than the bounds, writes outside the working directory or
@@ -50,18 +50,20 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=400, help="of each kind")
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--bench", action="store_true", help="what bench reads too")
+    parser.add_argument("--hostile", action="store_true", help="hostile sizes too")
     parser.add_argument("--kind", action="append", help="only these")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        reader = Reader(Path(folder))
+        reader = Reader(Path(folder), given.bench)
         lines = []
         for kind in given.kind or reader.kinds:
             counts: Counter[str] = Counter()
             numbers = range(given.first, given.first + given.inputs // reader.kinds[kind])
-            for n in [*numbers, *reader.hostile[kind]]:
+            for n in [*numbers, *(reader.hostile[kind] if given.hostile else ())]:
                 verdict, said = reader.read(kind, n, given.seed)
                 counts[verdict] += 1
-                if verdict == "failed" or len(reader.kinds) == 1:
+                if verdict == "failed" or given.inputs == 1:
                     print(f"{kind}, input {n}: {verdict}: {said}", flush=True)
             lines.append({"kind": kind, **{name: counts[name] for name in VERDICTS}})
             print(lines[-1], flush=True)
@@ -80,16 +82,19 @@ class Reader:
 
     Args:
         folder: where it works.
+        bench: whether it reads what bench does.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, bench: bool) -> None:
+        self._folder, self._bench = folder, bench
         self._start()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, there = context.Pipe()
-        self._process = context.Process(target=serve, args=(there, self._folder), daemon=True)
+        self._process = context.Process(
+            target=serve, args=(there, self._folder, self._bench), daemon=True
+        )
         self._process.start()
         there.close()
         self.kinds: dict[str, int]
@@ -115,7 +120,7 @@ class Reader:
         self._process.join()
 
 
-def serve(pipe: Any, folder: Path) -> None:
+def serve(pipe: Any, folder: Path, bench: bool) -> None:
     """Read what the pipe asks for, in the process of a :class:`Reader`."""
     warnings.simplefilter("ignore")
     work, good = folder / "work", folder / "good"
@@ -123,7 +128,7 @@ def serve(pipe: Any, folder: Path) -> None:
         work.mkdir()
         os.chdir(work)
         with _silent():
-            build()
+            build(bench)
         shutil.copytree(work, good)
     _renew(work, good)
     known = kinds()

@@ -69,6 +69,7 @@ def main() -> None:
         for name in given.job or JOBS:
             counts = campaign(JOBS[name], Path(scratch), name, given.kills, given.seed)
             lines.append({"job": name, **{column: counts[column] for column in COLUMNS}})
+            print(lines[-1], flush=True)
     print(tabulate(lines, headers="keys", tablefmt="github"))
     sys.exit(1 if any(line["trials"] != line["same end"] or line["lost"] for line in lines) else 0)
 

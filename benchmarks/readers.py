@@ -57,8 +57,8 @@ class Kind:
     slow: bool = False
 
 
-def build() -> None:
-    """Lay a good file of every kind into the working directory."""
+def build(bench: bool) -> None:
+    """Lay a good file of every kind into the working directory; those of a bench if asked."""
     draw = random.Random(0)
     rows = [
         {"user_id": f"u{user}", "item_id": f"i{item}", "timestamp": draw.randrange(10**6),
@@ -90,8 +90,13 @@ def build() -> None:
         "".join(json.dumps({"history": [f"i{n}", "i3"], "user": n}) + "\n" for n in range(4))
     )
     Path("ids.txt").write_text("i1\ni2\ni3\n")
+    if bench:
+        _bench()
+
+
+def _bench() -> None:
     own = {k: v for k, v in SETTINGS.items() if k not in ("model", "dataset", "data_path", "state")}
-    bench = {
+    asked = {
         "datasets": ["tiny"], "data_path": "dataset", "seeds": [1],
         "settings": {**own, "embedding_size": 8, "checkpoint_dir": "unused"},
         "models": {"ours": {"model": "SASRecDelta", "vary": {"delta_max": [0.3, 0.5]}},
@@ -99,7 +104,7 @@ def build() -> None:
         "report": {"title": "t", "metrics": ["ndcg@5"], "reference": "content",
                    "baseline": "content", "notes": "n"},
     }  # fmt: skip
-    Path("bench.yaml").write_text(yaml.safe_dump(bench, sort_keys=False))
+    Path("bench.yaml").write_text(yaml.safe_dump(asked, sort_keys=False))
     recbole_delta_command(["bench", "bench.yaml"])
 
 
@@ -155,7 +160,6 @@ def _report() -> None:
 
 def kinds() -> dict[str, Kind]:
     """Every kind of file by name, in the folder that :func:`build` has filled."""
-    record = sorted(Path("records").glob("*/SASRecDelta-1-*"))[0]
     content = sorted(Path("dataset/tiny").glob("*.safetensors"))[0]
     found = {
         ".inter": Kind("dataset/tiny/tiny.inter", TEXT, _train),
@@ -168,12 +172,9 @@ def kinds() -> dict[str, Kind]:
         "checkpoint, recommend and add": Kind(CHECKPOINT, (*BYTES, tensors_header), _serve),
         "histories": Kind("histories.jsonl", (*TEXT, json_line), _recommend),
         "--allow": Kind("ids.txt", TEXT, _recommend),
-        "bench YAML": Kind("bench.yaml", (*TEXT, yaml_value), _report, True),
-        "record.json": Kind(str(record / "record.json"), (*TEXT, json_value), _report, True),
-        "measured.json": Kind(str(record / "measured.json"), (*TEXT, json_value), _report, True),
-        "ranks.npz": Kind(str(record / "ranks.npz"), (*BYTES, npz_member), _report, True),
-        "cases.npz": Kind(str(record.parent / "cases.npz"), (*BYTES, npz_member), _report, True),
     }
+    if Path("bench.yaml").exists():
+        found |= _bench_kinds()
     for ending, mutations in {
         "npy": (*BYTES, npy_header), "ids.txt": TEXT, "parquet": BYTES, "item": TEXT,
         "safetensors": (*BYTES, tensors_header),
@@ -190,3 +191,15 @@ def kinds() -> dict[str, Kind]:
                 f"{stem}.{ending}", mutations, lambda asked=ending: _prepare(asked, "npy")
             )
     return found
+
+
+def _bench_kinds() -> dict[str, Kind]:
+    record = sorted(Path("records").glob("*/SASRecDelta-1-*"))[0]
+    text = (*TEXT, json_value)
+    return {
+        "bench YAML": Kind("bench.yaml", (*TEXT, yaml_value), _report, True),
+        "record.json": Kind(str(record / "record.json"), text, _report, True),
+        "measured.json": Kind(str(record / "measured.json"), text, _report, True),
+        "ranks.npz": Kind(str(record / "ranks.npz"), (*BYTES, npz_member), _report, True),
+        "cases.npz": Kind(str(record.parent / "cases.npz"), (*BYTES, npz_member), _report, True),
+    }
