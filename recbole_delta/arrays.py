@@ -12,7 +12,7 @@ import numpy as np
 from recbole_delta.errors import DeltaError
 
 FAULTS = (
-    *(OSError, EOFError, ValueError, TypeError, KeyError, SyntaxError, TokenError),
+    *(OSError, EOFError, ValueError, TypeError, LookupError, SyntaxError, TokenError),
     *(OverflowError, MemoryError, RecursionError, NotImplementedError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
 )

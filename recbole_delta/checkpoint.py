@@ -129,7 +129,9 @@ class Checkpoint:
         try:
             model.load_state_dict(self.model)
             if optimizer is not None:
-                optimizer.load_state_dict(self.optimizer)
+                # How to optimise is said by the settings, which are checked.
+                own = optimizer.state_dict()["param_groups"]
+                optimizer.load_state_dict({**self.optimizer, "param_groups": own})
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DeltaError(
                 f"{self.path} does not hold the state of this model ({type(error).__name__}); "

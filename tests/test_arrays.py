@@ -23,6 +23,7 @@ HEADERS = {
     "rows beyond any number": GOOD.replace("2,", f"{2**64},"),
     "no whole Python": GOOD[:-1],
     "a key that is none": GOOD.replace("'shape'", "(1,)"),
+    "a type of nothing": GOOD.replace("'<f4'", "()"),
     "objects": GOOD.replace("<f4", "|O"),
     "code": GOOD.replace("(2, 12)", "__import__('os').getpid()"),
 }

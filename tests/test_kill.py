@@ -10,7 +10,16 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def test_a_killed_training_ends_as_an_undisturbed_one():
-    command = [sys.executable, BENCHMARKS / "kill.py", "--job", "train", "--kills", "2"]
+    command = [
+        sys.executable,
+        BENCHMARKS / "kill.py",
+        "--job",
+        "train",
+        "--kills",
+        "2",
+        "--seed",
+        "6",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     kills, _, trials, same, *_ = map(int, done.stdout.splitlines()[-1].split("|")[2:-1])
