@@ -74,7 +74,7 @@ def hostile(file: Path) -> dict[str, Callable[[bytes], bytes]]:
             for rows in (10**8, 10**15, 2**62, 2**64)
         }
     if file.suffix == ".npz":
-        return {"1 GiB of zeros in each array": lambda data: zip_bomb(data, 2**30)}
+        return {"256 MiB of zeros in each array": lambda data: zip_bomb(data, 2**28)}
     if file.suffix == ".parquet":
         footer = struct.pack("<I", 2**31 - 1)
         return {"a footer of 2 GiB": lambda data: data[:-8] + footer + b"PAR1"}

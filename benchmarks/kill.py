@@ -89,7 +89,8 @@ def campaign(job: Job, scratch: Path, name: str, kills: int, seed: int) -> Count
         before: dict[str, Any] = {}
         for _ in range(min(draw.randint(1, 3), kills - counts["kills"])):
             alone = counts["kills"] % 3 == 2
-            _kill(_start(job, folder), draw.uniform(0, duration), alone)
+            if not _killed(_start(job, folder), draw.uniform(0, duration), alone):
+                break
             counts["kills"] += 1
             counts["parent alone"] += alone
             after = job.progress(folder)
@@ -143,16 +144,18 @@ def _undisturbed(job: Job, folder: Path) -> tuple[Path, str]:
     return folder, output
 
 
-def _kill(process: subprocess.Popen[str], seconds: float, alone: bool) -> None:
+def _killed(process: subprocess.Popen[str], seconds: float, alone: bool) -> bool:
+    """False where it has ended before."""
     try:
-        process.wait(seconds)
+        process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         family = [psutil.Process(process.pid)]
         family += [] if alone else family[0].children(recursive=True)
         for each in family:
             if each.is_running():
                 each.kill()
-    process.communicate()
+        process.communicate()
+    return process.returncode < 0
 
 
 def _lost(before: dict[str, Any], after: dict[str, Any]) -> int:
