@@ -51,6 +51,7 @@ class NewItems:
                     "vectors (--vectors FILE), made as those were, and nothing else."
                 )
             return read_vectors(self.vectors)
+        _check_described(described)
         given = {"text": self.items, "audio": self.audio, "ready": self.vectors}
         # Vectors that came with the data set come as a file now.
         wanted = ["ready" if kind == "own" else kind for kind in described]
@@ -80,7 +81,18 @@ class NewItems:
         return read_vectors(self.vectors)
 
 
+_TEXT = ("encoder", "files", "template", "prefix", "missing")
 _OPTION = {"text": "--items FILE", "audio": "--audio DIR", "ready": "--vectors FILE"}
+
+
+def _check_described(described: Mapping[str, Any]) -> None:
+    """A record may be of somebody else's making."""
+    texts = described.get("text", dict.fromkeys(_TEXT, "")) if isinstance(described, dict) else {}
+    whole = isinstance(texts, dict) and all(isinstance(texts.get(name), str) for name in _TEXT)
+    if not whole or not described.keys() <= {*_OPTION, "own"}:
+        raise DeltaError(
+            "The checkpoint does not say how its content was made; use a whole copy of it."
+        )
 
 
 def _texts(path: Path, how: Mapping[str, Any], cache: Path) -> ContentTable:
@@ -100,7 +112,11 @@ def _audio(folder: Path, how: Mapping[str, Any], cache: Path) -> ContentTable:
     files = [p for p in sorted(folder.glob("*")) if p.suffix.lower() in ENDINGS and p.is_file()]
     if not files:
         raise DeltaError(f"There are no audio files in {folder}.")
-    rows, refused = AudioEncoder(AudioOptions(**how), cache, None).encode(files)
+    try:
+        options = AudioOptions(**how)
+    except TypeError as error:
+        raise DeltaError(f"The checkpoint does not say how audio was encoded ({error}).") from error
+    rows, refused = AudioEncoder(options, cache, None).encode(files)
     if refused:
         path, reason = next(iter(refused.items()))
         raise DeltaError(f"{path}: {reason}; mend it, or leave the item out.")

@@ -136,7 +136,10 @@ class Checkpoint:
         try:
             model.load_state_dict(self.model)
             if optimizer is not None:
-                optimizer.load_state_dict(self.optimizer)
+                # How to optimise is said by the settings, which are checked.
+                own = optimizer.state_dict()["param_groups"]
+                optimizer.load_state_dict({**self.optimizer, "param_groups": own})
+                _require_alike(optimizer)
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DeltaError(
                 f"{self.path} does not hold the state of this model ({type(error).__name__}); "
@@ -177,6 +180,18 @@ def restore_generators(states: dict[str, Any], loader: torch.Generator) -> None:
     np.random.set_state(tuple(states["numpy"]))
     version, internal, gauss = states["python"]
     random.setstate((version, tuple(internal), gauss))
+
+
+def _require_alike(optimizer: torch.optim.Optimizer) -> None:
+    """Every parameter has the same kinds of state, of its shape; ValueError where not."""
+    kinds = {frozenset(state) for state in optimizer.state.values()}
+    shapes = [
+        (value.shape, parameter.shape)
+        for parameter, state in optimizer.state.items()
+        for value in state.values()
+    ]
+    if len(kinds) > 1 or any(len(shape) and shape != whole for shape, whole in shapes):
+        raise ValueError("a state is missing, or is another parameter's")
 
 
 def _by_index(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:

@@ -16,6 +16,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from recbole_delta.arrays import read_npy
 from recbole_delta.errors import DeltaError
 from recbole_delta.files import replacing
 
@@ -131,10 +132,7 @@ def _read_npy(path: Path) -> tuple[np.ndarray, list[str]]:
     ids = path.with_suffix(".ids.txt")
     if not ids.is_file():
         raise DeltaError(f"{path} needs its item tokens beside it, one a line, in {ids.name}.")
-    try:
-        vectors = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise DeltaError(f"{path} is not a whole .npy matrix ({error}).") from error
+    vectors = read_npy(path)
     try:
         text = ids.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -2,9 +2,22 @@
 
 from collections.abc import Iterable
 
+LONGEST = 1000
+"""Characters of a message: it may quote a file, and a file may be one line of a gigabyte."""
+
 
 class DeltaError(ValueError):
-    """Bad input: the message names the file, field or item at fault and the mend."""
+    """Bad input: the message names the file, field or item at fault and the mend.
+
+    Args:
+        message: one sentence. It is put on one line, and a long one loses its middle.
+    """
+
+    def __init__(self, message: str) -> None:
+        line = " ".join(message.splitlines())
+        if len(line) > LONGEST:
+            line = f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+        super().__init__(line)
 
 
 def at_least_1(name: str, value: object) -> None:
@@ -38,3 +51,13 @@ def check_options(owner: str, given: Iterable[str], known: Iterable[str]) -> Non
         if name not in known:
             listed = ", ".join(known) or "none"
             raise DeltaError(f"{owner} has no option {name!r}; it has: {listed}.")
+
+
+def check_folder_name(what: str, name: str) -> None:
+    """Refuse a name that would lead to another folder.
+
+    Raises:
+        DeltaError: it is none, or a path.
+    """
+    if name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
+        raise DeltaError(f"{what}: {name!r} is no name; say the folder apart from it.")

@@ -65,6 +65,8 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise _unwritten(path, error) from error
     finally:
+        if temporary.is_symlink():  # the place of the folder was a link, and what it led to stays
+            temporary.unlink()
         shutil.rmtree(temporary, ignore_errors=True)
 
 

@@ -65,7 +65,10 @@ def test_a_checkpoint_is_refused_when_its_items_have_changed(tiny, train):
         lambda c: c.facts.update(data=None),
         lambda c: c.facts.update(curve=None),
         lambda c: c.optimizer.clear(),
+        lambda c: c.optimizer["state"][0].pop("exp_avg_sq"),
+        lambda c: c.optimizer["state"][0].update(exp_avg_sq=c.optimizer["state"][0]["exp_avg"][:1]),
         lambda c: c.generators.clear(),
+        lambda c: c.generators["numpy"].__setitem__(1, [2**40] * 624),
     ],
 )
 def test_a_checkpoint_that_holds_something_else(tiny, train, tmp_path, spoil):
@@ -75,6 +78,18 @@ def test_a_checkpoint_that_holds_something_else(tiny, train, tmp_path, spoil):
     checkpoint.save(tmp_path / "odd.safetensors")
     with pytest.raises(DeltaError, match="odd.safetensors"):
         recbole_delta.resume(tmp_path / "odd.safetensors")
+
+
+def test_how_to_optimise_is_said_by_the_settings(tiny, train, tmp_path):
+    result, _ = train(tiny, epochs=1)
+    expected = recbole_delta.resume(result.checkpoint, {"epochs": 3}).curve
+    again, _ = train(tiny, epochs=1)
+    checkpoint = Checkpoint.load(again.checkpoint)
+    changes = {"lr": 100.0, "betas": [0.9], "amsgrad": True, "differentiable": True}
+    checkpoint.optimizer["param_groups"][0].update(changes)
+    checkpoint.save(again.checkpoint)
+    found = recbole_delta.resume(again.checkpoint, {"epochs": 3}).curve
+    assert [each["train_loss"] for each in found] == [each["train_loss"] for each in expected]
 
 
 @pytest.mark.parametrize("setting", ["learning_rate", "valid_metric", "item_embedding", "learner"])

@@ -137,6 +137,15 @@ def test_identical_double_vectors_are_accepted(tiny, train, tmp_path):
     assert recbole_delta.run(settings=once.settings).test_result == once.test_result
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "5", "[1]", '{"content": [1]}', "{"])
+def test_what_is_said_of_the_content_is_not_needed_to_train(tiny, train, tmp_path, text):
+    folder = tiny.write(tmp_path / "elsewhere")
+    (folder / "tiny.json").write_text(text)
+    result, _ = train(tiny)
+    again = {**result.settings, "data_path": str(folder.parent)}
+    assert recbole_delta.run(settings=again).test_result == result.test_result
+
+
 @pytest.mark.parametrize("group", ["cold", "warm"])
 def test_a_test_split_without_cold_or_warm_targets(tiny, attempt, group):
     warm = set(tiny.items.loc[tiny.items["is_cold"] == "0", "item_id"])

@@ -8,6 +8,7 @@ import pytest
 
 import recbole_delta
 from recbole_delta.errors import DeltaError
+from recbole_delta.seam.config import read_yaml
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,12 @@ from recbole_delta.errors import DeltaError
         ({"nproc": 0}, "nproc must be a whole number >= 1, but is 0"),
         ({"seed": 2**32}, "seed must be below 2^32"),
         ({"worker": -1}, "worker must be a whole number >= 0"),
+        ({"n_layers": 10**40}, "n_layers must be at most 256"),
+        ({"nproc": 10**6}, "nproc must be at most 256"),
+        ({"train_batch_size": 10**40}, "train_batch_size must be at most 2147483648"),
+        ({"topk": [5, 1e3]}, "topk must be a whole number >= 1, but is 1000.0"),
+        ({"topk": [10**12]}, "topk must be at most 1,000,000, but is 1000000000000"),
+        ({"state": ["INFO"]}, "state must be a level such as INFO"),
         ({"topk": []}, "topk must hold a number"),
         ({"learner": "sparse_adam"}, "learner must be one of"),
         ({"clip_grad_norm": {"foo": 1}}, "clip_grad_norm must be arguments"),
@@ -123,6 +130,44 @@ def test_a_setting_of_the_yaml_file_is_checked_too(tmp_path):
             recbole_delta.run(config_files=[str(tmp_path / "x.yaml")])
     with pytest.raises(DeltaError, match="Cannot read .*nowhere.yaml"):
         recbole_delta.run(config_files=["nowhere.yaml"])
+
+
+LAUGHS = "\n".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]"
+    for before, name in zip("abcdefgh", "bcdefghi")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"a: &a [x, x]\n{LAUGHS}\n", "its aliases stand for too much"),
+        ("a: &a {b: *a}\n", "its aliases stand for too much"),
+        ("a: &a {x: 1}\nb: &b {<<: [*a, *b]}\n", "its aliases stand for too much"),
+        ("[" * 100_000, "is not YAML"),
+        ("!!timestamp x", "is not YAML"),
+        ("model: !!python/object/apply:os.mkdir [pwned]\n", "is not YAML"),
+        ("x" * 2**21, "has over 1,048,576 characters"),
+    ],
+)
+def test_yaml_that_means_harm(tmp_path, text, message):
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(DeltaError, match=message):
+        recbole_delta.run(config_files=[str(tmp_path / "x.yaml")])
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_yaml_may_repeat_settings(tmp_path):
+    (tmp_path / "x.yaml").write_text("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]\n")
+    assert read_yaml(tmp_path / "x.yaml") == {
+        "a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}, {"x": 1}]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["../tiny", "/tiny", "a/b", "..", ".", "a\\b", "a\0"])
+def test_a_data_sets_name_leads_nowhere_else(tmp_path, name):
+    with pytest.raises(DeltaError, match="dataset: .* is no name"):
+        recbole_delta.run("SASRecDelta", name, settings={"data_path": str(tmp_path)})
 
 
 def test_only_backbones_over_our_embedding_are_registered():

@@ -137,6 +137,9 @@ def test_a_changed_data_set_is_run_anew(plan, tiny, tmp_path):
         ({"models": {}}, "models must hold"),
         ({"datasets": ["other"]}, "no .*other.inter; prepare"),
         ({"datasets": ["../tiny"]}, "is no name"),
+        ({"datasets": [".."]}, "is no name"),
+        ({"datasets": [""]}, "is no name"),
+        ({"data_path": "x" * 300}, "Cannot read .*File name too long"),
         ({"seeds": 5}, "seeds must be a list"),
         ({"seeds": [-5]}, "seed must be from 0"),
         ({"threads": 0}, "threads must be at least 1"),
@@ -150,6 +153,14 @@ def test_a_bench_file_is_checked_before_anything_runs(plan, tmp_path, change, me
     assert "try.yaml: " in str(error.value)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "bench" / "records").exists()
+
+
+def test_a_bench_file_is_never_code(plan, tmp_path):
+    path = plan()
+    path.write_text(path.read_text() + "notes: !!python/object/apply:os.mkdir [pwned]\n")
+    with pytest.raises(DeltaError, match="try.yaml is not YAML: could not determine a constructor"):
+        bench(path)
+    assert not (tmp_path / "pwned").exists()
 
 
 def test_a_plan_does_the_first_seed_of_every_row_first(plan, tmp_path):
@@ -167,6 +178,51 @@ def test_a_spoilt_record_is_named(plan, tmp_path):
     file.write_text(json.dumps({"modes": []}))
     with pytest.raises(DeltaError, match="not a whole record"):
         bench(path)
+
+
+def without(name):
+    return lambda facts: facts.pop(name)
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil"),
+    [
+        ("record.json", without("curve")),
+        ("record.json", without("settings")),
+        ("record.json", lambda facts: facts.update(revision=[])),
+        ("record.json", lambda facts: facts["modes"][0]["metrics"].update({"ndcg@10": "much"})),
+        ("record.json", lambda facts: facts["modes"][0].update(cases=None)),
+        ("measured.json", without("peak_gib")),
+        ("measured.json", lambda facts: facts.update(seconds=[])),
+    ],
+)
+def test_a_record_that_lacks_what_the_report_reads(plan, tmp_path, file, spoil):
+    path = plan(models={"content": MODELS["content"]})
+    bench(path)
+    [found] = tmp_path.rglob(file)
+    facts = json.loads(found.read_text())
+    spoil(facts)
+    found.write_text(json.dumps(facts))
+    with pytest.raises(DeltaError, match="not a whole record"):
+        bench(path, train=False)
+
+
+def test_ranks_and_cases_of_something_else(plan, tmp_path):
+    path = plan(models={"content": MODELS["content"]})
+    bench(path)
+    for name, key, spoilt in (
+        ("ranks.npz", "above", lambda array: array[:, :-1]),
+        ("ranks.npz", "tied", lambda array: array.astype(float)),
+        ("cases.npz", "user", lambda array: array[:-1]),
+    ):
+        [file] = tmp_path.rglob(name)
+        good = file.read_bytes()
+        with np.load(file) as arrays:
+            np.savez_compressed(file, **{**arrays, key: spoilt(arrays[key])})
+        with pytest.raises(DeltaError, match=f"{name} does not hold the {key} of its run"):
+            bench(path, train=False)
+        file.write_bytes(good)
+    bench(path, train=False)
 
 
 def test_a_dask_cluster_does_the_same_runs(plan, tmp_path):

@@ -84,6 +84,21 @@ def test_the_best_is_bold_the_second_underlined_and_differences_are_marked(compa
     assert table.loc["none"].tolist() == ["not run"] * 3
 
 
+@pytest.mark.parametrize(
+    ("positions", "shown"),
+    [("all", "every position"), ("last", "the last position"), ("none", "-")],
+)
+def test_how_a_row_was_run(positions, shown):
+    facts = {"model": "BPR", "seed": 1, "curve": [1], "settings": {}, "best_valid_score": 0.1,
+             "train_positions": positions, "parameters": 5}  # fmt: skip
+    mode = {"candidates": "all", "cold_history": "keep", "embeds_cold_items": False}
+    measured = {"seconds": {"train_and_evaluate": 2.0}, "peak_gib": 0.5}
+    record = SimpleNamespace(facts=facts, mode=mode, measured=measured)
+    spec = Spec("row", "row", {}, "d", "BPR", 1, {})
+    table = tables.conditions(Comparison("d", [Row(spec, [1], [record])], None))
+    assert table.loc["row", "trained at"] == shown
+
+
 def test_latex_and_html_say_the_same(comparison):
     text = tables.latex(shown(comparison, tables.as_latex, ("id", "cold")), "50% & more_", "tab:d")
     lines = [line for line in text.splitlines() if line.startswith("ours")]

@@ -16,6 +16,7 @@ from recbole.quick_start import run_recbole
 from recbole.utils import get_model, get_trainer
 
 import recbole_delta
+from dataset_prep.__main__ import main as prepare
 from recbole_delta.cli import main, parse_arguments
 from recbole_delta.errors import DeltaError
 from recbole_delta.seam.config import RunConfig
@@ -129,6 +130,33 @@ def test_values_on_the_command_line_are_yaml_never_code(tmp_path):
                         "checkpoint_dir": code}  # fmt: skip
     RunConfig("SASRecDelta", "tiny", config_dict={"checkpoint_dir": code})
     assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--model=SASRecDelta", "--dataset=tiny", "--learning_rate={code}"],
+        ["--model=SASRecDelta", "--dataset=tiny", "--topk=!!python/object/apply:os.mkdir [trap]"],
+        ["--model={code}", "--dataset=tiny"],
+        ["--model=SASRecDelta", "--dataset={code}"],
+    ],
+)
+def test_no_command_evaluates_a_setting(arguments, tmp_path):
+    code = "__import__('os').mkdir('trap')"
+    with pytest.raises(SystemExit) as stop:
+        main([each.format(code=code) for each in arguments])
+    assert stop.value.code == 2
+    assert not (tmp_path / "trap").exists()
+
+
+@pytest.mark.parametrize("option", ["--set=interactions", "--above=rating", "--template", "--name"])
+def test_dataset_prep_evaluates_no_option(option, tmp_path):
+    code = "__import__('os').mkdir('trap')"
+    arguments = ["table", "--raw", str(tmp_path), "--set=items=x.csv", f"{option}={code}"]
+    with pytest.raises(SystemExit) as stop:
+        prepare(arguments)
+    assert stop.value.code == 2
+    assert not (tmp_path / "trap").exists()
 
 
 def test_a_data_set_may_be_named_by_a_number():

@@ -46,6 +46,16 @@ def test_a_block_that_fails_leaves_what_was_there(tmp_path):
     assert names(tmp_path / "folder") == ["old"]
 
 
+def test_a_link_is_replaced_and_what_it_led_to_stays(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis").touch()
+    (tmp_path / "a").symlink_to("mine")
+    with replacing_folder(tmp_path / "a") as folder:
+        (folder / "new").touch()
+    assert names(tmp_path) == ["a", "mine"]
+    assert (names(tmp_path / "a"), names(tmp_path / "mine")) == (["new"], ["thesis"])
+
+
 def test_a_file_is_no_place_for_a_folder(tmp_path):
     (tmp_path / "a").write_text("mine")
     with pytest.raises(DeltaError, match="a is a file"), files.replacing_folder(tmp_path / "a"):

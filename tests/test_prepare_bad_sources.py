@@ -93,6 +93,7 @@ def test_amazon_m2(m2, tmp_path, spoil, options, message):
         ("recbole", {"x.inter": b"user_id:token\titem_id:token\ttimestamp:float\n1\t2\tlate\n",
                      "x.item": b"item_id:token\n2\n"}, {"name": "x"}, "x.inter"),
         ("recbole", {"x.inter": b"", "x.item": b""}, {"name": "x"}, "x."),
+        ("recbole", {"x.inter": b"", "x.item": b""}, {"name": "../raw/x"}, "is no name"),
     ],
 )  # fmt: skip
 def test_other_sources(tmp_path, source, files, options, message):

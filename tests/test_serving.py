@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import recbole_delta
+from dataset_prep.more import NewItems
 from recbole_delta import DeltaError, Recommender
 from recbole_delta.checkpoint import Checkpoint
 from recbole_delta.cli import main
@@ -252,6 +253,14 @@ def test_a_reader_that_has_read_enough_is_no_error(trained, tmp_path):
     process.stdout.close()
     assert b"Error" not in process.stderr.read()
     assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    "described", [[1], {"text": 5}, {"text": {"encoder": "x"}}, {"pictures": {}}, {"text": None}]
+)
+def test_a_spoilt_record_of_the_content_is_refused(described):
+    with pytest.raises(DeltaError, match="does not say how its content was made"):
+        NewItems(items="new.csv").encode(described)
 
 
 @pytest.mark.parametrize(

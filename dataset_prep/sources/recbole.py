@@ -10,6 +10,7 @@ import polars as pl
 from dataset_prep.raw_files import need, reading
 from dataset_prep.source import RawData, source
 from dataset_prep.sources.table import require_columns
+from recbole_delta.errors import check_folder_name
 
 OURS = ("is_cold", "train_count")
 """Fields that a prepared data set has already; they are counted anew."""
@@ -35,6 +36,7 @@ def read_recbole(
         time: field of times.
         rating: field of ratings; it need not be there.
     """
+    check_folder_name("name", name)
     inter, items_file = need(
         raw, f"{name}.inter", f"{name}.item", where="They are RecBole's files."
     )

@@ -132,6 +132,9 @@ def comparisons(plan: Plan, done: Sequence[tuple[Spec, Record]]) -> list[Compari
         specs = [spec for spec in plan.specs if spec.dataset == dataset]
         records = [(spec, record) for spec, record in done if spec.dataset == dataset]
         if records:
+            cases = records[0][1].cases
+            for _, record in records:
+                record.require_fit(cases)
             rows = [
                 Row(
                     next(spec for spec in specs if spec.label == label),
@@ -140,5 +143,5 @@ def comparisons(plan: Plan, done: Sequence[tuple[Spec, Record]]) -> list[Compari
                 )
                 for label in dict.fromkeys(spec.label for spec in specs)
             ]
-            found.append(Comparison(dataset, rows, records[0][1].cases))
+            found.append(Comparison(dataset, rows, cases))
     return found

@@ -31,7 +31,7 @@ from recbole_delta.embedding import DeltaEmbedding
 from recbole_delta.errors import DeltaError
 from recbole_delta.run import train
 from recbole_delta.seam.dataset import ColdWarmDataset, train_positions
-from recbole_delta.seam.facts import versions
+from recbole_delta.seam.facts import prepared_facts, versions
 from recbole_delta.seam.parts import make_parts
 
 MACHINE_SETTINGS = (
@@ -169,10 +169,7 @@ def _drift(model: Any) -> np.ndarray | None:
 
 def _prepared(path: Path) -> dict[str, Any]:
     """What dataset_prep says of the data set, in short."""
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    said = prepared_facts(path)
     kept = ("source", "protocol", "protocol_options", "items", "targets", "content")
     return {name: said[name] for name in kept if name in said}
 

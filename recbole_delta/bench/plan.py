@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from recbole_delta.content import find_content
-from recbole_delta.errors import DeltaError, at_least_1, check_options, check_seed
+from recbole_delta.errors import (
+    DeltaError,
+    at_least_1,
+    check_folder_name,
+    check_options,
+    check_seed,
+)
 from recbole_delta.metrics import GAINS
 from recbole_delta.seam.config import RunConfig, read_yaml
 from recbole_delta.seam.settings import DeltaSettings
@@ -73,14 +79,17 @@ class Data:
         Raises:
             DeltaError: it is not there.
         """
-        if Path(name).name != name:
-            raise DeltaError(f"datasets: {name!r} is no name; the folder goes into data_path.")
+        check_folder_name("datasets", name)
         path = data_path / name
         files = [path / f"{name}.{ending}" for ending in ("inter", "item")]
-        for file in files:
-            if not file.is_file():
-                raise DeltaError(f"There is no {file}; prepare {name} with dataset_prep first.")
-        digest = _digest(*(file.read_bytes() for file in files))
+        try:
+            digest = _digest(*(file.read_bytes() for file in files))
+        except FileNotFoundError as error:
+            raise DeltaError(
+                f"There is no {error.filename}; prepare {name} with dataset_prep first."
+            ) from error
+        except (OSError, ValueError) as error:
+            raise DeltaError(f"Cannot read {path} ({error}).") from error
         return cls(name, path, Path(f"{name}-{digest[:8]}"))
 
     def content(self, settings: Mapping[str, Any]) -> str:

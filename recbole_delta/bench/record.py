@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from recbole_delta.arrays import read_npz
 from recbole_delta.errors import DeltaError
 from recbole_delta.files import replacing, replacing_folder
 from recbole_delta.ranking import MISS, TargetRanks
@@ -42,8 +43,10 @@ class Record:
         """
         try:
             facts, measured = (json.loads((path / name).read_text()) for name in (RECORD, MEASURED))
-            facts["modes"][facts["configured_mode"]]["metrics"]
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            _require(facts, _FACTS, RECORD)
+            _require(measured, _MEASURED, MEASURED)
+            facts["modes"][facts["configured_mode"]]
+        except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise DeltaError(f"{path} is not a whole record ({error!r}); remove it.") from error
         return cls(path, facts, measured)
 
@@ -67,11 +70,29 @@ class Record:
     @property
     def cases(self) -> Cases:
         """The test cases, in the order of the ranks."""
-        return Cases(**_arrays(self.path.parent / CASES))
+        path = self.path.parent / CASES
+        arrays = read_npz(path)
+        n = self.mode["cases"]["total"]
+        kinds = {"user": (n, "U"), "target": (n, "U"), "train_count": (n, "i")}
+        kinds["item_train_count"] = (arrays.get("item_train_count", np.empty(0)).size, "i")
+        _require_arrays(path, arrays, {name: ((n,), kind) for name, (n, kind) in kinds.items()})
+        return Cases(**{name: arrays[name] for name in kinds})
+
+    def require_fit(self, cases: Cases) -> None:
+        """The ranks are those of these cases.
+
+        Raises:
+            DeltaError: they are not.
+        """
+        shape = len(self.facts["modes"]), len(cases.user)
+        kinds: dict[str, Any] = {name: (shape, "i") for name in _RANKS}
+        if "drift" in self._arrays:
+            kinds["drift"] = (cases.item_train_count.shape, "f")
+        _require_arrays(self.path / RANKS, self._arrays, kinds)
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
-        return _arrays(self.path / RANKS)
+        return read_npz(self.path / RANKS)
 
 
 @dataclass(frozen=True)
@@ -104,6 +125,54 @@ class Cases:
 
 _RANKS = ("above", "tied")
 
+_NUMBER = (int, float)
+_MODE = {
+    "candidates": str,
+    "cold_history": str,
+    "embeds_cold_items": bool,
+    "cases": {"cold": int, "warm": int, "total": int},
+    "empty_history": {"total": int},
+    "metrics": [_NUMBER],
+}
+_FACTS = {
+    "model": str,
+    "seed": int,
+    "settings": {"mask_history": bool},
+    "prepared": {},
+    "train_positions": str,
+    "modes": [_MODE],
+    "configured_mode": int,
+    "best_valid_score": _NUMBER,
+    "curve": list,
+    "parameters": int,
+    "revision": (str, type(None)),
+}
+_MEASURED = {"seconds": {"train_and_evaluate": _NUMBER}, "peak_gib": _NUMBER}
+"""What a report reads: types, dicts of what they hold at least, a list for what all values are."""
+
+
+def _require(value: Any, shape: Any, name: str) -> None:
+    """``value`` is as ``shape`` says; TypeError or KeyError where it is not."""
+    if isinstance(shape, dict):
+        for key, inner in shape.items():
+            _require(value[key], inner, key)
+        shape = dict
+    elif isinstance(shape, list):
+        for each in value.values() if isinstance(value, dict) else value:
+            _require(each, shape[0], name)
+        shape = (dict, list)
+    if not isinstance(value, shape):
+        raise TypeError(f"{name} is {type(value).__name__}")
+
+
+def _require_arrays(
+    path: Path, arrays: dict[str, np.ndarray], kinds: Mapping[str, tuple[tuple[int, ...], str]]
+) -> None:
+    for name, (shape, kind) in kinds.items():
+        found = arrays.get(name)
+        if found is None or found.shape != shape or found.dtype.kind != kind:
+            raise DeltaError(f"{path} does not hold the {name} of its run; remove it.")
+
 
 def save_record(
     path: Path,
@@ -130,11 +199,3 @@ def save_record(
         for name, values in ((RECORD, facts), (MEASURED, measured)):
             (temporary / name).write_text(json.dumps(values, indent=1) + "\n")
         np.savez_compressed(temporary / RANKS, **arrays)
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DeltaError(f"{path} is not a whole file of arrays ({error}); remove it.") from error

@@ -168,11 +168,7 @@ def _conditions(row: Row) -> dict[str, Any]:
     return {
         "model": first.facts["model"],
         "item embedding": settings.get("item_embedding", "-") if epochs[0] else "content",
-        "trained at": {"all": "every position", "last": "the last position"}[
-            first.facts["train_positions"]
-        ]
-        if epochs[0]
-        else "-",
+        "trained at": _POSITIONS.get(first.facts["train_positions"], "-") if epochs[0] else "-",
         "recommends": f"{mode['candidates']} items" if embeds else "warm items",
         "cold history": ("kept" if mode["cold_history"] == "keep" else "dropped")
         if embeds
@@ -183,6 +179,9 @@ def _conditions(row: Row) -> dict[str, Any]:
         "peak GiB": f"{max(each.measured['peak_gib'] for each in row.records):.1f}",
         "parameters": f"{first.facts['parameters']:,}",
     }
+
+
+_POSITIONS = {"all": "every position", "last": "the last position"}
 
 
 def _escape(text: str) -> str:

@@ -16,7 +16,7 @@ import recbole
 import yaml
 from recbole.config import Config
 
-from recbole_delta.errors import DeltaError
+from recbole_delta.errors import DeltaError, check_folder_name
 from recbole_delta.seam.settings import check_given, check_metrics, check_settings
 
 RECBOLE = Path(recbole.__file__).parent
@@ -90,6 +90,7 @@ class RunConfig(Config):
                 raise DeltaError(f"Say which {name}: --{name}=NAME, or {name}: NAME in the YAML.")
             if not isinstance(value, str):
                 raise DeltaError(f"{name} must be text, but is {value!r}; quote it in the YAML.")
+        check_folder_name("dataset", dataset)
         _require_model(model)
         return super()._get_model_and_dataset(model, dataset)
 
@@ -99,7 +100,37 @@ class RunConfig(Config):
 
 
 class YamlLoader(yaml.SafeLoader):
-    """The safe loader, reading ``1e-3`` and ``None`` as RecBole's users mean them."""
+    """The safe loader, reading ``1e-3`` and ``None`` as RecBole's users mean them.
+
+    Aliases may repeat a few settings, but not each other until no memory holds them.
+    """
+
+    def get_single_node(self) -> yaml.Node | None:
+        """The document; :class:`yaml.YAMLError` where it is huge when written out."""
+        node = super().get_single_node()
+        if node is not None:
+            _written_out(node, {})
+        return node
+
+
+YAML_FAULTS = (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What the loader raises over what is not YAML, or not settings."""
+
+MOST_YAML = 2**20
+"""Characters of a YAML file, and values once its aliases are written out."""
+
+
+def _written_out(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
+    """How many values a node stands for."""
+    if node not in known:
+        known[node] = MOST_YAML  # until its own are counted, for one that holds itself
+        inner = node.value if isinstance(node, yaml.CollectionNode) else ()
+        pairs = isinstance(node, yaml.MappingNode)
+        nodes = [each for pair in inner for each in pair] if pairs else inner
+        known[node] = 1 + sum(_written_out(each, known) for each in nodes)
+        if known[node] > MOST_YAML:
+            raise yaml.YAMLError("its aliases stand for too much")
+    return known[node]
 
 
 YamlLoader.yaml_implicit_resolvers = {
@@ -121,7 +152,7 @@ def parse_setting(text: str) -> Any:
     """
     try:
         return yaml.load(text, Loader=YamlLoader)
-    except (yaml.YAMLError, ValueError) as error:
+    except YAML_FAULTS as error:
         raise DeltaError(f"{text!r} is not a value: {one_line(error)}.") from error
 
 
@@ -201,10 +232,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
         DeltaError: it cannot be read, or does not hold settings.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=YamlLoader)
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MOST_YAML + 1)
+        if len(text) > MOST_YAML:
+            raise DeltaError(f"{path} has over {MOST_YAML:,} characters, too many for settings.")
+        content = yaml.load(text, Loader=YamlLoader)
     except OSError as error:
         raise DeltaError(f"Cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, ValueError) as error:
+    except DeltaError:
+        raise
+    except YAML_FAULTS as error:
         raise DeltaError(f"{path} is not YAML: {one_line(error)}.") from error
     if not isinstance(content, (dict, type(None))):
         raise DeltaError(f"{path} must hold settings, one 'name: value' a line.")

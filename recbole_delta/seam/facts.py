@@ -50,10 +50,16 @@ def encoding(dataset: ColdWarmDataset) -> dict[str, Any]:
     path = Path(dataset.dataset_path) / f"{dataset.dataset_name}.json"
     if dataset.settings.content_file or not path.is_file():
         return {}
+    return prepared_facts(path).get("content") or {}
+
+
+def prepared_facts(path: Path) -> dict[str, Any]:
+    """What dataset_prep says of a data set in its ``name.json``; empty if nothing can be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8")).get("content") or {}
-    except (ValueError, AttributeError):
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
+    return said if isinstance(said, dict) else {}
 
 
 def check_data(

@@ -73,6 +73,19 @@ LEAST = {
 }
 """Whole numbers of RecBole that crash far from here when they are too small or none."""
 
+MOST = {
+    "n_layers": 256,
+    "num_layers": 256,
+    "nproc": 256,
+    "worker": 256,
+    "train_batch_size": 2**31,
+    "eval_batch_size": 2**31,
+}
+"""Whole numbers that no memory or time is enough for beyond this; a checkpoint may ask for any."""
+
+MOST_K = 1_000_000
+"""Likewise of ``topk``."""
+
 LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop")
 """RecBole takes any other name for adam; its sparse_adam needs gradients that no model has."""
 
@@ -88,6 +101,15 @@ def check_settings(config: Any) -> None:
     """
     for name, least in LEAST.items():
         _whole(name, config[name], least)
+    for name, most in MOST.items():
+        if isinstance(config[name], (int, float)) and config[name] > most:
+            raise DeltaError(f"{name} must be at most {most}, but is {config[name]!r}.")
+    for k in config["topk"]:
+        _whole("topk", k, 1)
+        if k > MOST_K:
+            raise DeltaError(f"topk must be at most {MOST_K:,}, but is {k}.")
+    if not isinstance(config["state"], (str, type(None))):
+        raise DeltaError(f"state must be a level such as INFO, but is {config['state']!r}.")
     if config["seed"] >= 2**32:
         raise DeltaError(f"seed must be below 2^32, but is {config['seed']}.")
     for name in ("learning_rate", "weight_decay"):

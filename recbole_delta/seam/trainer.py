@@ -256,7 +256,7 @@ class ColdWarmTrainer(Trainer):
                 restore_generators(checkpoint.generators, train_data.generator)
                 if rank():
                     torch.set_rng_state(checkpoint.generators[f"torch of process {rank()}"])
-            except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            except (KeyError, ValueError, TypeError, RuntimeError, OverflowError) as error:
                 raise DeltaError(
                     f"{checkpoint.path} lacks the random state to go on from; train again."
                 ) from error
