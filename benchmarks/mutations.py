@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from recbole_delta.checkpoint import FORMAT, WITHOUT_DIGEST
+
 Mutation = Callable[[bytes, random.Random], bytes]
 
 NUMBERS = ["-1", "0", "9" * 40, "1e400", "-1e308", "nan", "inf", "1e-400", "0x10", "1_0", "1e3"]
@@ -148,6 +150,15 @@ def tensors_header(data: bytes, draw: random.Random) -> bytes:
         header = respoilt(header, draw)
     packed = json.dumps(header).encode()
     return struct.pack("<Q", len(packed)) + packed + data[8 + size :]
+
+
+def without_digest(mutation: Mutation) -> Mutation:
+    """The mutation, of a checkpoint in the format before the digest: nothing else refuses it."""
+
+    def spoil(data: bytes, draw: random.Random) -> bytes:
+        return mutation(data.replace(FORMAT.encode(), WITHOUT_DIGEST.encode()), draw)
+
+    return spoil
 
 
 def npy_header(data: bytes, draw: random.Random) -> bytes:

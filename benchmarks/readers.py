@@ -20,6 +20,7 @@ from mutations import (
     npy_header,
     npz_member,
     tensors_header,
+    without_digest,
     yaml_value,
 )
 
@@ -86,9 +87,9 @@ def build(bench: bool) -> None:
     Path("model.yaml").write_text(yaml.safe_dump(SETTINGS))
     trained = recbole_delta.run(settings={**SETTINGS, "epochs": 2}).checkpoint
     Path(trained).rename(CHECKPOINT)
-    Path("histories.jsonl").write_text(
-        "".join(json.dumps({"history": [f"i{n}", "i3"], "user": n}) + "\n" for n in range(4))
-    )
+    cold = sorted(recbole_delta.Recommender(CHECKPOINT).cold_items)[0]
+    histories = [{"history": [f"i{n}", "i3", cold], "user": n} for n in range(4)]
+    Path("histories.jsonl").write_text("".join(json.dumps(each) + "\n" for each in histories))
     Path("ids.txt").write_text("i1\ni2\ni3\n")
     if bench:
         _bench()
@@ -149,9 +150,14 @@ def _recommend() -> None:
     recbole_delta_command(["recommend", CHECKPOINT, "histories.jsonl", *options])
 
 
+def _warm_up() -> None:
+    recbole_delta_command(["warm-up", CHECKPOINT, "histories.jsonl", "--to", "warm.safetensors"])
+
+
 def _serve() -> None:
     _recommend()
     _add(CHECKPOINT)
+    recbole_delta_command(["explain", CHECKPOINT, "i1", "-k", "3"])
 
 
 def _report() -> None:
@@ -161,23 +167,26 @@ def _report() -> None:
 def kinds() -> dict[str, Kind]:
     """Every kind of file by name, in the folder that :func:`build` has filled."""
     content = sorted(Path("dataset/tiny").glob("*.safetensors"))[0]
+    tensors = (*BYTES, tensors_header)
+    spoilt = (*tensors, *(without_digest(each) for each in tensors))
     found = {
         ".inter": Kind("dataset/tiny/tiny.inter", TEXT, _train),
         ".item": Kind("dataset/tiny/tiny.item", TEXT, _train),
-        "content .safetensors": Kind(str(content), (*BYTES, tensors_header), _train),
+        "content .safetensors": Kind(str(content), tensors, _train),
         "name.json": Kind("dataset/tiny/tiny.json", (*TEXT, json_value), _train_and_add),
         "model YAML": Kind("model.yaml", (*TEXT, yaml_value), _train),
-        "checkpoint, load_run": Kind(CHECKPOINT, (*BYTES, tensors_header), _load_run),
-        "checkpoint, resume": Kind(CHECKPOINT, (*BYTES, tensors_header), _resume),
-        "checkpoint, recommend and add": Kind(CHECKPOINT, (*BYTES, tensors_header), _serve),
+        "checkpoint, load_run": Kind(CHECKPOINT, spoilt, _load_run),
+        "checkpoint, resume": Kind(CHECKPOINT, spoilt, _resume),
+        "checkpoint, serving": Kind(CHECKPOINT, spoilt, _serve),
         "histories": Kind("histories.jsonl", (*TEXT, json_line), _recommend),
+        "histories, warm-up": Kind("histories.jsonl", (*TEXT, json_line), _warm_up),
         "--allow": Kind("ids.txt", TEXT, _recommend),
     }
     if Path("bench.yaml").exists():
         found |= _bench_kinds()
     for ending, mutations in {
         "npy": (*BYTES, npy_header), "ids.txt": TEXT, "parquet": BYTES, "item": TEXT,
-        "safetensors": (*BYTES, tensors_header),
+        "safetensors": tensors,
     }.items():  # fmt: skip
         asked = "npy" if ending == "ids.txt" else ending
         found[f"vectors .{ending}"] = Kind(
