@@ -11,8 +11,8 @@ interaction with a new item. Test histories hold no new item, and are the same f
 
 SASRecDelta is trained without the new items and then left as it is (their deltas are 0), or given
 the training histories with the first n interactions by ``Recommender.warm_up``. It is also trained
-anew on these histories, with ``item_embedding`` delta and id. Writes ``warm_up.csv``, where what is
-there is not measured again, and ``warm_up.png``.
+anew on these histories, with ``item_embedding`` delta and id. Writes a ``.csv`` of the data
+set's name, where what is there is not measured again, and a ``.png``.
 """
 
 from __future__ import annotations
