@@ -1,8 +1,8 @@
 """Item cold start for RecBole: frozen content vectors plus a small bounded trainable delta.
 
-Importing this package mends RecBole for the current stack and registers ``SASRecDelta``,
-``GRU4RecDelta`` and ``ContentMean`` with it: ``model: SASRecDelta`` works in any YAML,
-under RecBole's own ``run_recbole`` too.
+Importing this package mends RecBole for the current stack and registers the models of
+X
+RecBole's own ``run_recbole`` too.
 """
 
 __version__ = "0.1.0"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_prep import Filters, prepare
-from recbole_delta.files import replacing
+from recbole_delta.files import write_text
 from recbole_delta.report import comparison_figure, comparison_table, mode_note
 from recbole_delta.run import RunResult, run
 from recbole_delta.seam.config import properties
@@ -91,11 +91,11 @@ def _report(results: dict[str, list[RunResult]], out: Path, backbone: str, datas
         f"content all-MiniLM-L6-v2; {len(next(iter(values.values())))} seed(s). id has no vectors "
         "for cold items, so it recommends warm ones."
     )
-    _write(out / "table.md", f"{heading}\n\n{table}")
+    write_text(out / "table.md", f"{heading}\n\n{table}")
     comparison_figure(values, METRICS[0], heading.split(" (")[0], out / "comparison.png")
     records = {label: [asdict(each) for each in runs] for label, runs in results.items()}
     text = json.dumps(records, indent=1, default=str)
-    _write(out / "results.json", text)
+    write_text(out / "results.json", text)
     print(f"\n{heading}\n\n{table}\n")
     for file, what in (
         ("table.md", "this table"),
@@ -106,8 +106,3 @@ def _report(results: dict[str, list[RunResult]], out: Path, backbone: str, datas
     ):
         print(f"{out / file}: {what}")
     return out / "table.md"
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")

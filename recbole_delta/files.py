@@ -41,6 +41,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """UTF-8 text that ends with one line feed, in the place of what is there.
+
+    Raises:
+        DeltaError: the file cannot be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+
+
 @contextmanager
 def replacing_folder(path: str | Path) -> Iterator[Path]:
     """The same for a folder: a new, empty one that takes the place of ``path``.

@@ -156,6 +156,14 @@ def test_drift_shows_the_warm_items_their_medians_and_the_bound(spaces):
     assert len(free.lines) == 1
 
 
+def test_drift_leaves_removed_items_out(spaces):
+    warm = np.flatnonzero(spaces.train_count)
+    listed = spaces.listed.copy()
+    listed[warm[0]] = False
+    [axes] = pictures.drift(dataclasses.replace(spaces, listed=listed)).axes
+    assert len(axes.collections[0].get_offsets()) == len(warm) - 1
+
+
 def test_both_spaces_show_a_sample_and_the_asked_items(spaces, monkeypatch):
     monkeypatch.setattr(pictures, "SHOWN", 20)
     warm, cold = spaces.items[0], spaces.items[-1]

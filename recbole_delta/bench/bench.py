@@ -7,13 +7,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from recbole_delta.bench.engine import Outcome, in_order_of_completion
+from recbole_delta.bench.engine import in_order_of_completion
 from recbole_delta.bench.one import Task
 from recbole_delta.bench.plan import Plan, Spec, read_plan
 from recbole_delta.bench.record import RECORD, Record
 from recbole_delta.bench.report import write_report
 from recbole_delta.errors import DeltaError, at_least_1
-from recbole_delta.files import replacing
+from recbole_delta.files import write_text
 from recbole_delta.report import COLUMNS, group_key
 
 
@@ -91,7 +91,7 @@ def _perform(plan: Plan, out: Path, workers: int, cluster: str | None) -> list[s
             else:
                 failed.append(f"{name}: {outcome.reason}")
                 bar.write(f"failed: {failed[-1]}")
-                _keep(outcome, out / "failed" / f"{folder.name}.log")
+                write_text(out / "failed" / f"{folder.name}.log", outcome.output)
             bar.update()
     return failed
 
@@ -103,8 +103,3 @@ def _figures(record: Record) -> str:
     shown = "  ".join(f"{metrics[key]:.4f}" for key in keys if key in metrics)
     seconds = record.measured["seconds"]["train_and_evaluate"]
     return f"{first} {shown}, {len(record.facts['curve'])} epochs, {seconds:.0f} s"
-
-
-def _keep(outcome: Outcome, path: Path) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(outcome.output)

@@ -18,7 +18,7 @@ from recbole_delta.bench import figures, tables
 from recbole_delta.bench.compare import LEVEL, Comparison, comparisons
 from recbole_delta.bench.plan import Plan, Spec
 from recbole_delta.bench.record import Record
-from recbole_delta.files import replacing
+from recbole_delta.files import replacing, write_text
 from recbole_delta.report import metric_label
 
 
@@ -66,8 +66,8 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     notes = plan.report.get("notes") or ""
     missing = len(plan.specs) - len(done)
     facts = {"title": title, "notes": notes, "missing": missing, "runs": len(plan.specs)}
-    _write(out / "report.md", _render("report.md.jinja", sections, facts))
-    _write(out / "report.html", _render("report.html.jinja", sections, facts))
+    write_text(out / "report.md", _render("report.md.jinja", sections, facts))
+    write_text(out / "report.html", _render("report.html.jinja", sections, facts))
 
 
 _UNDATED: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None}}
@@ -159,12 +159,12 @@ def _shown(differences: pd.DataFrame) -> pd.DataFrame:
 
 def _save_tables(plan: Plan, comparison: Comparison, section: Section, folder: Path) -> None:
     metrics, name = plan.report["metrics"], comparison.dataset
-    _write(folder / f"{name}.md", tables.markdown(section.main["markdown"]))
+    write_text(folder / f"{name}.md", tables.markdown(section.main["markdown"]))
     caption = " ".join([section.caption, *section.remarks])
-    _write(folder / f"{name}.tex", tables.latex(section.main["latex"], caption, f"tab:{name}"))
-    _write(folder / f"{name}.csv", tables.csv(comparison, metrics).to_csv(index=False))
+    write_text(folder / f"{name}.tex", tables.latex(section.main["latex"], caption, f"tab:{name}"))
+    write_text(folder / f"{name}.csv", tables.csv(comparison, metrics).to_csv(index=False))
     if section.differences is not None:
-        _write(folder / f"{name}-differences.csv", section.differences.to_csv(index=False))
+        write_text(folder / f"{name}-differences.csv", section.differences.to_csv(index=False))
 
 
 def _render(template: str, sections: list[Section], facts: dict[str, Any]) -> str:
@@ -180,8 +180,3 @@ def _data(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata=_UNDATED["svg"])
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text.rstrip("\n") + "\n", encoding="utf-8")

@@ -48,7 +48,7 @@ def drift(spaces: Spaces) -> Figure:
     A median is over the items with 2^i to 2^(i+1) - 1 training rows. For ‖d‖ ≤ δ_max < 1 no point
     lies below the dashed line, √(1 - δ_max²).
     """
-    warm = spaces.train_count > 0
+    warm = spaces.listed & (spaces.train_count > 0)
     count, cosine = spaces.train_count[warm], spaces.cosine[warm]
     bucket = np.floor(np.log2(count))
     medians = [
