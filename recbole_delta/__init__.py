@@ -1,7 +1,7 @@
 """Item cold start for RecBole: frozen content vectors plus a small bounded trainable delta.
 
 Importing this package mends RecBole for the current stack and registers the models of
-X
+:data:`recbole_delta.model.MODELS` with it: ``model: SASRecDelta`` works in any YAML, under
 RecBole's own ``run_recbole`` too.
 """
 
