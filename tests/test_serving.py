@@ -126,7 +126,7 @@ def test_replacing_content_moves_a_cold_item_and_keeps_a_warm_ones_delta(tiny, t
     cold = recommender.cold_items[0]
     warm = next(token for token in recommender.items if token not in recommender.cold_items)
     embedding = recommender._embedding
-    row = {token: n for n, token in enumerate(recommender._tokens)}
+    row = {token: n for n, token in enumerate(recommender.known_items, 1)}
     delta = embedding.delta[row[warm]].clone()
     recommender.add_items([cold, warm], content_of(tiny, ["i2", "i3"]))
     content = embedding.content
@@ -294,7 +294,7 @@ def test_new_texts_are_encoded_as_the_old_ones(ml_100k, tmp_path, capsys):
     more = str(tmp_path / "more.safetensors")
     main(["add", result.checkpoint, "--to", more, "--items", str(tmp_path / "new.csv")])
     recommender = Recommender(more)
-    row = {token: n for n, token in enumerate(recommender._tokens)}
+    row = {token: n for n, token in enumerate(recommender.known_items, 1)}
     weight = recommender._embedding.weight
     for token in cold["item_id"]:
         torch.testing.assert_close(

@@ -130,7 +130,7 @@ def test_a_warmed_item_is_saved_and_warmed_again(tiny, trained, tmp_path):
     again.warm_up(histories)
     assert again.recommend([history]) == recommender.recommend([history])
     again.add_items(["new"], np.stack([tiny.vectors[item]]))
-    row = {token: n for n, token in enumerate(again._tokens)}
+    row = {token: n for n, token in enumerate(again.known_items, 1)}
     embedding = again._embedding
     assert torch.equal(embedding.weight[row["new"]], embedding.content[row["new"]])
     again.save(tmp_path / "more.safetensors")

@@ -18,6 +18,7 @@ from recbole_delta.embedding import ContentEmbedding, DeltaEmbedding
 from recbole_delta.errors import DeltaError, at_least_1
 from recbole_delta.serving.explain import Spaces
 from recbole_delta.serving.export import export
+from recbole_delta.serving.items import ServedItems, check_new_ids
 from recbole_delta.serving.search import ExactSearch, IndexSearch, Search, held
 from recbole_delta.serving.stored import stored_model
 from recbole_delta.serving.warm_up import fit_deltas, read_contexts
@@ -47,29 +48,26 @@ class Recommender:
     def __init__(self, path: str | Path) -> None:
         self._checkpoint = Checkpoint.load(path)
         self._model, catalogue = stored_model(self._checkpoint)
-        self._n_warm = catalogue.n_warm
-        self._known = len(catalogue.item_tokens)
+        tokens, n_warm = catalogue.item_tokens.tolist(), catalogue.n_warm
         if self._embedding is None:
-            self._known = self._n_warm + 1
-        self._tokens: list[str] = catalogue.item_tokens[: self._known].tolist()
-        self._id = {token: n for n, token in enumerate(self._tokens) if n}
-        self._removed = set(self._checkpoint.facts.get("removed", []))
+            tokens = tokens[: n_warm + 1]
+        self._items = ServedItems(tokens, n_warm, self._checkpoint.facts.get("removed", []))
         self._index: IndexSearch | None = None
 
     @property
     def items(self) -> list[str]:
         """Ids of all items that are recommended."""
-        return [token for token in self._id if token not in self._removed]
+        return self._items.listed
 
     @property
     def cold_items(self) -> list[str]:
         """Those of them that no training row has."""
-        return [token for token in self.items if self._id[token] > self._n_warm]
+        return [token for token in self.items if self._items.is_cold(token)]
 
     @property
     def known_items(self) -> list[str]:
         """Ids of items 1, 2, ... of :attr:`model`, those that were removed among them."""
-        return self._tokens[1:]
+        return self._items.tokens[1:]
 
     @property
     def model(self) -> Any:
@@ -95,20 +93,19 @@ class Recommender:
                 dimension, not finite or zero, or an id is empty or stands there twice.
         """
         embedding = self._require_content("add items")
-        _check_tokens(tokens)
+        check_new_ids(tokens)
         if len(tokens) != len(vectors):
             raise DeltaError(f"There are {len(vectors)} vectors for {len(tokens)} items.")
         if not len(tokens):
             return
         table = ContentTable(tokens, np.asarray(vectors, dtype=np.float32), "The content")
         rows = embedding.content_map(table.align(tokens)).to(embedding.content.device)
-        place = torch.tensor([self._place(token) for token in tokens])
-        self._removed.difference_update(tokens)
-        grown = F.pad(embedding.content, (0, 0, 0, len(self._tokens) - len(embedding.content)))
+        place = self._items.add(tokens)
+        grown = F.pad(embedding.content, (0, 0, 0, len(self._items) - len(embedding.content)))
         grown[place] = rows
         embedding.content = grown
         self._index = None
-        self._model.n_catalogue = self._model.n_items = len(self._tokens)
+        self._model.n_catalogue = self._model.n_items = len(self._items)
 
     def remove_items(self, tokens: Sequence[str]) -> None:
         """Recommend these items no more; in histories they may stay.
@@ -116,9 +113,7 @@ class Recommender:
         Raises:
             DeltaError: one is not there.
         """
-        for token in tokens:
-            self._known_id(token, "remove")
-        self._removed.update(tokens)
+        self._items.remove(tokens)
 
     def warm_up(self, histories: Sequence[Sequence[str]]) -> dict[str, int]:
         """Give the cold items of some histories deltas; all else stays as it was trained.
@@ -141,7 +136,8 @@ class Recommender:
                 f"{self._checkpoint.path} has an item embedding without deltas to fit."
             )
         ids = [self.check_history(each, f"History {n}") for n, each in enumerate(histories, 1)]
-        new = torch.arange(len(self._tokens)) > self._n_warm
+        n_warm, tokens = self._items.n_warm, self._items.tokens
+        new = torch.arange(len(tokens)) > n_warm
         following = torch.cat([each[1:] for each in ids]) if ids else new.new_empty(0).long()
         fitted, count = following[new[following]].unique(return_counts=True)
         if not len(fitted):
@@ -149,11 +145,11 @@ class Recommender:
         with held(self._content_model):
             contexts = read_contexts(self._content_model, ids, new)
             fitted = fitted.to(embedding.delta.device)
-            delta = fit_deltas(self._content_model, embedding, self._n_warm, contexts, fitted)
+            delta = fit_deltas(self._content_model, embedding, n_warm, contexts, fitted)
         embedding.let_drift(int(fitted.max()))
         embedding.delta.data[fitted] = delta
         self._index = None
-        return {self._tokens[item]: n for item, n in zip(fitted.tolist(), count.tolist())}
+        return {tokens[item]: n for item, n in zip(fitted.tolist(), count.tolist())}
 
     def recommend(
         self,
@@ -183,12 +179,12 @@ class Recommender:
                 the model has no index.
         """
         at_least_1("k", k)
-        candidate = self._candidates(allow, deny, cold_only)
+        candidate = self._items.candidates(allow, deny, cold_only)
         ids = [self.check_history(each, f"History {n}") for n, each in enumerate(histories, 1)]
         found = self._search(approximate).best(ids, k, candidate, exclude_seen)
         return [
             [
-                Recommendation(self._tokens[item], score)
+                Recommendation(self._items.tokens[item], score)
                 for score, item in zip(scores.tolist(), items.tolist())
             ]
             for scores, items in found
@@ -206,14 +202,14 @@ class Recommender:
         """
         if isinstance(history, str) or not len(history):
             raise DeltaError(f"{name} must be a list of item ids, and not empty.")
-        return torch.tensor([self._known_id(token, name) for token in history])
+        return torch.tensor([self._items.number(token, name) for token in history])
 
     def save(self, path: str | Path) -> None:
         """Write the recommender with its present items as a checkpoint to recommend from."""
         kept = {name: value.cpu() for name, value in self._model.state_dict().items()}
         count = self._checkpoint.catalogue["train_count"].numpy()
-        facts = {**self._checkpoint.facts, "removed": sorted(self._removed)}
-        catalogue = catalogue_of(self._tokens[1:], count)
+        facts = {**self._checkpoint.facts, "removed": sorted(self._items.removed)}
+        catalogue = catalogue_of(self.known_items, count)
         Checkpoint(kept, {}, self._checkpoint.generators, facts, catalogue).save(path)
 
     def export(self, folder: str | Path) -> None:
@@ -236,7 +232,7 @@ class Recommender:
                 "explain a model with item_embedding: delta, init or frozen."
             )
         count = self._checkpoint.catalogue["train_count"].numpy()
-        return Spaces.of(self._embedding, self.known_items, count, self._removed)
+        return Spaces.of(self._embedding, self.known_items, count, self._items.removed)
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -259,46 +255,9 @@ class Recommender:
             )
         return self._embedding
 
-    def _place(self, token: str) -> int:
-        """The id of an item; a new one for a new item."""
-        if token not in self._id:
-            self._id[token] = len(self._tokens)
-            self._tokens.append(token)
-        return self._id[token]
-
-    def _candidates(
-        self, allow: Collection[str] | None, deny: Collection[str], cold_only: bool
-    ) -> Tensor:
-        """``[n_items]`` bool."""
-        candidate = torch.zeros(len(self._tokens), dtype=torch.bool)
-        chosen = self._id.values() if allow is None else [self._known_id(t, "allow") for t in allow]
-        candidate[torch.tensor(list(chosen), dtype=torch.int64)] = True
-        denied = [self._known_id(token, "deny") for token in deny]
-        denied += [self._id[token] for token in self._removed]
-        candidate[torch.tensor(denied, dtype=torch.int64)] = False
-        if cold_only:
-            candidate[: self._n_warm + 1] = False
-        return candidate
-
-    def _known_id(self, token: str, where: str) -> int:
-        try:
-            return self._id[token]
-        except (KeyError, TypeError):
-            raise DeltaError(f"{where}: there is no item {token!r}; add it first.") from None
-
     def _search(self, approximate: bool) -> Search:
         if not approximate:
             return ExactSearch(self._model)
         if self._index is None:
             self._index = IndexSearch(self._model)
         return self._index
-
-
-def _check_tokens(tokens: Sequence[str]) -> None:
-    seen: set[str] = set()
-    for token in tokens:
-        if not isinstance(token, str) or not token or "\n" in token or token == "[PAD]":
-            raise DeltaError(f"An item id must be a line of text, but is {token!r}.")
-        if token in seen:
-            raise DeltaError(f"Item {token!r} is there twice; keep one.")
-        seen.add(token)

@@ -1,0 +1,109 @@
+"""The items of a recommender: ids in the order of the model's rows, and which are recommended."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from recbole_delta.errors import DeltaError
+
+
+class ServedItems:
+    """Ids of items and their numbers, padding (0) first and warm items before cold ones.
+
+    Args:
+        tokens: the ids by number, with that of padding.
+        n_warm: items 1 .. ``n_warm`` have training rows.
+        removed: ids that are recommended no more.
+    """
+
+    def __init__(self, tokens: Sequence[str], n_warm: int, removed: Iterable[str] = ()) -> None:
+        self.tokens = list(tokens)
+        self.n_warm = n_warm
+        self.removed = set(removed)
+        self._number = {token: n for n, token in enumerate(self.tokens) if n}
+
+    def __len__(self) -> int:
+        """Numbers that are taken, that of padding among them."""
+        return len(self.tokens)
+
+    @property
+    def listed(self) -> list[str]:
+        """Ids of the items that are recommended."""
+        return [token for token in self._number if token not in self.removed]
+
+    def number(self, token: str, where: str) -> int:
+        """The number of an item.
+
+        Args:
+            token: its id.
+            where: what names it, for messages.
+
+        Raises:
+            DeltaError: there is no such item.
+        """
+        try:
+            return self._number[token]
+        except (KeyError, TypeError):
+            raise DeltaError(f"{where}: there is no item {token!r}; add it first.") from None
+
+    def is_cold(self, token: str) -> bool:
+        """Whether an item has no training rows."""
+        return self._number[token] > self.n_warm
+
+    def add(self, tokens: Sequence[str]) -> Tensor:
+        """Numbers of items that are there and, at the end, of new ones; all are recommended."""
+        for token in tokens:
+            if token not in self._number:
+                self._number[token] = len(self.tokens)
+                self.tokens.append(token)
+        self.removed.difference_update(tokens)
+        return torch.tensor([self._number[token] for token in tokens])
+
+    def remove(self, tokens: Sequence[str]) -> None:
+        """Recommend these no more.
+
+        Raises:
+            DeltaError: one is not there.
+        """
+        for token in tokens:
+            self.number(token, "remove")
+        self.removed.update(tokens)
+
+    def candidates(
+        self, allow: Collection[str] | None, deny: Collection[str], cold_only: bool
+    ) -> Tensor:
+        """Which numbers may be recommended, ``[len(self)]`` bool; see ``Recommender.recommend``.
+
+        Raises:
+            DeltaError: a list has an unknown item.
+        """
+        candidate = torch.zeros(len(self), dtype=torch.bool)
+        if allow is None:
+            candidate[1:] = True
+        else:
+            allowed = [self.number(token, "allow") for token in allow]
+            candidate[torch.tensor(allowed, dtype=torch.int64)] = True
+        denied = [self.number(token, "deny") for token in deny]
+        denied += [self._number[token] for token in self.removed]
+        candidate[torch.tensor(denied, dtype=torch.int64)] = False
+        if cold_only:
+            candidate[: self.n_warm + 1] = False
+        return candidate
+
+
+def check_new_ids(tokens: Sequence[str]) -> None:
+    """Refuse what cannot be an id, or stands there twice.
+
+    Raises:
+        DeltaError: one is so.
+    """
+    seen: set[str] = set()
+    for token in tokens:
+        if not isinstance(token, str) or not token or "\n" in token or token == "[PAD]":
+            raise DeltaError(f"An item id must be a line of text, but is {token!r}.")
+        if token in seen:
+            raise DeltaError(f"Item {token!r} is there twice; keep one.")
+        seen.add(token)
