@@ -47,7 +47,8 @@ def plan(tiny, tmp_path):
 
 def lasting(folder: Path) -> dict[str, bytes]:
     """All that has to repeat: records but for their times, and the figures of the report."""
-    files = [*folder.rglob("record.json"), *folder.rglob("*.npz"), *folder.rglob("*.csv")]
+    kinds = ("record.json", "*.npz", "tables/*", "figures/*")
+    files = [file for kind in kinds for file in folder.rglob(kind)]
     return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 

@@ -88,15 +88,33 @@ def test_the_best_is_bold_the_second_underlined_and_differences_are_marked(compa
     ("positions", "shown"),
     [("all", "every position"), ("last", "the last position"), ("none", "-")],
 )
-def test_how_a_row_was_run(positions, shown):
-    facts = {"model": "BPR", "seed": 1, "curve": [1], "settings": {}, "best_valid_score": 0.1,
-             "train_positions": positions, "parameters": 5}  # fmt: skip
-    mode = {"candidates": "all", "cold_history": "keep", "embeds_cold_items": False}
+def test_what_a_row_was_trained_on(positions, shown):
+    assert run_of(positions=positions).loc["row", "trained at"] == shown
+
+
+@pytest.mark.parametrize(
+    ("setting", "embeds", "curve", "shown"),
+    [
+        ("delta", True, [1], "delta"),
+        ("id", False, [1], "id"),
+        ("delta", False, [1], "-"),  # RecBole's own SASRec: the setting is there, and unheard
+        ("delta", False, [], "-"),  # Pop
+        ("delta", True, [], "content"),  # ContentMean
+    ],
+)
+def test_which_item_embedding_a_row_has(setting, embeds, curve, shown):
+    table = run_of({"item_embedding": setting}, embeds, curve)
+    assert table.loc["row", "item embedding"] == shown
+
+
+def run_of(settings=None, embeds=False, curve=(1,), positions="all"):
+    facts = {"model": "BPR", "seed": 1, "curve": curve, "settings": settings or {},
+             "best_valid_score": 0.1, "train_positions": positions, "parameters": 5}  # fmt: skip
+    mode = {"candidates": "all", "cold_history": "keep", "embeds_cold_items": embeds}
     measured = {"seconds": {"train_and_evaluate": 2.0}, "peak_gib": 0.5}
     record = SimpleNamespace(facts=facts, mode=mode, measured=measured)
     spec = Spec("row", "row", {}, "d", "BPR", 1, {})
-    table = tables.conditions(Comparison("d", [Row(spec, [1], [record])], None))
-    assert table.loc["row", "trained at"] == shown
+    return tables.conditions(Comparison("d", [Row(spec, [1], [record])], None))
 
 
 def test_latex_and_html_say_the_same(comparison):

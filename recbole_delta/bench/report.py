@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pandas as pd
 from jinja2 import Environment
 from matplotlib.figure import Figure
@@ -45,6 +46,7 @@ class Section:
     differences: pd.DataFrame | None
 
 
+@matplotlib.rc_context({"svg.hashsalt": "recbole_delta"})  # the same names in it every time
 def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> None:
     """Write ``report.md``, ``report.html``, ``tables/`` and ``figures/`` into ``out``.
 

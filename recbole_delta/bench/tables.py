@@ -167,7 +167,7 @@ def _conditions(row: Row) -> dict[str, Any]:
     embeds = mode["embeds_cold_items"]
     return {
         "model": first.facts["model"],
-        "item embedding": settings.get("item_embedding", "-") if epochs[0] else "content",
+        "item embedding": _item_embedding(settings.get("item_embedding"), embeds, epochs[0]),
         "trained at": _POSITIONS.get(first.facts["train_positions"], "-") if epochs[0] else "-",
         "recommends": f"{mode['candidates']} items" if embeds else "warm items",
         "cold history": ("kept" if mode["cold_history"] == "keep" else "dropped")
@@ -179,6 +179,13 @@ def _conditions(row: Row) -> dict[str, Any]:
         "peak GiB": f"{max(each.measured['peak_gib'] for each in row.records):.1f}",
         "parameters": f"{first.facts['parameters']:,}",
     }
+
+
+def _item_embedding(setting: str | None, embeds_cold_items: bool, epochs: int) -> str:
+    """RecBole's own models have the setting's default, and no ear for it."""
+    if embeds_cold_items:
+        return setting if epochs and setting else "content"
+    return "id" if setting == "id" else "-"
 
 
 _POSITIONS = {"all": "every position", "last": "the last position"}
