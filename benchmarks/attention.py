@@ -3,7 +3,7 @@
     python benchmarks/attention.py
 
 Forward and backward without dropout, which the fused kernel does not have on CPUs; the sizes are
-those of groups of similar lengths in a batch. Milliseconds, medians of rounds taken in turn.
+those of packed batches. Milliseconds, medians of rounds taken in turn.
 """
 
 from __future__ import annotations
@@ -15,34 +15,35 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from recbole_delta.model.packed import _attention
+from recbole_delta.model.packed import attention, causal
 from recbole_delta.precision import quick_float32
 
-SIZES = ((104, 1, 8, 128), (16, 1, 64, 128), (32, 2, 50, 32), (256, 2, 50, 32))
-"""Sequences, heads, length and dimension of a head."""
+SIZES = ((13, 1, 64, 128), (128, 1, 64, 128), (32, 2, 50, 32), (256, 2, 50, 32))
+"""Rows, heads, width and dimension of a head."""
 
 
 def main() -> None:
     """Print the table."""
     rows = {}
     for size in SIZES:
-        sequences, heads, length, dim = size
-        made = torch.randn(sequences, length, 3, heads, dim, requires_grad=True)
-        query, key, value = made.permute(2, 0, 3, 1, 4)
-        parts = (query, key, value)
+        n, heads, width, dim = size
+        shape = (n * width, heads * dim)
+        query, key, value = (torch.randn(shape, requires_grad=True) for _ in range(3))
+        parts = [x.view(n, width, heads, dim).transpose(1, 2) for x in (query, key, value)]
+        mask = causal(torch.ones(n, width, width, dtype=torch.bool).tril())
 
-        def fused(backend: SDPBackend, parts: tuple = parts) -> float:
+        def torchs(backend: SDPBackend, parts: list = parts, mask: torch.Tensor = mask) -> float:
+            output = F.scaled_dot_product_attention
             with sdpa_kernel(backend):
-                output = F.scaled_dot_product_attention
-                return seconds(lambda: output(*parts, is_causal=True).sum().backward()) * 1e3
+                return seconds(lambda: output(*parts, mask[:, None]).sum().backward()) * 1e3
 
-        def ours(parts: tuple = parts) -> float:
-            return seconds(lambda: _attention(*parts, nn.Dropout(0.0)).sum().backward()) * 1e3
+        def ours(given: tuple = (query, key, value, mask, heads)) -> float:
+            return seconds(lambda: attention(*given, nn.Dropout(1e-9)).sum().backward()) * 1e3
 
         versions = {
             "ours": ours,
-            "fused": lambda fused=fused: fused(SDPBackend.FLASH_ATTENTION),
-            "plain": lambda fused=fused: fused(SDPBackend.MATH),
+            "fused": lambda torchs=torchs: torchs(SDPBackend.FLASH_ATTENTION),
+            "plain": lambda torchs=torchs: torchs(SDPBackend.MATH),
         }
         with quick_float32(torch.device("cpu")):
             rows[" × ".join(map(str, size))] = in_turn(versions, 9)

@@ -6,6 +6,7 @@ never hold the logits of all positions and items.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,6 +20,9 @@ BLOCK = 2**22
 
 CATALOGUE_BLOCK = 2**20
 """Logits in a block of items: 4 MiB of float32."""
+
+HARMLESS = 60.0
+"""e to this power, either sign, leaves room in float32 for the sum over any catalogue."""
 
 
 def cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:
@@ -48,10 +52,12 @@ class _Exact(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, table: Tensor, target: Tensor, order: Any) -> Tensor:
         hidden = hidden.to(table.dtype)
         n_positions = len(hidden)
-        grad_table = torch.zeros_like(table) if ctx.needs_input_grad[1] else None
         # Rows of zeros add nothing to the gradient of the table.
         rows = F.pad(hidden, (0, 0, 0, -n_positions % ROWS))
-        grad_weight = None if grad_table is None else grad_table[1:]
+        grad_table = grad_weight = None
+        if ctx.needs_input_grad[1]:
+            grad_table = torch.empty_like(table)
+            grad_table[0], grad_weight = 0, grad_table[1:]
         total, grad_hidden = order(rows, table[1:], grad_weight, 1 / n_positions)
         wanted = table[target]
         grad_hidden = grad_hidden[:n_positions].sub_(wanted).div_(n_positions)
@@ -62,10 +68,7 @@ class _Exact(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:  # type: ignore[override]
-        gradients = ctx.saved_tensors
-        if grad != 1:  # A table is large: no copy where nothing scales the loss.
-            gradients = [each if each is None else each * grad for each in gradients]
-        return *gradients, None, None
+        return *_scaled(ctx.saved_tensors, grad), None, None
 
 
 def _by_positions(
@@ -76,8 +79,8 @@ def _by_positions(
     Args:
         hidden: ``[N, d]``.
         weight: ``[V, d]``.
-        grad_weight: ``[V, d]`` zeros, to which ``scale`` times the derivative by ``weight`` is
-            added; None where it is not wanted.
+        grad_weight: ``[V, d]``, overwritten by ``scale`` times the derivative by ``weight``; None
+            where it is not wanted.
         scale: see there.
 
     Returns:
@@ -90,17 +93,32 @@ def _by_positions(
     block = hidden.new_empty(step, n_items)
     total = hidden.new_empty(n_positions, 1)
     grad_hidden = torch.empty_like(hidden)
+    harmless = _are_harmless(hidden, weight)
     for start in range(0, n_positions, step):
         part = slice(start, start + step)
         rows = hidden[part]
         share = torch.mm(rows, weight.T, out=block[: len(rows)])
-        top = share.amax(1, keepdim=True)
-        mass = share.sub_(top).exp_().sum(1, keepdim=True)
-        total[part] = mass.log() + top
+        if harmless:
+            mass = share.exp_().sum(1, keepdim=True)
+            total[part] = mass.log()
+        else:
+            top = share.amax(1, keepdim=True)
+            mass = share.sub_(top).exp_().sum(1, keepdim=True)
+            total[part] = mass.log() + top
         torch.mm(share, weight, out=grad_hidden[part]).div_(mass)
         if grad_weight is not None:
-            grad_weight.addmm_(share.T, rows * (scale / mass))
+            rows = rows * (scale / mass)
+            if start:
+                grad_weight.addmm_(share.T, rows)
+            else:
+                torch.mm(share.T, rows, out=grad_weight)
     return total[:, 0], grad_hidden
+
+
+def _are_harmless(hidden: Tensor, weight: Tensor) -> bool:
+    """Whether the exponential of no logit needs its row's largest taken off, by |h·w| ≤ ‖h‖‖w‖."""
+    longest = hidden.norm(dim=1).amax() * weight.norm(dim=1).amax()
+    return float(longest) < HARMLESS
 
 
 def _by_items(
@@ -132,7 +150,7 @@ def _by_items(
 
 
 def sampled_cross_entropy(
-    hidden: Tensor, positive: Tensor, drawn: Tensor, is_hit: Tensor, log_expected: Tensor
+    hidden: Tensor, rows: Tensor, hits: tuple[Tensor, Tensor], log_expected: Tensor
 ) -> Tensor:
     """Cross entropy with the softmax's denominator estimated from items drawn for all positions.
 
@@ -142,12 +160,12 @@ def sampled_cross_entropy(
 
     Args:
         hidden: ``[N, d]``.
-        positive: ``[N, d]`` vectors of the targets.
-        drawn: ``[S, d]`` vectors of the drawn items.
-        is_hit: ``[N, S]`` bool, whether a drawn item is the target.
+        rows: ``[N + S, d]`` vectors of the targets, then of the drawn items.
+        hits: positions and drawn items ``[H]`` that fall together, see
+            :func:`recbole_delta.sampling.hits`.
         log_expected: ``[S]`` log of an item's expected number of draws.
     """
-    return _Sampled.apply(hidden, positive, drawn, is_hit, log_expected)
+    return _Sampled.apply(hidden, rows, hits, log_expected)
 
 
 class _Sampled(torch.autograd.Function):
@@ -157,28 +175,43 @@ class _Sampled(torch.autograd.Function):
     def forward(
         ctx: Any,
         hidden: Tensor,
-        positive: Tensor,
-        drawn: Tensor,
-        is_hit: Tensor,
+        rows: Tensor,
+        hits: tuple[Tensor, Tensor],
         log_expected: Tensor,
     ) -> Tensor:
-        hidden, n_positions = hidden.to(drawn.dtype), len(hidden)
-        rows = F.pad(hidden, (0, 0, 0, -n_positions % ROWS))
-        logits = (rows @ drawn.T)[:n_positions].sub_(log_expected)
-        logits.masked_fill_(is_hit, -torch.inf)
+        hidden, n_positions = hidden.to(rows.dtype), len(hidden)
+        positive, drawn = rows[:n_positions], rows[n_positions:]
+        share = (F.pad(hidden, (0, 0, 0, -n_positions % ROWS)) @ drawn.T)[:n_positions]
         own = (hidden * positive).sum(1, keepdim=True)
-        top = torch.maximum(logits.amax(1, keepdim=True), own)
-        share, own_share = logits.sub_(top).exp_(), (own - top).exp_()
-        mass = share.sum(1, keepdim=True) + own_share
-        excess = own_share / mass - 1
-        share.div_(mass)
-        ctx.save_for_backward(share @ drawn + excess * positive, excess * hidden, share.T @ hidden)
-        return (mass.log() + top - own).mean()
+        if _are_harmless(hidden, rows):
+            top = torch.zeros_like(own)
+        else:
+            top = torch.maximum(share.amax(1, keepdim=True), own)
+            share.sub_(top)
+        share.exp_().index_put_(hits, share.new_zeros(()))
+        # An item's correction is a factor of its column: cheaper of the vectors than of the logits.
+        weight = log_expected.neg().exp()[:, None].to(share.dtype)
+        own_share = (own - top).exp_()
+        mass = share @ weight + own_share
+        divisor = mass * n_positions
+        excess = (own_share - mass).div_(divisor)
+        grad_hidden = (share @ (drawn * weight)).div_(divisor).addcmul_(excess, positive)
+        grad_rows = torch.empty_like(rows)
+        torch.mul(excess, hidden, out=grad_rows[:n_positions])
+        torch.mm(share.T, hidden / divisor, out=grad_rows[n_positions:]).mul_(weight)
+        ctx.save_for_backward(grad_hidden, grad_rows)
+        return (mass.log_() + top - own).mean()
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:  # type: ignore[override]
-        grad = grad / len(ctx.saved_tensors[0])
-        return *(each * grad for each in ctx.saved_tensors), None, None
+        return *_scaled(ctx.saved_tensors, grad), None, None
+
+
+def _scaled(gradients: Sequence[Tensor | None], grad: Tensor) -> Sequence[Tensor | None]:
+    """Times the gradient of the loss; a table is large: no copy where nothing scales the loss."""
+    if grad == 1:
+        return gradients
+    return [each if each is None else each * grad for each in gradients]
 
 
 EXACT_LOSSES = {"ce": cross_entropy, "chunked": chunked_cross_entropy}

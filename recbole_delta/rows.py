@@ -33,11 +33,17 @@ def step_rows(optimizer: torch.optim.Adam, after: Callable[[Tensor], None]) -> N
                 state["exp_avg_sq"] = torch.zeros_like(table)
             state["step"] += 1
             beta1, beta2 = group["betas"]
-            mean = state["exp_avg"][rows].lerp_(values, 1 - beta1)
-            square = state["exp_avg_sq"][rows].mul_(beta2).addcmul_(values, values, value=1 - beta2)
-            state["exp_avg"][rows], state["exp_avg_sq"][rows] = mean, square
+            mean, square, updated = (
+                each.index_select(0, rows)
+                for each in (state["exp_avg"], state["exp_avg_sq"], table)
+            )
+            mean.lerp_(values, 1 - beta1)
+            square.mul_(beta2).addcmul_(values, values, value=1 - beta2)
+            state["exp_avg"].index_copy_(0, rows, mean)
+            state["exp_avg_sq"].index_copy_(0, rows, square)
             step = state["step"].item()
             scale = square.div_(1 - beta2**step).sqrt_().add_(group["eps"])
-            table.index_add_(0, rows, mean / scale, alpha=-group["lr"] / (1 - beta1**step))
+            updated.addcdiv_(mean, scale, value=-group["lr"] / (1 - beta1**step))
+            table.index_copy_(0, rows, updated)
             table.grad = None
             after(rows)

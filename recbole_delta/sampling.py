@@ -30,10 +30,28 @@ class ItemSampler(nn.Module):
         self.register_buffer("log_expected", (share * n).log().float(), persistent=False)
 
     def draw(self) -> tuple[Tensor, Tensor]:
-        """Item ids ``[n]`` and the log of how often each is expected among the n."""
+        """Item ids ``[n]``, ascending, and the log of how often each is expected among the n."""
         device = self.cumulative.device
         shares = torch.arange(self.n, device=device)
         at = (shares + torch.rand(self.n, dtype=torch.float64, device=device)) / self.n
         row = torch.searchsorted(self.cumulative, at, right=True)
         row.clamp_(max=len(self.cumulative) - 1)
         return row + 1, self.log_expected[row]
+
+
+def hits(target: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    """Where a target has been drawn: it is no other item then, and does not count as one.
+
+    Args:
+        target: ``[N]`` item ids.
+        drawn: ``[S]`` item ids, ascending.
+
+    Returns:
+        ``[H]`` positions in ``target`` and ``[H]`` in ``drawn`` that hold the same item.
+    """
+    first = torch.searchsorted(drawn, target)
+    times = torch.searchsorted(drawn, target, right=True) - first
+    position = torch.repeat_interleave(times)
+    before = times.cumsum(0) - times
+    nth = torch.arange(len(position), device=target.device) - before[position]
+    return position, first[position] + nth

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 import recbole_delta.losses
 from recbole_delta.losses import EXACT_LOSSES, sampled_cross_entropy
-from recbole_delta.sampling import ItemSampler
+from recbole_delta.sampling import ItemSampler, hits
 
 
 def plain(hidden, weight, target):
@@ -47,7 +47,7 @@ def test_value_and_gradients_are_those_of_the_plain_softmax(loss, n, n_items, di
 
 
 @pytest.mark.parametrize("loss", EXACT_LOSSES)
-@pytest.mark.parametrize(("scale", "tolerance"), [(1.0, 1e-5), (30.0, 1e-4)])
+@pytest.mark.parametrize(("scale", "tolerance"), [(0.5, 1e-5), (1.0, 1e-5), (30.0, 1e-4)])
 def test_in_float32(loss, scale, tolerance):
     """Logits of some hundreds too: no exponential may overflow, though all digits count there."""
     hidden, weight, target = problem(300, 2000, 32, torch.float32)
@@ -71,7 +71,7 @@ def sampled(hidden, weight, target, sampler):
     ids, log_expected = sampler.draw()
     drawn = ids - 1
     return sampled_cross_entropy(
-        hidden, weight[target], weight[drawn], drawn == target[:, None], log_expected
+        hidden, weight[torch.cat([target, drawn])], hits(target, drawn), log_expected
     )
 
 
@@ -112,13 +112,39 @@ def test_sampled_gradients_are_those_of_its_value():
     hidden, weight, target = problem(4, 9, 3)
     ids, log_expected = ItemSampler(torch.arange(1, 10), 6).draw()
     drawn = ids - 1
-    hits = drawn == target[:, None]
+    found = hits(target, drawn)
 
-    def value(hidden, positive, items):
-        return sampled_cross_entropy(hidden, positive, items, hits, log_expected.double())
+    def value(hidden, rows):
+        return sampled_cross_entropy(hidden, rows, found, log_expected.double())
 
-    inputs = [x.detach().clone().requires_grad_() for x in (hidden, weight[target], weight[drawn])]
+    rows = weight[torch.cat([target, drawn])]
+    inputs = [x.detach().clone().requires_grad_() for x in (hidden, rows)]
     assert torch.autograd.gradcheck(value, inputs)
+
+
+@pytest.mark.parametrize("scale", [0.3, 30.0])
+def test_sampled_in_float32(scale):
+    """The definition, spelt out in float64; logits of some hundreds overflow nothing."""
+    hidden, weight, target = problem(200, 60, 32, torch.float32)
+    ids, log_expected = ItemSampler(torch.arange(1, 61), 40).draw()
+    drawn = ids - 1
+    logits = scale * hidden.double() @ weight.double().T
+    others = (logits[:, drawn] - log_expected).masked_fill(drawn == target[:, None], -torch.inf)
+    own = logits.gather(1, target[:, None])
+    exact = (torch.cat([own, others], 1).logsumexp(1) - own[:, 0]).mean()
+    expected = torch.autograd.grad(exact, [hidden, weight])
+    rows = weight[torch.cat([target, drawn])]
+    ours = sampled_cross_entropy(scale * hidden, rows, hits(target, drawn), log_expected)
+    assert ours.item() == pytest.approx(exact.item(), rel=1e-5)
+    for a, b in zip(torch.autograd.grad(ours, [hidden, weight]), expected):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4 * b.abs().max().item())
+
+
+@given(st.lists(st.integers(0, 9), max_size=30), st.lists(st.integers(0, 9), max_size=30))
+def test_hits_are_all_pairs_of_the_same_item(target, drawn):
+    target, drawn = torch.tensor(target), torch.tensor(sorted(drawn))
+    expected = torch.nonzero(drawn == target[:, None]).tolist()
+    assert torch.stack(hits(target.long(), drawn.long()), 1).tolist() == expected
 
 
 def test_items_are_drawn_as_often_as_their_counts_say():

@@ -10,6 +10,7 @@ from recbole.model.layers import TransformerEncoder
 from torch import nn
 
 from recbole_delta.model.encoder import encode
+from recbole_delta.model.packed import best_fit
 
 LONGEST = 40
 
@@ -84,6 +85,21 @@ def test_little_padding_is_computed():
     encode(model, item_seq)
     assert (item_seq > 0).sum() == 337
     assert max(rows) == pytest.approx(337, rel=0.15)
+
+
+@given(st.lists(st.integers(1, LONGEST), min_size=1, max_size=80), st.integers(0, 9))
+def test_sequences_are_whole_and_apart_in_few_rows(lengths, spare):
+    width = max(lengths) + spare
+    rows, starts = best_fit(lengths, width)
+    taken = [slot for start, n in zip(starts, lengths) for slot in range(start, start + n)]
+    assert len(taken) == len(set(taken))
+    assert max(taken) < rows * width
+    assert all(start // width == (start + n - 1) // width for start, n in zip(starts, lengths))
+    # No two rows could have been one.
+    used = [0] * rows
+    for start, n in zip(starts, lengths):
+        used[start // width] += n
+    assert sum(sorted(used)[:2]) > width or rows == 1
 
 
 @pytest.mark.parametrize("rows", [1, 5, 64, 65])

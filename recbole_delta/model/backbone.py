@@ -17,7 +17,7 @@ from recbole_delta.errors import DeltaError
 from recbole_delta.item_embeddings import CONTENT_EMBEDDINGS, Known
 from recbole_delta.losses import EXACT_LOSSES, sampled_cross_entropy
 from recbole_delta.model.catalogue import WholeCatalogue
-from recbole_delta.sampling import ItemSampler
+from recbole_delta.sampling import ItemSampler, hits
 from recbole_delta.seam.dataset import ColdWarmDataset, train_positions
 
 
@@ -72,13 +72,8 @@ class ContentBackbone(WholeCatalogue):
             loss = EXACT_LOSSES[self.loss]
             return loss(hidden, self.ranked(self.item_embedding.trained_rows()), target)
         drawn, log_expected = self.sampler.draw()
-        return sampled_cross_entropy(
-            hidden,
-            self.ranked(self.item_embedding(target)),
-            self.ranked(self.item_embedding(drawn)),
-            drawn == target[:, None],
-            log_expected,
-        )
+        rows = self.ranked(self.item_embedding(torch.cat([target, drawn])))
+        return sampled_cross_entropy(hidden, rows, hits(target, drawn), log_expected)
 
     def examples(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
         """Outputs ``[N, d]`` and targets ``[N]`` of a training batch.

@@ -26,8 +26,10 @@ def encode(model: Any, item_seq: Tensor, chosen: Tensor | None = None) -> Tensor
     Returns:
         ``[n, d]``: the output at each of them.
     """
-    batch = PackedBatch(item_seq)
-    wanted = batch.back if chosen is None else batch.back[chosen]
+    batch = PackedBatch(item_seq, model.position_embedding.num_embeddings)
+    if chosen is None:
+        return F.embedding(batch.back, _outputs(model, batch, None))
+    wanted = batch.back[chosen]
     size = len(wanted)
     return _outputs(model, batch, F.pad(wanted, (0, -size % ROWS)))[:size]
 
@@ -48,8 +50,8 @@ def encode_padded(model: Any, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
     return _outputs(model, PaddedBatch(item_seq), start + item_seq_len - 1)
 
 
-def _outputs(model: Any, batch: Batch, wanted: Tensor) -> Tensor:
-    """Outputs ``[n, d]`` at the ``wanted`` items of a batch ``[n]``."""
+def _outputs(model: Any, batch: Batch, wanted: Tensor | None) -> Tensor:
+    """Outputs ``[n, d]`` at the ``wanted`` items of a batch ``[n]``, or at all."""
     block = BLOCKS[model.block]
     hidden = block.begin(
         model, model.item_embedding(batch.items), model.position_embedding(batch.position)
@@ -73,10 +75,7 @@ class RecBoleBlock:
     def layer(layer: Any, hidden: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
         """Outputs of a layer for the items of the batch, or for the ``wanted`` of them."""
         attention, forward = layer.multi_head_attention, layer.feed_forward
-        parts = (attention.query, attention.key, attention.value)
-        weight = torch.cat([part.weight for part in parts])
-        qkv = F.linear(hidden, weight, torch.cat([part.bias for part in parts]))
-        context, hidden = _attend(attention, qkv, hidden, batch, wanted)
+        context, hidden = _attend(attention, hidden, hidden, batch, wanted)
         hidden = attention.LayerNorm(attention.out_dropout(context) + hidden)
         inner = forward.dense_2(_activation(forward)(forward.dense_1(hidden)))
         return forward.LayerNorm(forward.dropout(inner) + hidden)
@@ -104,10 +103,7 @@ class OriginalBlock:
         """See :meth:`RecBoleBlock.layer`."""
         attention, forward = layer.multi_head_attention, layer.feed_forward
         normal = attention.LayerNorm(hidden)
-        weight = torch.cat([attention.key.weight, attention.value.weight])
-        bias = torch.cat([attention.key.bias, attention.value.bias])
-        qkv = torch.cat([attention.query(normal), F.linear(hidden, weight, bias)], 1)
-        context, normal = _attend(attention, qkv, normal, batch, wanted)
+        context, normal = _attend(attention, normal, hidden, batch, wanted)
         hidden = forward.LayerNorm(normal + context)
         inner = forward.dropout(_activation(forward)(forward.dense_1(hidden)))
         return hidden + forward.dropout(forward.dense_2(inner))
@@ -125,13 +121,15 @@ BLOCKS: dict[str, type[RecBoleBlock] | type[OriginalBlock]] = {
 
 
 def _attend(
-    attention: Any, qkv: Tensor, residual: Tensor, batch: Batch, wanted: Tensor | None
+    attention: Any, asking: Tensor, asked: Tensor, batch: Batch, wanted: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Attention's outputs and the residuals that they are added to, for the wanted items."""
-    context = batch.attend(qkv, attention.num_attention_heads, attention.attn_dropout)
+    """Attention's outputs, and what asked for them, for the wanted items."""
+    query, key, value = attention.query(asking), attention.key(asked), attention.value(asked)
+    heads, drop = attention.num_attention_heads, attention.attn_dropout
+    context = batch.attend(query, key, value, heads, drop)
     if wanted is not None:
-        context, residual = F.embedding(wanted, context), F.embedding(wanted, residual)
-    return attention.dense(context), residual
+        context, asking = F.embedding(wanted, context), F.embedding(wanted, asking)
+    return attention.dense(context), asking
 
 
 def _activation(forward: Any) -> Any:

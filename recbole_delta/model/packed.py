@@ -1,92 +1,127 @@
-"""Causal self-attention over sequences of different lengths, without computing padding."""
+"""Causal self-attention over sequences of different lengths, without computing much padding."""
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recbole_delta.precision import ROWS
+from recbole_delta.precision import mkl_is_quick
 
-SHORT = 8
-"""Sequences up to this length are padded together; longer ones up to the next power of two."""
-
-SEQUENCES = 8
-"""The sequences of a group are padded to a multiple, as items are to one of ROWS."""
+STEP = 8
+"""Rows are as wide as the longest sequence, rounded up to it: fewer shapes of products."""
 
 
 class PackedBatch:
-    """The items of right-padded sequences, one after another, and their grouping by length.
+    """The items of right-padded sequences in R rows of width W, each row several whole sequences.
 
     Attributes:
-        items: ``[M]`` int64, every item of the batch, longest sequences first, then padding.
-        position: ``[M]`` its position in its sequence, from 0.
+        items: ``[R W]`` int64, the rows one after another, 0 where a row has room left.
+        position: ``[R W]`` the position of each item in its sequence, from 0.
         back: ``[N]`` where the items of ``item_seq``, row by row, stand in ``items``.
     """
 
-    def __init__(self, item_seq: Tensor) -> None:
+    def __init__(self, item_seq: Tensor, longest: int) -> None:
+        """Pack ``item_seq`` ``[B, L]`` with sequences of at most ``longest`` items."""
         # An empty sequence is one padding item, as for RecBole's models.
         lengths = (item_seq > 0).sum(1).clamp(min=1)
-        step = torch.arange(item_seq.size(1), device=item_seq.device)
-        given = step < lengths[:, None]
-        lengths, order = lengths.sort(descending=True, stable=True)
-        inside = given[order]
-        self.n_items = int(lengths.sum())
-        padding = (0, -self.n_items % ROWS)
-        self.items = F.pad(item_seq[order][inside], padding)
-        self.position = F.pad(step.expand_as(inside)[inside], padding)
-        place = (lengths.cumsum(0) - lengths)[:, None] + step
-        self.back = place[order.argsort()][given]
-        self._groups = []
-        end = 0
-        for size, width in _groups(lengths.tolist(), item_seq.size(1)):
-            start, end = end, end + size
-            # Padding stands after the sequence, where no item of it attends to: any item will do.
-            index = place[start:end, :width].clamp(max=self.n_items - 1)
-            real = torch.nonzero(inside[start:end, :width].flatten()).flatten()
-            self._groups.append((F.pad(index, (0, 0, 0, -size % SEQUENCES)), real))
+        sizes = lengths.tolist()
+        width = min(max(sizes) + -max(sizes) % STEP, longest)
+        rows, starts = best_fit(sizes, width)
+        start = torch.tensor(starts, device=item_seq.device)
+        sequence = torch.repeat_interleave(lengths)
+        nth = torch.arange(sum(sizes), device=item_seq.device)
+        nth -= (lengths.cumsum(0) - lengths)[sequence]
+        self.back = start[sequence] + nth
+        self.items = item_seq.new_zeros(rows * width)
+        self.items[self.back] = item_seq.flatten()[sequence * item_seq.size(1) + nth]
+        self.position = torch.zeros_like(self.items)
+        self.position[self.back] = nth
+        # A query attends to keys from the start of its sequence on, room left over to itself.
+        first = torch.arange(rows * width, device=item_seq.device) - self.position
+        first = first.view(rows, width, 1) % width
+        slot = torch.arange(width, device=item_seq.device)
+        self._mask = causal((slot >= first) & (slot[:, None] >= slot))
 
-    def attend(self, qkv: Tensor, heads: int, dropout: Any) -> Tensor:
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, heads: int, drop: Any) -> Tensor:
         """Causal self-attention within each sequence.
 
         Args:
-            qkv: ``[M, 3 d]`` queries, keys and values of :attr:`items`.
+            query: ``[R W, d]`` of :attr:`items`.
+            key: likewise.
+            value: likewise.
             heads: number of heads, a divisor of d.
-            dropout: a module for the attention weights.
+            drop: a module for the attention weights.
 
         Returns:
-            ``[M, d]``, zero for padding.
+            ``[R W, d]``.
         """
-        dim = qkv.size(1) // 3
-        outputs = []
-        for index, real in self._groups:
-            size, width = index.shape
-            grouped = F.embedding(index, qkv).view(size, width, 3, heads, dim // heads)
-            query, key, value = grouped.permute(2, 0, 3, 1, 4)
-            output = attention(query, key, value, dropout)
-            outputs.append(F.embedding(real, output.transpose(1, 2).reshape(-1, dim)))
-        return F.pad(torch.cat(outputs), (0, 0, 0, len(qkv) - self.n_items))
+        return attention(query, key, value, self._mask, heads, drop)
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, dropout: Any) -> Tensor:
-    """Causal attention, ``[b, heads, L, d / heads]`` each."""
-    heads = query.size(1)
-    if query.device.type != "cpu":
-        p = dropout.p if dropout.training else 0.0
-        return F.scaled_dot_product_attention(query, key, value, dropout_p=p, is_causal=True)
-    # On CPUs the fused kernel takes 3 to 10 times as long (benchmarks/attention.py), and with
-    # dropout torch falls back to these very products.
-    query, key, value = (part.flatten(0, 1) for part in (query, key, value))
-    width = query.size(1)
-    future = query.new_full((1, width, width), -torch.inf).triu_(1)
-    scores = torch.baddbmm(future, query, key.mT, alpha=query.size(2) ** -0.5)
-    return torch.bmm(dropout(scores.softmax(-1)), value).unflatten(0, (-1, heads))
+def attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: int, drop: Any
+) -> Tensor:
+    """Attention within each of R rows of width W.
+
+    Args:
+        query: ``[R W, d]``.
+        key: ``[R W, d]``.
+        value: ``[R W, d]``.
+        mask: ``[R, W, W]`` or ``[1, W, W]``, added to the scores; see :func:`causal`.
+        heads: number of heads.
+        drop: a module for the attention weights.
+
+    Returns:
+        ``[R W, d]``.
+    """
+    shape = (-1, mask.size(1), heads, query.size(1) // heads)
+    parts = [part.view(shape).transpose(1, 2) for part in (query, key, value)]
+    p = drop.p if drop.training else 0.0
+    if query.device.type != "cpu" or (p == 0 and mkl_is_quick()):
+        output = F.scaled_dot_product_attention(*parts, mask[:, None], dropout_p=p)
+    else:
+        # With dropout torch has no fused kernel for CPUs, and without MKL's help a slow one.
+        added = mask[:, None].expand(-1, heads, -1, -1).flatten(0, 1)
+        q, k, v = (part.flatten(0, 1) for part in parts)
+        weights = torch.baddbmm(added, q * shape[3] ** -0.5, k.mT).softmax(-1)
+        output = torch.bmm(drop(weights), v).unflatten(0, (-1, heads))
+    return output.transpose(1, 2).reshape(query.shape)
 
 
-def _groups(lengths: list[int], longest: int) -> list[tuple[int, int]]:
-    """``(sequences, width)`` for each run of similar lengths of a descending list."""
-    widths = [min(longest, 2 ** max(length - 1, SHORT - 1).bit_length()) for length in lengths]
-    return [(len(list(run)), width) for width, run in groupby(widths)]
+def causal(allowed: Tensor) -> Tensor:
+    """0 where a query may attend to a key, −inf elsewhere."""
+    return torch.zeros(allowed.shape, device=allowed.device).masked_fill_(~allowed, -torch.inf)
+
+
+def best_fit(lengths: list[int], width: int) -> tuple[int, list[int]]:
+    """Put every sequence, the longest first, into the fullest row that has room for it.
+
+    Args:
+        lengths: between 1 and ``width``.
+        width: of a row.
+
+    Returns:
+        the number of rows, and where each sequence starts, the rows one after another.
+    """
+    starts = [0] * len(lengths)
+    rows_by_room: list[list[int]] = [[] for _ in range(width + 1)]
+    rooms, rows = 0, 0  # bit n of rooms: there is a row with room for n
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        length = lengths[index]
+        fitting = rooms >> length
+        if fitting:
+            room = length + (fitting & -fitting).bit_length() - 1
+            row = rows_by_room[room].pop()
+            if not rows_by_room[room]:
+                rooms ^= 1 << room
+        else:
+            room, row, rows = width, rows, rows + 1
+        starts[index] = row * width + width - room
+        room -= length
+        if room:
+            rows_by_room[room].append(row)
+            rooms |= 1 << room
+    return rows, starts

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recbole_delta.model.packed import attention
+from recbole_delta.model.packed import attention, causal
 
 
 class PaddedBatch:
@@ -21,22 +21,12 @@ class PaddedBatch:
     """
 
     def __init__(self, item_seq: Tensor) -> None:
-        self.shape = item_seq.shape
+        width = item_seq.size(1)
         self.items = item_seq.flatten()
-        step = torch.arange(item_seq.size(1), device=item_seq.device)
+        step = torch.arange(width, device=item_seq.device)
         self.position = step.expand_as(item_seq).flatten()
+        self._mask = causal(step[:, None] >= step)[None]
 
-    def attend(self, qkv: Tensor, heads: int, dropout: Any) -> Tensor:
-        """Causal self-attention within each sequence.
-
-        Args:
-            qkv: ``[B L, 3 d]`` queries, keys and values of :attr:`items`.
-            heads: number of heads, a divisor of d.
-            dropout: a module for the attention weights.
-
-        Returns:
-            ``[B L, d]``.
-        """
-        query, key, value = qkv.view(*self.shape, 3, heads, -1).permute(2, 0, 3, 1, 4)
-        output = attention(query, key, value, dropout)
-        return output.transpose(1, 2).flatten(2).flatten(0, 1)
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, heads: int, drop: Any) -> Tensor:
+        """See :meth:`PackedBatch.attend`, ``[B L, d]`` each."""
+        return attention(query, key, value, self._mask, heads, drop)
