@@ -73,8 +73,13 @@ class ContentEmbedding(nn.Module):
         finally:
             self._held = None
 
+    @property
+    def bounded(self) -> Tensor | None:
+        """The table that :meth:`project_` keeps in bounds, where there are some."""
+        return None
+
     def project_(self, rows: Tensor | None = None) -> None:
-        """Back into the bounds, where there are some, after a step that changed these rows."""
+        """Back into the bounds: the table, or ``rows`` ``[n, d]`` that are to be written to it."""
 
     def own_rows(self, ids: Tensor) -> Tensor:
         """Rows of the tables of warm items: a cold item reads row 0, which is always zero."""
@@ -139,20 +144,24 @@ class DeltaEmbedding(ContentEmbedding):
         known = self.n_warm + 1
         return torch.cat([self.content[:known] + self.delta, self.content[known:]])
 
+    @property
+    def bounded(self) -> Tensor:
+        """See :meth:`ContentEmbedding.bounded`."""
+        return self.delta
+
     @torch.no_grad()
     def project_(self, rows: Tensor | None = None) -> None:
         """Scale every delta outside the ball back onto it (the paper's renorm).
 
         Args:
-            rows: those that may have left it; all by default.
+            rows: ``[n, d]`` deltas, changed in place; those of the table by default.
         """
         if not math.isfinite(self.delta_max):
             return
-        norm = (self.delta if rows is None else self.delta[rows]).norm(dim=1)
+        rows = self.delta if rows is None else rows
+        norm = rows.norm(dim=1)
         outside = torch.nonzero(norm > self.delta_max).flatten()
-        scale = self.delta_max / norm[outside]
-        outside = outside if rows is None else rows[outside]
-        self.delta[outside] *= scale[:, None]
+        rows[outside] *= (self.delta_max / norm[outside])[:, None]
 
     def let_drift(self, last: int) -> None:
         """Items up to ``last`` have a delta from now on, 0 where they had none."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @torch.no_grad()
-def step_rows(optimizer: torch.optim.Adam, after: Callable[[Tensor], None]) -> None:
+def step_rows(optimizer: torch.optim.Adam, before: Callable[[Tensor, Tensor], None]) -> None:
     """Update the rows that have a gradient, and nothing else of their tables.
 
     To be called before ``optimizer.step``, which then finds no gradient there. The moments of a
@@ -18,7 +18,7 @@ def step_rows(optimizer: torch.optim.Adam, after: Callable[[Tensor], None]) -> N
 
     Args:
         optimizer: holds the tables; one without sparse gradients is left to it.
-        after: given the updated rows.
+        before: given a table and its updated rows ``[n, d]``, before they are written.
     """
     for group in optimizer.param_groups:
         for table in group["params"]:
@@ -44,6 +44,6 @@ def step_rows(optimizer: torch.optim.Adam, after: Callable[[Tensor], None]) -> N
             step = state["step"].item()
             scale = square.div_(1 - beta2**step).sqrt_().add_(group["eps"])
             updated.addcdiv_(mean, scale, value=-group["lr"] / (1 - beta1**step))
+            before(table, updated)
             table.index_copy_(0, rows, updated)
             table.grad = None
-            after(rows)

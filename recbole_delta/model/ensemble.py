@@ -106,6 +106,10 @@ class _Joint(ContentEmbedding):
         ids = self.by_id.weight
         return torch.cat([content, F.pad(ids, (0, 0, 0, len(content) - len(ids)))], 1)
 
+    @property
+    def bounded(self) -> Tensor | None:
+        return self.by_content.bounded
+
     def project_(self, rows: Tensor | None = None) -> None:
         self.by_content.project_(rows)
 

@@ -78,14 +78,14 @@ def attention(
         ``[R W, d]``.
     """
     shape = (-1, mask.size(1), heads, query.size(1) // heads)
-    parts = [part.view(shape).transpose(1, 2) for part in (query, key, value)]
+    q, k, v = (part.view(shape).transpose(1, 2) for part in (query, key, value))
     p = drop.p if drop.training else 0.0
     if query.device.type != "cpu" or (p == 0 and mkl_is_quick()):
-        output = F.scaled_dot_product_attention(*parts, mask[:, None], dropout_p=p)
+        output = F.scaled_dot_product_attention(q, k, v, mask[:, None], dropout_p=p)
     else:
         # With dropout torch has no fused kernel for CPUs, and without MKL's help a slow one.
         added = mask[:, None].expand(-1, heads, -1, -1).flatten(0, 1)
-        q, k, v = (part.flatten(0, 1) for part in parts)
+        q, k, v = (part.flatten(0, 1) for part in (q, k, v))
         weights = torch.baddbmm(added, q * shape[3] ** -0.5, k.mT).softmax(-1)
         output = torch.bmm(drop(weights), v).unflatten(0, (-1, heads))
     return output.transpose(1, 2).reshape(query.shape)

@@ -193,12 +193,17 @@ class ColdWarmTrainer(Trainer):
             # One pass over the moments instead of one for each operation.
             given = {name: optimizer.defaults[name] for name in ("lr", "weight_decay")}
             optimizer = type(optimizer)(kwargs["params"], **given, fused=True)
-        embedding = getattr(self.model, "item_embedding", None)
-        project = embedding.project_ if isinstance(embedding, ContentEmbedding) else _nothing
+        embedding: Any = getattr(self.model, "item_embedding", None)
+        bounded = embedding.bounded if isinstance(embedding, ContentEmbedding) else None
+
+        def project(table: torch.Tensor, rows: torch.Tensor | None = None) -> None:
+            if table is bounded:
+                embedding.project_(rows)
+
         if getattr(self.model, "updates_rows", False):
             optimizer.register_step_pre_hook(lambda *_: step_rows(optimizer, project))
-        else:
-            optimizer.register_step_post_hook(lambda *_: project())
+        elif bounded is not None:
+            optimizer.register_step_post_hook(lambda *_: project(bounded))
         return optimizer
 
     def _train_epoch(self, *args: Any, **kwargs: Any) -> Any:
@@ -270,7 +275,3 @@ class ColdWarmTrainer(Trainer):
         for name, value in values.items():
             self.tensorboard.add_scalar(f"{head}/{name}", value, epoch)
         self.wandblogger.log_metrics({**values, f"{head}_step": epoch}, head=head)
-
-
-def _nothing(*_: Any) -> None:
-    """The projection of an embedding without a bound."""
