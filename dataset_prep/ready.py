@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from dataset_prep.parquet import scan_parquet
 from dataset_prep.raw_files import reading
 from recbole_delta.content import ContentTable, read_content
 from recbole_delta.errors import DeltaError
@@ -53,7 +54,7 @@ def list_matrix(vectors: pl.Series, source: str) -> np.ndarray:
 
 def _read_parquet(path: Path) -> ContentTable:
     with reading(path):
-        table = pl.read_parquet(path)
+        table = scan_parquet(path).collect()
     lists = [name for name, kind in table.schema.items() if isinstance(kind, (pl.List, pl.Array))]
     others = [name for name in table.columns if name not in lists]
     item = "item_id" if "item_id" in others else others[0] if len(others) == 1 else None

@@ -96,4 +96,6 @@ def _unwritten(path: Path, error: Exception) -> DeltaError:
 
 
 def _beside(path: Path) -> Path:
+    if not path.name:
+        raise DeltaError(f"Cannot write {path}, which is where you are; give it a name.")
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")

@@ -99,7 +99,7 @@ def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunRe
         raise DeltaError(
             f"A resumed run keeps its {other[0]}; only {', '.join(RESUMABLE)} may change."
         )
-    checkpoint = Checkpoint.load(path)
+    checkpoint = _load_trained(path)
     config = RunConfig(config_dict={**checkpoint.facts["settings"], **settings})
     if _starts_others(config):
         return launch(resume, config["nproc"], path, settings)
@@ -108,6 +108,20 @@ def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunRe
         trainer = parts.trainer(config, parts.model)
         trainer.resume_checkpoint(path)
         return train(parts, trainer, saved=True)[0]
+
+
+def _load_trained(path: str | Path) -> Checkpoint:
+    """A checkpoint that training has written.
+
+    Raises:
+        DeltaError: a recommender has, whose items need not be those of the data set.
+    """
+    checkpoint = Checkpoint.load(path)
+    if "removed" in checkpoint.facts:
+        raise DeltaError(
+            f"{path} was written after training, to recommend from; use the run's own checkpoint."
+        )
+    return checkpoint
 
 
 def _starts_others(config: RunConfig) -> bool:
@@ -149,7 +163,7 @@ def load_run(path: str | Path) -> tuple[Any, torch.nn.Module, ColdWarmDataset, A
     Raises:
         DeltaError: the file is not a whole checkpoint, or its data set has changed since.
     """
-    checkpoint = Checkpoint.load(path)
+    checkpoint = _load_trained(path)
     config = RunConfig(config_dict=checkpoint.facts["settings"])
     parts = make_parts(config, checkpoint)
     return config, parts.model, parts.dataset, parts.train, parts.valid, parts.test

@@ -146,6 +146,30 @@ def test_a_saved_recommender_holds_what_was_added(tiny, trained, tmp_path):
     assert {"new", "newer", "newest"} <= set(again.cold_items)
 
 
+def test_an_id_may_be_strange_or_long(tiny, trained, tmp_path):
+    """An array of texts would take the longest id's room for each of them."""
+    recommender, strange = Recommender(trained), ["nul\0", "l" * 10**8]
+    recommender.add_items(strange, content_of(tiny, ["i5", "i6"]))
+    recommender.save(tmp_path / "more.safetensors")
+    assert Recommender(tmp_path / "more.safetensors").items[-2:] == strange
+
+
+@pytest.mark.parametrize("removed", [5, None, "i1", ["nobody"], [1], [["i1"]]])
+def test_a_checkpoint_that_has_removed_what_is_not_there_is_refused(trained, tmp_path, removed):
+    checkpoint = Checkpoint.load(trained)
+    checkpoint.facts["removed"] = removed
+    checkpoint.save(tmp_path / "odd.safetensors")
+    with pytest.raises(DeltaError, match="odd.safetensors: removed"):
+        Recommender(tmp_path / "odd.safetensors")
+
+
+def test_what_a_recommender_has_saved_is_no_run_to_go_on_with(trained, tmp_path):
+    Recommender(trained).save(tmp_path / "today.safetensors")
+    for use in (recbole_delta.resume, recbole_delta.load_run):
+        with pytest.raises(DeltaError, match="today.safetensors was written after training"):
+            use(tmp_path / "today.safetensors")
+
+
 @pytest.mark.parametrize(
     ("act", "message"),
     [
@@ -159,10 +183,14 @@ def test_a_saved_recommender_holds_what_was_added(tiny, trained, tmp_path):
         (lambda r, v: r.recommend([["i1", "who"]]), "History 1: there is no item 'who'"),
         (lambda r, v: r.recommend([["i1"], []]), "History 2 must be a list of item ids, and not"),
         (lambda r, v: r.recommend(["i1"]), "History 1 must be a list"),
-        (lambda r, v: r.recommend([[3]]), "there is no item 3"),
+        (lambda r, v: r.recommend([[3]]), "ids are texts, in quotation marks, but one is 3"),
         (lambda r, v: r.recommend([["i1"]], k=0), "k must be at least 1"),
         (lambda r, v: r.recommend([["i1"]], allow=["who"]), "allow: there is no item 'who'"),
         (lambda r, v: r.recommend([["i1"]], deny=["who"]), "deny: there is no item 'who'"),
+        (lambda r, v: r.recommend([["i1"]], deny="i2"), "deny takes a list of ids, but is 'i2'"),
+        (lambda r, v: r.recommend([["i1"]], allow="i2"), "allow takes a list of ids"),
+        (lambda r, v: r.remove_items("i2"), "remove takes a list of ids, but is 'i2'"),
+        (lambda r, v: r.add_items("a", v), "Ids are a list of texts, but here is the text 'a'"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_changes_nothing(tiny, trained, act, message):
@@ -242,6 +270,34 @@ def test_the_command_adds_and_recommends(tiny, trained, tmp_path, capsys, monkey
     main(["recommend", more, "--cold-only"])
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {item["item"] for each in found for item in each["items"]} <= set(recommender.cold_items)
+
+
+def test_lists_of_ids_may_have_the_marks_of_other_systems(trained, tmp_path, capsys, monkeypatch):
+    (tmp_path / "ids.txt").write_bytes(b"\xef\xbb\xbfi8\r\n\r\ni9\r\n\r\n")
+    for option, found in (("--allow", {"i8", "i9"}), ("--deny", set())):
+        monkeypatch.setattr("sys.stdin", io.StringIO('{"history": ["i1"]}'))
+        main(["recommend", trained, "-k", "99", option, str(tmp_path / "ids.txt")])
+        items = {each["item"] for each in json.loads(capsys.readouterr().out)["items"]}
+        assert items & {"i8", "i9"} == found
+        assert items <= found or option == "--deny"
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["add"], "Say what to add (--items, --audio, --vectors) or which ids to --remove"),
+        (["add", "--remove", "i1"], "Cannot write ., which is where you are; give it a name"),
+        (["export"], "Cannot write ., which is where you are; give it a name"),
+    ],
+)
+def test_a_command_with_nothing_to_do_or_nowhere_to_write_says_so(
+    trained, tmp_path, monkeypatch, capsys, command, message
+):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(SystemExit):
+        main([command[0], str(tmp_path / trained), "--to", ".", *command[1:]])
+    assert message in capsys.readouterr().err
 
 
 def test_a_reader_that_has_read_enough_is_no_error(trained, tmp_path):
@@ -341,6 +397,17 @@ def test_an_index_knows_what_has_come_and_gone(tiny, train, monkeypatch, model):
     recommender.add_items(["twin"], content_of(tiny, [recommender.cold_items[0]]))
     both = listed(recommender, HISTORIES, approximate=True, k=1000)[0]
     assert {"twin", recommender.cold_items[0]} <= set(both)
+
+
+@pytest.mark.parametrize(("k", "seen"), [(10, 2000), (2000, 1)])
+def test_where_much_is_wanted_or_seen_all_items_are_scored(trained, monkeypatch, k, seen):
+    """The candidates of a search by index would take memory in proportion."""
+    look_everywhere(monkeypatch)
+    recommender = Recommender(trained)
+    monkeypatch.setattr(module.IndexSearch, "_search", None)
+    histories = [["i1", "i2"] * seen, ["i3"]]
+    found = recommender.recommend(histories, k, approximate=True)
+    assert found == recommender.recommend(histories, k)
 
 
 def test_an_ensemble_has_no_index(tiny, train):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from dataset_prep.parquet import scan_parquet
 from dataset_prep.raw_files import need, reading
 from dataset_prep.source import RawData, source
 from recbole_delta.errors import DeltaError
@@ -86,7 +87,7 @@ def _scan(path: Path) -> pl.LazyFrame:
             f"{path} has none of the endings that are understood: {', '.join(ENDINGS)}."
         )
     if path.suffix == ".parquet":
-        return pl.scan_parquet(path)
+        return scan_parquet(path)
     if path.suffix in (".jsonl", ".ndjson"):
         return pl.scan_ndjson(path, infer_schema_length=None)
     return pl.scan_csv(path, separator="," if path.suffix == ".csv" else "\t", infer_schema=False)

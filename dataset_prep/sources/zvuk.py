@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from dataset_prep.parquet import scan_parquet
 from dataset_prep.raw_files import need, reading
 from dataset_prep.source import RawData, source
 
@@ -19,7 +20,7 @@ def read_zvuk(raw: Path | None) -> RawData:
         raw, "zvuk-interactions.parquet", "zvuk-track_artist_embedding.parquet", where=WHERE
     )
     with reading(plays_file):
-        plays = pl.scan_parquet(plays_file).select(
+        plays = scan_parquet(plays_file).select(
             "user_id",
             item_id="track_id",
             timestamp=pl.col("datetime").dt.epoch("ms") / 1000,
@@ -28,6 +29,6 @@ def read_zvuk(raw: Path | None) -> RawData:
         plays.collect_schema()
     with reading(vectors_file):
         token = pl.col("track_id").cast(pl.String)
-        vectors = pl.scan_parquet(vectors_file).select(item_id=token, vector="vector")
+        vectors = scan_parquet(vectors_file).select(item_id=token, vector="vector")
         items = vectors.select("item_id").unique(maintain_order=True).collect()
     return RawData(plays, items, {}, (plays_file, vectors_file), vectors)

@@ -25,8 +25,10 @@ def _add(arguments: list[str]) -> None:
     parser.add_argument("--vectors", type=Path, help="ready ones: npy, safetensors, parquet, item")
     parser.add_argument("--remove", nargs="+", default=[], metavar="ID", help="recommend no more")
     given = parser.parse_args(arguments)
-    recommender = Recommender(given.checkpoint)
     content = (given.items, given.audio, given.vectors)
+    if not any(content) and not given.remove:
+        raise DeltaError("Say what to add (--items, --audio, --vectors) or which ids to --remove.")
+    recommender = Recommender(given.checkpoint)
     if any(content):
         table = NewItems(*content).encode(recommender.encoding)
         recommender.add_items(table.tokens, table.vectors)
@@ -66,8 +68,8 @@ def _recommend(arguments: list[str]) -> None:
         "exclude_seen": not given.seen,
         "cold_only": given.cold_only,
         "approximate": given.approximate,
-        "allow": _lines(given.allow) if given.allow else None,
-        "deny": _lines(given.deny) if given.deny else (),
+        "allow": _ids(given.allow) if given.allow else None,
+        "deny": _ids(given.deny) if given.deny else (),
     }
     recommender = Recommender(given.checkpoint)
     with _histories(given.file) as (name, file):
@@ -115,9 +117,10 @@ def _explain(arguments: list[str]) -> None:
         print(f"{given.to / 'spaces.png'}: items by content and by adapted vector")
 
 
-def _lines(path: Path) -> list[str]:
+def _ids(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        return [line for line in lines if line]
     except (OSError, UnicodeDecodeError) as error:
         raise DeltaError(f"Cannot read {path} ({error}).") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -16,13 +16,15 @@ class ServedItems:
     Args:
         tokens: the ids by number, with that of padding.
         n_warm: items 1 .. ``n_warm`` have training rows.
+
+    Attributes:
         removed: ids that are recommended no more.
     """
 
-    def __init__(self, tokens: Sequence[str], n_warm: int, removed: Iterable[str] = ()) -> None:
+    def __init__(self, tokens: Sequence[str], n_warm: int) -> None:
         self.tokens = list(tokens)
         self.n_warm = n_warm
-        self.removed = set(removed)
+        self.removed: set[str] = set()
         self._number = {token: n for n, token in enumerate(self.tokens) if n}
 
     def __len__(self) -> int:
@@ -44,10 +46,25 @@ class ServedItems:
         Raises:
             DeltaError: there is no such item.
         """
-        try:
-            return self._number[token]
-        except (KeyError, TypeError):
-            raise DeltaError(f"{where}: there is no item {token!r}; add it first.") from None
+        if not isinstance(token, str):
+            raise DeltaError(f"{where}: ids are texts, in quotation marks, but one is {token!r}.")
+        if token not in self._number:
+            raise DeltaError(f"{where}: there is no item {token!r}; add it first.")
+        return self._number[token]
+
+    def numbers(self, tokens: Collection[str], where: str) -> Tensor:
+        """The numbers of several items.
+
+        Args:
+            tokens: their ids.
+            where: what names them, for messages.
+
+        Raises:
+            DeltaError: these are no ids, or there is no such item.
+        """
+        if isinstance(tokens, str) or not isinstance(tokens, Collection):
+            raise DeltaError(f"{where} takes a list of ids, but is {tokens!r}.")
+        return torch.tensor([self.number(token, where) for token in tokens], dtype=torch.int64)
 
     def is_cold(self, token: str) -> bool:
         """Whether an item has no training rows."""
@@ -62,14 +79,17 @@ class ServedItems:
         self.removed.difference_update(tokens)
         return torch.tensor([self._number[token] for token in tokens])
 
-    def remove(self, tokens: Sequence[str]) -> None:
+    def remove(self, tokens: Collection[str], where: str = "remove") -> None:
         """Recommend these no more.
+
+        Args:
+            tokens: their ids.
+            where: what names them, for messages.
 
         Raises:
             DeltaError: one is not there.
         """
-        for token in tokens:
-            self.number(token, "remove")
+        self.numbers(tokens, where)
         self.removed.update(tokens)
 
     def candidates(
@@ -84,11 +104,9 @@ class ServedItems:
         if allow is None:
             candidate[1:] = True
         else:
-            allowed = [self.number(token, "allow") for token in allow]
-            candidate[torch.tensor(allowed, dtype=torch.int64)] = True
-        denied = [self.number(token, "deny") for token in deny]
-        denied += [self._number[token] for token in self.removed]
-        candidate[torch.tensor(denied, dtype=torch.int64)] = False
+            candidate[self.numbers(allow, "allow")] = True
+        candidate[self.numbers(deny, "deny")] = False
+        candidate[self.numbers(self.removed, "remove")] = False
         if cold_only:
             candidate[: self.n_warm + 1] = False
         return candidate
@@ -100,6 +118,8 @@ def check_new_ids(tokens: Sequence[str]) -> None:
     Raises:
         DeltaError: one is so.
     """
+    if isinstance(tokens, str):
+        raise DeltaError(f"Ids are a list of texts, but here is the text {tokens!r}.")
     seen: set[str] = set()
     for token in tokens:
         if not isinstance(token, str) or not token or "\n" in token or token == "[PAD]":

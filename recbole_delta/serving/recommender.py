@@ -51,7 +51,8 @@ class Recommender:
         tokens, n_warm = catalogue.item_tokens.tolist(), catalogue.n_warm
         if self._embedding is None:
             tokens = tokens[: n_warm + 1]
-        self._items = ServedItems(tokens, n_warm, self._checkpoint.facts.get("removed", []))
+        self._items = ServedItems(tokens, n_warm)
+        self._items.remove(self._checkpoint.facts.get("removed", []), f"{path}: removed")
         self._index: IndexSearch | None = None
 
     @property

@@ -26,6 +26,9 @@ PROBED = 1 / 2
 REFINED = 10
 """Candidates by their codes for each item wanted, of which the exact scores choose."""
 
+MOST_REFINED = 2**14
+"""Candidates that a search by index compares for a history; where it takes more, all are scored."""
+
 HISTORIES_AT_ONCE = 512
 """Of a search by index, which holds no scores of all items."""
 
@@ -81,7 +84,8 @@ class IndexSearch:
 
     faiss (Johnson et al. 2019): an inverted file of 2·√n clusters, product codes of 4 bits for
     every two dimensions (André et al. 2015), and the exact vectors to choose by. What it recommends
-    has exact scores, but an item may be missed. Where few can be found, all are scored.
+    has exact scores, but an item may be missed. Where few can be found, or many are wanted or seen,
+    all are scored.
 
     Args:
         model: one of our backbones, in evaluation mode.
@@ -122,11 +126,14 @@ class IndexSearch:
         chosen = torch.nonzero(candidate).flatten().numpy()
         for start in range(0, len(histories), HISTORIES_AT_ONCE):
             part = histories[start : start + HISTORIES_AT_ONCE]
+            more = max(map(len, part)) if exclude_seen else 0
+            if REFINED * (k + more) > MOST_REFINED:
+                yield from ExactSearch(self._model).best(part, k, candidate, exclude_seen)
+                continue
             with held(self._model):
                 batch = _batch(self._model, part)
                 item_seq, lengths = batch[self._model.ITEM_SEQ], batch[self._model.ITEM_SEQ_LEN]
                 hidden = self._model.last_position(item_seq, lengths).cpu().numpy()
-            more = max(map(len, part)) if exclude_seen else 0
             scores, items = self._search(hidden, min(k + more, len(chosen)), chosen)
             if exclude_seen:
                 for row, history in zip(range(len(part)), part):

@@ -36,7 +36,8 @@ class StoredCatalogue(ColdWarmDataset):
         self.uid_field, self.iid_field = config["USER_ID_FIELD"], config["ITEM_ID_FIELD"]
         self._count = checkpoint.catalogue["train_count"].numpy()
         self.n_warm = len(self._count)
-        tokens = np.array(["[PAD]", *catalogue_tokens(checkpoint.catalogue)])
+        # As objects: an array of texts gives each the room of the longest, and cuts off its NULs.
+        tokens = np.array(["[PAD]", *catalogue_tokens(checkpoint.catalogue)], dtype=object)
         self.item_tokens = tokens
         self.field2id_token = {self.iid_field: tokens, self.uid_field: np.array(["[PAD]"])}
         self.field2type = dict.fromkeys(self.field2id_token, FeatureType.TOKEN)
@@ -78,7 +79,7 @@ def stored_model(checkpoint: Checkpoint) -> tuple[Any, StoredCatalogue]:
         catalogue = StoredCatalogue(config, checkpoint)
         with torch.random.fork_rng(devices=[]):
             model = model_class(config, catalogue).to(config["device"])
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (KeyError, ValueError, TypeError, RuntimeError, ArithmeticError) as error:
         if isinstance(error, DeltaError):
             raise
         raise DeltaError(
