@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,25 @@ def test_a_checkpoint_that_holds_something_else(tiny, train, tmp_path, spoil):
     checkpoint.save(tmp_path / "odd.safetensors")
     with pytest.raises(DeltaError, match="odd.safetensors"):
         recbole_delta.resume(tmp_path / "odd.safetensors")
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"hidden_size": 10**8},
+        {"inner_size": 10**9},
+        {"MAX_ITEM_LIST_LENGTH": 10**9},
+        {"hidden_size": 10**5, "inner_size": 10**5, "n_layers": 256},
+    ],
+)
+def test_a_small_checkpoint_takes_little_memory_whatever_it_claims(tiny, train, tmp_path, claim):
+    checkpoint = Checkpoint.load(train(tiny, epochs=1)[0].checkpoint)
+    checkpoint.facts["settings"].update(claim)
+    checkpoint.save(tmp_path / "claims.safetensors")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DeltaError, match="claims.safetensors does not fit together"):
+        Recommender(tmp_path / "claims.safetensors")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # KiB
 
 
 def test_how_to_optimise_is_said_by_the_settings(tiny, train, tmp_path):

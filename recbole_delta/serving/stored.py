@@ -9,6 +9,7 @@ import torch
 from recbole.utils import FeatureSource, FeatureType, get_model
 from torch import Tensor
 
+from recbole_delta.allocation import Allowance
 from recbole_delta.checkpoint import Checkpoint, catalogue_tokens
 from recbole_delta.embedding import DeltaEmbedding
 from recbole_delta.errors import DeltaError
@@ -77,7 +78,8 @@ def stored_model(checkpoint: Checkpoint) -> tuple[Any, StoredCatalogue]:
         )
     try:
         catalogue = StoredCatalogue(config, checkpoint)
-        with torch.random.fork_rng(devices=[]):
+        numbers = sum(tensor.numel() for tensor in checkpoint.model.values())
+        with torch.random.fork_rng(devices=[]), Allowance(numbers):
             model = model_class(config, catalogue).to(config["device"])
     except (KeyError, ValueError, TypeError, RuntimeError, ArithmeticError) as error:
         if isinstance(error, DeltaError):
