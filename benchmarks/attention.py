@@ -22,6 +22,12 @@ SIZES = ((13, 1, 64, 128), (128, 1, 64, 128), (32, 2, 50, 32), (256, 2, 50, 32))
 """Rows, heads, width and dimension of a head."""
 
 
+class Nothing(nn.Identity):
+    """Passes for dropout, so that ours does not hand over to torch's fused kernel."""
+
+    p = 0.5
+
+
 def main() -> None:
     """Print the table."""
     rows = {}
@@ -38,7 +44,7 @@ def main() -> None:
                 return seconds(lambda: output(*parts, mask[:, None]).sum().backward()) * 1e3
 
         def ours(given: tuple = (query, key, value, mask, heads)) -> float:
-            return seconds(lambda: attention(*given, nn.Dropout(1e-9)).sum().backward()) * 1e3
+            return seconds(lambda: attention(*given, Nothing()).sum().backward()) * 1e3
 
         versions = {
             "ours": ours,
