@@ -98,13 +98,11 @@ def _by_positions(
         part = slice(start, start + step)
         rows = hidden[part]
         share = torch.mm(rows, weight.T, out=block[: len(rows)])
-        if harmless:
-            mass = share.exp_().sum(1, keepdim=True)
-            total[part] = mass.log()
-        else:
-            top = share.amax(1, keepdim=True)
-            mass = share.sub_(top).exp_().sum(1, keepdim=True)
-            total[part] = mass.log() + top
+        top = share.new_zeros(()) if harmless else share.amax(1, keepdim=True)
+        if not harmless:
+            share.sub_(top)
+        mass = share.exp_().sum(1, keepdim=True)
+        total[part] = mass.log() + top
         torch.mm(share, weight, out=grad_hidden[part]).div_(mass)
         if grad_weight is not None:
             rows = rows * (scale / mass)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from recbole_delta.sequences import ragged
+
 
 class ItemSampler(nn.Module):
     """Draws warm items in proportion to their training counts.
@@ -50,8 +52,5 @@ def hits(target: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
         ``[H]`` positions in ``target`` and ``[H]`` in ``drawn`` that hold the same item.
     """
     first = torch.searchsorted(drawn, target)
-    times = torch.searchsorted(drawn, target, right=True) - first
-    position = torch.repeat_interleave(times)
-    before = times.cumsum(0) - times
-    nth = torch.arange(len(position), device=target.device) - before[position]
+    position, nth = ragged(torch.searchsorted(drawn, target, right=True) - first)
     return position, first[position] + nth

@@ -57,11 +57,19 @@ class FlatSequences:
         Returns:
             ``row`` ``[N]``, a position in ``index``, and ``item`` ``[N]``.
         """
-        start, lengths = self.start[index], self.lengths[index]
-        row = torch.repeat_interleave(torch.arange(len(index)), lengths)
-        first = torch.cumsum(lengths, 0) - lengths
-        position = torch.arange(len(row)) - first[row] + start[row]
-        return row, self.items[position]
+        row, nth = ragged(self.lengths[index])
+        return row, self.items[self.start[index][row] + nth]
+
+
+def ragged(lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """All elements of rows of different ``lengths`` ``[n]``, row by row.
+
+    Returns:
+        the row of each ``[N]``, and its position in it ``[N]``, from 0.
+    """
+    row = torch.repeat_interleave(lengths)
+    first = lengths.cumsum(0) - lengths
+    return row, torch.arange(len(row), device=lengths.device) - first[row]
 
 
 def group_firsts(users: np.ndarray) -> np.ndarray:

@@ -219,3 +219,11 @@ def table(tmp_path, counting):
         )
 
     return run
+
+
+@pytest.fixture
+def trained(tiny, train):
+    """A run's checkpoint, without its data set."""
+    result, (config, *_) = train(tiny, "SASRecDelta", epochs=3)
+    shutil.rmtree(config["data_path"])
+    return result.checkpoint

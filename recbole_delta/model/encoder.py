@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recbole_delta.model.packed import PackedBatch
+from recbole_delta.model.packed import PackedBatch, attention
 from recbole_delta.model.padded import PaddedBatch
 from recbole_delta.precision import ROWS
 
@@ -74,9 +74,9 @@ class RecBoleBlock:
     @staticmethod
     def layer(layer: Any, hidden: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
         """Outputs of a layer for the items of the batch, or for the ``wanted`` of them."""
-        attention, forward = layer.multi_head_attention, layer.feed_forward
-        context, hidden = _attend(attention, hidden, hidden, batch, wanted)
-        hidden = attention.LayerNorm(attention.out_dropout(context) + hidden)
+        part, forward = layer.multi_head_attention, layer.feed_forward
+        context, hidden = _attend(part, hidden, hidden, batch, wanted)
+        hidden = part.LayerNorm(part.out_dropout(context) + hidden)
         inner = forward.dense_2(_activation(forward)(forward.dense_1(hidden)))
         return forward.LayerNorm(forward.dropout(inner) + hidden)
 
@@ -101,9 +101,9 @@ class OriginalBlock:
     @staticmethod
     def layer(layer: Any, hidden: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
         """See :meth:`RecBoleBlock.layer`."""
-        attention, forward = layer.multi_head_attention, layer.feed_forward
-        normal = attention.LayerNorm(hidden)
-        context, normal = _attend(attention, normal, hidden, batch, wanted)
+        part, forward = layer.multi_head_attention, layer.feed_forward
+        normal = part.LayerNorm(hidden)
+        context, normal = _attend(part, normal, hidden, batch, wanted)
         hidden = forward.LayerNorm(normal + context)
         inner = forward.dropout(_activation(forward)(forward.dense_1(hidden)))
         return hidden + forward.dropout(forward.dense_2(inner))
@@ -121,15 +121,15 @@ BLOCKS: dict[str, type[RecBoleBlock] | type[OriginalBlock]] = {
 
 
 def _attend(
-    attention: Any, asking: Tensor, asked: Tensor, batch: Batch, wanted: Tensor | None
+    part: Any, asking: Tensor, asked: Tensor, batch: Batch, wanted: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Attention's outputs, and what asked for them, for the wanted items."""
-    query, key, value = attention.query(asking), attention.key(asked), attention.value(asked)
-    heads, drop = attention.num_attention_heads, attention.attn_dropout
-    context = batch.attend(query, key, value, heads, drop)
+    query, key, value = part.query(asking), part.key(asked), part.value(asked)
+    heads, drop = part.num_attention_heads, part.attn_dropout
+    context = attention(query, key, value, batch.mask, heads, drop)
     if wanted is not None:
         context, asking = F.embedding(wanted, context), F.embedding(wanted, asking)
-    return attention.dense(context), asking
+    return part.dense(context), asking
 
 
 def _activation(forward: Any) -> Any:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from recbole_delta.precision import mkl_is_quick
+from recbole_delta.sequences import ragged
 
 STEP = 8
 """Rows are as wide as the longest sequence, rounded up to it: fewer shapes of products."""
@@ -20,6 +21,7 @@ class PackedBatch:
     Attributes:
         items: ``[R W]`` int64, the rows one after another, 0 where a row has room left.
         position: ``[R W]`` the position of each item in its sequence, from 0.
+        mask: ``[R, W, W]`` which items attend to which, see :func:`causal`.
         back: ``[N]`` where the items of ``item_seq``, row by row, stand in ``items``.
     """
 
@@ -31,9 +33,7 @@ class PackedBatch:
         width = min(max(sizes) + -max(sizes) % STEP, longest)
         rows, starts = best_fit(sizes, width)
         start = torch.tensor(starts, device=item_seq.device)
-        sequence = torch.repeat_interleave(lengths)
-        nth = torch.arange(sum(sizes), device=item_seq.device)
-        nth -= (lengths.cumsum(0) - lengths)[sequence]
+        sequence, nth = ragged(lengths)
         self.back = start[sequence] + nth
         self.items = item_seq.new_zeros(rows * width)
         self.items[self.back] = item_seq.flatten()[sequence * item_seq.size(1) + nth]
@@ -43,28 +43,13 @@ class PackedBatch:
         first = torch.arange(rows * width, device=item_seq.device) - self.position
         first = first.view(rows, width, 1) % width
         slot = torch.arange(width, device=item_seq.device)
-        self._mask = causal((slot >= first) & (slot[:, None] >= slot))
-
-    def attend(self, query: Tensor, key: Tensor, value: Tensor, heads: int, drop: Any) -> Tensor:
-        """Causal self-attention within each sequence.
-
-        Args:
-            query: ``[R W, d]`` of :attr:`items`.
-            key: likewise.
-            value: likewise.
-            heads: number of heads, a divisor of d.
-            drop: a module for the attention weights.
-
-        Returns:
-            ``[R W, d]``.
-        """
-        return attention(query, key, value, self._mask, heads, drop)
+        self.mask = causal((slot >= first) & (slot[:, None] >= slot))
 
 
 def attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: int, drop: Any
 ) -> Tensor:
-    """Attention within each of R rows of width W.
+    """Attention within each of R rows of width W, by the mask of a batch.
 
     Args:
         query: ``[R W, d]``.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from recbole_delta.model.packed import attention, causal
+from recbole_delta.model.packed import causal
 
 
 class PaddedBatch:
@@ -18,6 +16,7 @@ class PaddedBatch:
     Attributes:
         items: ``[B L]`` int64, the sequences row by row, padding included.
         position: ``[B L]`` the position of each in its sequence, from 0.
+        mask: ``[1, L, L]`` which items attend to which, see :func:`causal`.
     """
 
     def __init__(self, item_seq: Tensor) -> None:
@@ -25,8 +24,4 @@ class PaddedBatch:
         self.items = item_seq.flatten()
         step = torch.arange(width, device=item_seq.device)
         self.position = step.expand_as(item_seq).flatten()
-        self._mask = causal(step[:, None] >= step)[None]
-
-    def attend(self, query: Tensor, key: Tensor, value: Tensor, heads: int, drop: Any) -> Tensor:
-        """See :meth:`PackedBatch.attend`, ``[B L, d]`` each."""
-        return attention(query, key, value, self._mask, heads, drop)
+        self.mask = causal(step[:, None] >= step)[None]

@@ -196,14 +196,14 @@ class ColdWarmTrainer(Trainer):
         embedding: Any = getattr(self.model, "item_embedding", None)
         bounded = embedding.bounded if isinstance(embedding, ContentEmbedding) else None
 
-        def project(table: torch.Tensor, rows: torch.Tensor | None = None) -> None:
+        def project(table: torch.Tensor, rows: torch.Tensor) -> None:
             if table is bounded:
                 embedding.project_(rows)
 
         if getattr(self.model, "updates_rows", False):
             optimizer.register_step_pre_hook(lambda *_: step_rows(optimizer, project))
         elif bounded is not None:
-            optimizer.register_step_post_hook(lambda *_: project(bounded))
+            optimizer.register_step_post_hook(lambda *_: embedding.project_())
         return optimizer
 
     def _train_epoch(self, *args: Any, **kwargs: Any) -> Any:
