@@ -36,7 +36,7 @@ def main() -> None:
         shape = (n * width, heads * dim)
         query, key, value = (torch.randn(shape, requires_grad=True) for _ in range(3))
         parts = [x.view(n, width, heads, dim).transpose(1, 2) for x in (query, key, value)]
-        mask = causal(torch.ones(n, width, width, dtype=torch.bool).tril())
+        mask = causal(torch.ones(n, width, width, dtype=torch.bool).triu(1))
 
         def torchs(backend: SDPBackend, parts: list = parts, mask: torch.Tensor = mask) -> float:
             output = F.scaled_dot_product_attention

@@ -133,12 +133,14 @@ def main() -> None:
     shared = {"hidden_size": given.dim, "MAX_ITEM_LIST_LENGTH": given.length}
     sasrec = {**shared, "n_heads": given.heads, "inner_size": given.inner}
     mine = {"item_embedding": given.mode, "train_batch_size": given.batch, **sasrec}
+    few = {**mine, "sampled_items": 256}
     made = parts("SASRecDelta", given.data, **mine)
     gru = {**shared, "embedding_size": given.dim}
     gru_mine = {"item_embedding": given.mode, "train_batch_size": given.batch, **gru}
     versions = {
         **{f"SASRecDelta, {loss}": ours(given.data, "SASRecDelta", mine, loss)
            for loss in ("ce", "chunked", "sampled")},
+        "SASRecDelta, sampled, 256 items": ours(given.data, "SASRecDelta", few, "sampled"),
         "products of SASRecDelta, ce": floor(made, given),
         "plain PyTorch SASRec": plain(made, given.plain, given),
         "RecBole SASRec as it is": recbole(given.data, SASRec, given.recbole, True, **sasrec),

@@ -133,7 +133,7 @@ class DeltaEmbedding(ContentEmbedding):
     def forward(self, ids: Tensor) -> Tensor:
         """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
         delta = F.embedding(self.own_rows(ids), self.delta, padding_idx=0, sparse=self.sparse)
-        return F.embedding(ids, self.content) + delta
+        return F.embedding(ids, self.content).add_(delta)
 
     def trained_rows(self) -> Tensor:
         """See :meth:`ContentEmbedding.trained_rows`."""
@@ -156,12 +156,11 @@ class DeltaEmbedding(ContentEmbedding):
         Args:
             rows: ``[n, d]`` deltas, changed in place; those of the table by default.
         """
-        if not math.isfinite(self.delta_max):
+        if not 0 < self.delta_max < math.inf:  # by 0, deltas start and stay there
             return
         rows = self.delta if rows is None else rows
-        norm = rows.norm(dim=1)
-        outside = torch.nonzero(norm > self.delta_max).flatten()
-        rows[outside] *= (self.delta_max / norm[outside])[:, None]
+        norm = rows.norm(dim=1, keepdim=True)
+        rows.mul_(self.delta_max / norm.clamp_(min=self.delta_max))
 
     def let_drift(self, last: int) -> None:
         """Items up to ``last`` have a delta from now on, 0 where they had none."""

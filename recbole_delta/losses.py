@@ -148,11 +148,11 @@ def _by_items(
 
 
 def sampled_cross_entropy(
-    hidden: Tensor, rows: Tensor, hits: tuple[Tensor, Tensor], log_expected: Tensor
+    hidden: Tensor, rows: Tensor, hits: tuple[Tensor, Tensor], weight: Tensor
 ) -> Tensor:
     """Cross entropy with the softmax's denominator estimated from items drawn for all positions.
 
-    Of position n the denominator is exp(h·w_target) + Σ exp(h·w_i − log_expected_i) over the
+    Of position n the denominator is exp(h·w_target) + Σ weight_i · exp(h·w_i) over the
     drawn items that are not its target: unbiased (the logQ correction of sampled softmax, Bengio
     & Senécal 2008), so that the loss and its gradients come near the exact ones with more draws.
 
@@ -161,9 +161,9 @@ def sampled_cross_entropy(
         rows: ``[N + S, d]`` vectors of the targets, then of the drawn items.
         hits: positions and drawn items ``[H]`` that fall together, see
             :func:`recbole_delta.sampling.hits`.
-        log_expected: ``[S]`` log of an item's expected number of draws.
+        weight: ``[S]`` one over an item's expected number of draws.
     """
-    return _Sampled.apply(hidden, rows, hits, log_expected)
+    return _Sampled.apply(hidden, rows, hits, weight)
 
 
 class _Sampled(torch.autograd.Function):
@@ -175,7 +175,7 @@ class _Sampled(torch.autograd.Function):
         hidden: Tensor,
         rows: Tensor,
         hits: tuple[Tensor, Tensor],
-        log_expected: Tensor,
+        weight: Tensor,
     ) -> Tensor:
         hidden, n_positions = hidden.to(rows.dtype), len(hidden)
         positive, drawn = rows[:n_positions], rows[n_positions:]
@@ -188,7 +188,7 @@ class _Sampled(torch.autograd.Function):
             share.sub_(top)
         share.exp_().index_put_(hits, share.new_zeros(()))
         # An item's correction is a factor of its column: cheaper of the vectors than of the logits.
-        weight = log_expected.neg().exp()[:, None].to(share.dtype)
+        weight = weight[:, None].to(share.dtype)
         own_share = (own - top).exp_()
         mass = share @ weight + own_share
         divisor = mass * n_positions

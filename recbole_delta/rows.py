@@ -1,49 +1,89 @@
-"""Adam for a table of which a step sees few rows."""
+"""Adam for tables of which a step sees few rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 
-@torch.no_grad()
-def step_rows(optimizer: torch.optim.Adam, before: Callable[[Tensor, Tensor], None]) -> None:
-    """Update the rows that have a gradient, and nothing else of their tables.
+class RowAdam(torch.optim.Adam):
+    """``torch.optim.Adam`` that touches, of a table with a sparse gradient, the rows in it only.
 
-    To be called before ``optimizer.step``, which then finds no gradient there. The moments of a
-    row rest while it is not seen, as in ``torch.optim.SparseAdam``; they are kept where Adam
-    keeps them.
+    The moments of a row rest while it is not seen, as in ``torch.optim.SparseAdam``. They are kept
+    where Adam keeps them, so that each goes on from the state of the other.
 
     Args:
-        optimizer: holds the tables; one without sparse gradients is left to it.
+        params: as of Adam.
+        lr: learning rate.
         before: given a table and its updated rows ``[n, d]``, before they are written.
     """
-    for group in optimizer.param_groups:
-        for table in group["params"]:
-            if table.grad is None or not table.grad.is_sparse:
+
+    def __init__(
+        self, params: Iterable[Tensor], lr: float, before: Callable[[Tensor, Tensor], None]
+    ) -> None:
+        super().__init__(params, lr, fused=True)
+        self.before = before
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        """Update what has a gradient."""
+        for group in self.param_groups:
+            updates = [
+                self._update(each, each.grad) for each in group["params"] if each.grad is not None
+            ]
+            if not updates:
                 continue
-            gradient = table.grad.coalesce()
-            rows, values = gradient.indices()[0], gradient.values()
-            state = optimizer.state[table]
-            if not state:
-                state["step"] = torch.zeros(())
-                state["exp_avg"] = torch.zeros_like(table)
-                state["exp_avg_sq"] = torch.zeros_like(table)
-            state["step"] += 1
+            values, means, squares = map(list, zip(*(each.parts for each in updates), strict=True))
             beta1, beta2 = group["betas"]
-            mean, square, updated = (
-                each.index_select(0, rows)
-                for each in (state["exp_avg"], state["exp_avg_sq"], table)
+            adam(
+                values,
+                [each.gradient for each in updates],
+                means,
+                squares,
+                [],
+                [each.step for each in updates],
+                fused=True,
+                # Where a GradScaler leaves them.
+                grad_scale=getattr(self, "grad_scale", None),
+                found_inf=getattr(self, "found_inf", None),
+                amsgrad=False,
+                beta1=beta1,
+                beta2=beta2,
+                lr=group["lr"],
+                weight_decay=0.0,
+                eps=group["eps"],
+                maximize=False,
             )
-            mean.lerp_(values, 1 - beta1)
-            square.mul_(beta2).addcmul_(values, values, value=1 - beta2)
-            state["exp_avg"].index_copy_(0, rows, mean)
-            state["exp_avg_sq"].index_copy_(0, rows, square)
-            step = state["step"].item()
-            scale = square.div_(1 - beta2**step).sqrt_().add_(group["eps"])
-            updated.addcdiv_(mean, scale, value=-group["lr"] / (1 - beta1**step))
-            before(table, updated)
-            table.index_copy_(0, rows, updated)
-            table.grad = None
+            for each in updates:
+                if each.rows is not None:
+                    self.before(each.wholes[0], each.parts[0])
+                    for whole, part in zip(each.wholes, each.parts, strict=True):
+                        whole.index_copy_(0, each.rows, part)
+
+    def _update(self, parameter: Tensor, gradient: Tensor) -> _Update:
+        state = self.state[parameter]
+        if not state:
+            state["step"] = torch.zeros((), device=parameter.device)
+            state["exp_avg"] = torch.zeros_like(parameter)
+            state["exp_avg_sq"] = torch.zeros_like(parameter)
+        wholes = parameter, state["exp_avg"], state["exp_avg_sq"]
+        if not gradient.is_sparse:
+            return _Update(wholes, wholes, gradient, state["step"], None)
+        gradient = gradient.coalesce()
+        rows = gradient.indices()[0]
+        table, mean, square = (whole.index_select(0, rows) for whole in wholes)
+        return _Update(wholes, (table, mean, square), gradient.values(), state["step"], rows)
+
+
+class _Update(NamedTuple):
+    """A parameter and its two moments, and what of them is updated: some rows, or all."""
+
+    wholes: tuple[Tensor, Tensor, Tensor]
+    parts: tuple[Tensor, Tensor, Tensor]
+    gradient: Tensor
+    step: Tensor
+    rows: Tensor | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from recbole_delta.sequences import ragged
+from recbole_delta.sequences import slices
 
 
 class ItemSampler(nn.Module):
@@ -21,24 +21,25 @@ class ItemSampler(nn.Module):
     """
 
     cumulative: Tensor
-    log_expected: Tensor
+    weight: Tensor
 
     def __init__(self, count: Tensor, n: int) -> None:
         super().__init__()
         self.n = n
         share = count.double() / count.sum()
         # Follows from the data: not part of a checkpoint.
-        self.register_buffer("cumulative", share.cumsum(0), persistent=False)
-        self.register_buffer("log_expected", (share * n).log().float(), persistent=False)
+        cumulative = share.cumsum(0)
+        cumulative[-1] = torch.inf  # a sum below 1 by rounding
+        self.register_buffer("cumulative", cumulative, persistent=False)
+        self.register_buffer("weight", (share * n).reciprocal().float(), persistent=False)
 
     def draw(self) -> tuple[Tensor, Tensor]:
-        """Item ids ``[n]``, ascending, and the log of how often each is expected among the n."""
+        """Item ids ``[n]``, ascending, and one over how often each is expected among the n."""
         device = self.cumulative.device
         shares = torch.arange(self.n, device=device)
         at = (shares + torch.rand(self.n, dtype=torch.float64, device=device)) / self.n
         row = torch.searchsorted(self.cumulative, at, right=True)
-        row.clamp_(max=len(self.cumulative) - 1)
-        return row + 1, self.log_expected[row]
+        return row + 1, self.weight[row]
 
 
 def hits(target: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,5 +53,4 @@ def hits(target: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
         ``[H]`` positions in ``target`` and ``[H]`` in ``drawn`` that hold the same item.
     """
     first = torch.searchsorted(drawn, target)
-    position, nth = ragged(torch.searchsorted(drawn, target, right=True) - first)
-    return position, first[position] + nth
+    return slices(first, torch.searchsorted(drawn, target, right=True) - first)

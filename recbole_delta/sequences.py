@@ -48,8 +48,7 @@ class FlatSequences:
         width = max(int(lengths.max()), 1) if trim and len(index) else max_length
         step = torch.arange(width)
         position = (start[:, None] + step).clamp_(max=len(self.items) - 1)
-        item_seq = torch.where(step < lengths[:, None], self.items[position], 0)
-        return item_seq, lengths
+        return self.items[position] * (step < lengths[:, None]), lengths
 
     def flat(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Every item of each sequence, untruncated.
@@ -57,19 +56,19 @@ class FlatSequences:
         Returns:
             ``row`` ``[N]``, a position in ``index``, and ``item`` ``[N]``.
         """
-        row, nth = ragged(self.lengths[index])
-        return row, self.items[self.start[index][row] + nth]
+        row, position = slices(self.start[index], self.lengths[index])
+        return row, self.items[position]
 
 
-def ragged(lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """All elements of rows of different ``lengths`` ``[n]``, row by row.
+def slices(start: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """All elements of the slices of an array that begin at ``start`` ``[n]``, one after another.
 
     Returns:
-        the row of each ``[N]``, and its position in it ``[N]``, from 0.
+        the slice of each ``[N]``, and its position in the array ``[N]``.
     """
-    row = torch.repeat_interleave(lengths)
-    first = lengths.cumsum(0) - lengths
-    return row, torch.arange(len(row), device=lengths.device) - first[row]
+    of = torch.repeat_interleave(lengths)
+    shift = start - lengths.cumsum(0) + lengths
+    return of, torch.arange(len(of), device=lengths.device) + shift[of]
 
 
 def group_firsts(users: np.ndarray) -> np.ndarray:

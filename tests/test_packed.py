@@ -74,6 +74,19 @@ def test_a_sequence_does_not_depend_on_the_others_or_on_the_width():
         torch.testing.assert_close(alone, output, rtol=1e-5, atol=1e-5)
 
 
+def test_mixed_precision_keeps_the_digits_of_what_passes_by_a_layer():
+    """Parts that add nothing, in bfloat16, leave the sums as float32 has them."""
+    model = Backbone(1, "gelu")
+    for layer in model.trm_encoder.layer:
+        for linear in (layer.multi_head_attention.dense, layer.feed_forward.dense_2):
+            nn.init.zeros_(linear.weight)
+            nn.init.zeros_(linear.bias)
+    item_seq = right_padded([3, 9], 9)
+    expected = encode(model, item_seq)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(encode(model, item_seq), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_little_padding_is_computed():
     """One long sequence does not make the others as long."""
     model, rows = Backbone(1, "gelu"), []

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from recbole_delta.dropout import Dropout, use_fast_dropout
+from recbole_delta.dropout import AHEAD, Dropout, drop_, use_fast_dropout
 from recbole_delta.precision import quick_float32
-from recbole_delta.rows import step_rows
+from recbole_delta.rows import RowAdam
 
 
 @pytest.mark.parametrize("p", [0.001, 0.1, 0.3, 0.5, 0.9, 0.999])
@@ -26,12 +26,13 @@ def test_dropout_drops_as_often_as_it_says_and_keeps_the_mean(p):
 
 
 def test_dropout_repeats_by_the_seed_and_rests_in_evaluation():
+    """An epoch begins with ``train()``: nothing drawn before it plays a part."""
     module, values = Dropout(0.5), torch.randn(7, 9, requires_grad=True)
     torch.manual_seed(1)
-    first = module(values)
-    torch.manual_seed(1)
-    assert torch.equal(first, module(values))
+    first = module.train()(values)
     assert not torch.equal(first, module(values))
+    torch.manual_seed(1)
+    assert torch.equal(first, module.train()(values))
     first.sum().backward()
     assert torch.equal(values.grad == 0, first == 0)
     assert module.eval()(values) is values
@@ -49,16 +50,38 @@ def test_dropout_is_replaced_wherever_it_stands():
     assert [(type(m), m.p) for m in found] == [(Dropout, 0.2), (Dropout, 0.4)]
 
 
+def test_no_two_masks_share_their_numbers():
+    """Not even where they come from one draw, or are larger than one."""
+    torch.manual_seed(0)
+    module = Dropout(0.5)
+    for n in (1000, AHEAD // 2, AHEAD + 3):
+        one, other = module(torch.ones(n)), module(torch.ones(n))
+        assert (one == other).float().mean().item() == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("kind", [nn.Dropout, Dropout])
+def test_dropout_in_place(kind):
+    torch.manual_seed(0)
+    module, weight = kind(0.25), torch.ones(400, requires_grad=True)
+    values = weight * 3
+    dropped = drop_(module, values)
+    assert dropped.data_ptr() == values.data_ptr()
+    assert sorted(dropped.unique().tolist()) == [0, 4]
+    dropped.sum().backward()
+    assert torch.equal(weight.grad, dropped.detach())
+    assert torch.equal(drop_(module.eval(), torch.ones(5)), torch.ones(5))
+
+
 def test_rows_are_updated_as_by_sparse_adam():
     ours = nn.Parameter(torch.randn(9, 4, generator=torch.Generator().manual_seed(0)))
     theirs = nn.Parameter(ours.detach().clone())
-    adam, sparse = torch.optim.Adam([ours], lr=0.1), torch.optim.SparseAdam([theirs], lr=0.1)
     touched = []
+    adam = RowAdam([ours], 0.1, lambda table, rows: touched.append((table is ours, len(rows))))
+    sparse = torch.optim.SparseAdam([theirs], lr=0.1)
     for ids in ([1, 2, 2], [0, 2], [7, 7, 7, 1], [5]):
         for table, optimizer in ((ours, adam), (theirs, sparse)):
             optimizer.zero_grad()
             F.embedding(torch.tensor(ids), table, sparse=True).pow(3).sum().backward()
-        step_rows(adam, lambda table, rows: touched.append((table is ours, len(rows))))
         adam.step()
         sparse.step()
         torch.testing.assert_close(ours, theirs)
@@ -66,13 +89,33 @@ def test_rows_are_updated_as_by_sparse_adam():
     assert set(adam.state[ours]) == {"step", "exp_avg", "exp_avg_sq"}
 
 
-def test_dense_gradients_are_left_to_the_optimizer():
-    weight = nn.Parameter(torch.ones(3))
-    adam = torch.optim.Adam([weight])
-    weight.sum().backward()
-    step_rows(adam, lambda *_: pytest.fail("no rows here"))
-    assert weight.grad is not None
-    assert not adam.state
+def test_dense_gradients_are_adams():
+    """And either goes on from the state of the other."""
+    ours, theirs = (nn.Parameter(torch.arange(1.0, 4.0)) for _ in range(2))
+    rest = nn.Parameter(torch.ones(2))
+    row_adam = RowAdam([ours, rest], 0.1, lambda *_: pytest.fail("no rows here"))
+    adam = torch.optim.Adam([theirs, rest], lr=0.1)
+    for turn in range(4):
+        for weight, optimizer in ((ours, row_adam), (theirs, adam)):
+            optimizer.zero_grad()
+            weight.pow(2 + turn).sum().backward()
+            optimizer.step()
+        torch.testing.assert_close(ours, theirs)
+        if turn == 1:
+            states = adam.state_dict(), row_adam.state_dict()
+            for optimizer, state in zip((row_adam, adam), states):
+                optimizer.load_state_dict(state)
+    assert torch.equal(rest, torch.ones(2))
+
+
+def test_rows_that_are_to_be_written_can_be_changed():
+    table = nn.Parameter(torch.zeros(5, 2))
+    adam = RowAdam([table], 0.1, lambda _, rows: rows.clamp_(-0.01, 0.01))
+    F.embedding(torch.tensor([1, 3]), table, sparse=True).sum().backward()
+    adam.step()
+    expected = torch.zeros(5, 2)
+    expected[[1, 3]] = -0.01
+    assert torch.equal(table, expected)
 
 
 def test_quick_products_are_float32_and_the_setting_comes_back():

@@ -71,9 +71,9 @@ class ContentBackbone(WholeCatalogue):
         if self.loss != "sampled":
             loss = EXACT_LOSSES[self.loss]
             return loss(hidden, self.ranked(self.item_embedding.trained_rows()), target)
-        drawn, log_expected = self.sampler.draw()
+        drawn, weight = self.sampler.draw()
         rows = self.ranked(self.item_embedding(torch.cat([target, drawn])))
-        return sampled_cross_entropy(hidden, rows, hits(target, drawn), log_expected)
+        return sampled_cross_entropy(hidden, rows, hits(target, drawn), weight)
 
     def examples(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
         """Outputs ``[N, d]`` and targets ``[N]`` of a training batch.

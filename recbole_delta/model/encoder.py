@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from recbole_delta.dropout import drop_
 from recbole_delta.model.packed import PackedBatch, attention
 from recbole_delta.model.padded import PaddedBatch
 from recbole_delta.precision import ROWS
@@ -69,16 +70,16 @@ class RecBoleBlock:
     @staticmethod
     def begin(model: Any, items: Tensor, positions: Tensor) -> Tensor:
         """Inputs ``[M, d]`` of the first layer, from those of items and of positions."""
-        return model.dropout(model.LayerNorm(items + positions))
+        return drop_(model.dropout, model.LayerNorm(positions.add_(items)))
 
     @staticmethod
     def layer(layer: Any, hidden: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
         """Outputs of a layer for the items of the batch, or for the ``wanted`` of them."""
         part, forward = layer.multi_head_attention, layer.feed_forward
         context, hidden = _attend(part, hidden, hidden, batch, wanted)
-        hidden = part.LayerNorm(part.out_dropout(context) + hidden)
+        hidden = part.LayerNorm(_added(drop_(part.out_dropout, context), hidden))
         inner = forward.dense_2(_activation(forward)(forward.dense_1(hidden)))
-        return forward.LayerNorm(forward.dropout(inner) + hidden)
+        return forward.LayerNorm(_added(drop_(forward.dropout, inner), hidden))
 
     @staticmethod
     def end(model: Any, hidden: Tensor) -> Tensor:
@@ -96,7 +97,7 @@ class OriginalBlock:
     @staticmethod
     def begin(model: Any, items: Tensor, positions: Tensor) -> Tensor:
         """See :meth:`RecBoleBlock.begin`."""
-        return model.dropout(items * items.size(1) ** 0.5 + positions)
+        return drop_(model.dropout, positions.add_(items, alpha=items.size(1) ** 0.5))
 
     @staticmethod
     def layer(layer: Any, hidden: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
@@ -106,7 +107,7 @@ class OriginalBlock:
         context, normal = _attend(part, normal, hidden, batch, wanted)
         hidden = forward.LayerNorm(normal + context)
         inner = forward.dropout(_activation(forward)(forward.dense_1(hidden)))
-        return hidden + forward.dropout(forward.dense_2(inner))
+        return _added(drop_(forward.dropout, forward.dense_2(inner)), hidden)
 
     @staticmethod
     def end(model: Any, hidden: Tensor) -> Tensor:
@@ -130,6 +131,11 @@ def _attend(
     if wanted is not None:
         context, asking = F.embedding(wanted, context), F.embedding(wanted, asking)
     return part.dense(context), asking
+
+
+def _added(part: Tensor, hidden: Tensor) -> Tensor:
+    """The sum, in the memory of ``part``, unless mixed precision gave it fewer digits."""
+    return part.add_(hidden) if part.dtype == hidden.dtype else part + hidden
 
 
 def _activation(forward: Any) -> Any:

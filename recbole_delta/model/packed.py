@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from recbole_delta.precision import mkl_is_quick
-from recbole_delta.sequences import ragged
+from recbole_delta.sequences import slices
 
 STEP = 8
 """Rows are as wide as the longest sequence, rounded up to it: fewer shapes of products."""
@@ -33,17 +33,16 @@ class PackedBatch:
         width = min(max(sizes) + -max(sizes) % STEP, longest)
         rows, starts = best_fit(sizes, width)
         start = torch.tensor(starts, device=item_seq.device)
-        sequence, nth = ragged(lengths)
-        self.back = start[sequence] + nth
+        sequence, self.back = slices(start, lengths)
+        nth = self.back - start[sequence]
         self.items = item_seq.new_zeros(rows * width)
-        self.items[self.back] = item_seq.flatten()[sequence * item_seq.size(1) + nth]
+        self.items[self.back] = item_seq[sequence, nth]
         self.position = torch.zeros_like(self.items)
         self.position[self.back] = nth
-        # A query attends to keys from the start of its sequence on, room left over to itself.
-        first = torch.arange(rows * width, device=item_seq.device) - self.position
-        first = first.view(rows, width, 1) % width
+        # A query attends to keys back to the start of its sequence, room left over to itself.
         slot = torch.arange(width, device=item_seq.device)
-        self.mask = causal((slot >= first) & (slot[:, None] >= slot))
+        ago = (slot[:, None] - slot) % (2 * width)  # of a later key more than any position
+        self.mask = causal(ago > self.position.view(rows, width, 1))
 
 
 def attention(
@@ -76,9 +75,9 @@ def attention(
     return output.transpose(1, 2).reshape(query.shape)
 
 
-def causal(allowed: Tensor) -> Tensor:
-    """0 where a query may attend to a key, −inf elsewhere."""
-    return torch.zeros(allowed.shape, device=allowed.device).masked_fill_(~allowed, -torch.inf)
+def causal(barred: Tensor) -> Tensor:
+    """−inf where a query may not attend to a key, 0 elsewhere."""
+    return torch.zeros(barred.shape, device=barred.device).masked_fill_(barred, -torch.inf)
 
 
 def best_fit(lengths: list[int], width: int) -> tuple[int, list[int]]:

@@ -24,4 +24,4 @@ class PaddedBatch:
         self.items = item_seq.flatten()
         step = torch.arange(width, device=item_seq.device)
         self.position = step.expand_as(item_seq).flatten()
-        self.mask = causal(step[:, None] >= step)[None]
+        self.mask = causal(step[:, None] < step)[None]

@@ -24,7 +24,7 @@ from recbole_delta.distributed import copy_from_first, gather, mean, rank, share
 from recbole_delta.embedding import ContentEmbedding
 from recbole_delta.errors import DeltaError
 from recbole_delta.precision import quick_float32
-from recbole_delta.rows import step_rows
+from recbole_delta.rows import RowAdam
 from recbole_delta.seam.evaluation import Evaluation, Mode, evaluate_modes
 from recbole_delta.seam.facts import (
     check_data,
@@ -201,8 +201,8 @@ class ColdWarmTrainer(Trainer):
                 embedding.project_(rows)
 
         if getattr(self.model, "updates_rows", False):
-            optimizer.register_step_pre_hook(lambda *_: step_rows(optimizer, project))
-        elif bounded is not None:
+            return RowAdam(kwargs["params"], optimizer.defaults["lr"], project)
+        if bounded is not None:
             optimizer.register_step_post_hook(lambda *_: embedding.project_())
         return optimizer
 
