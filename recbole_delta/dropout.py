@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -26,7 +28,7 @@ class Dropout(nn.Dropout):
 
     def __init__(self, p: float, masks: Masks | None = None) -> None:
         super().__init__(p)
-        self.masks = masks or Masks(p)
+        self.masks = masks or Masks()
 
     def forward(self, input: Tensor) -> Tensor:
         """Zero elements with probability ``p`` and scale the others; as it is in evaluation."""
@@ -42,40 +44,36 @@ class Dropout(nn.Dropout):
         """By which to multiply, 0 or 1 / (1 − p); None where it is for torch to drop."""
         if not self.training or values.device.type != "cpu" or self.p in (0, 1):
             return None
-        mask = self.masks.cut(values.numel()).view(values.shape)
+        mask = self.masks.cut(values.numel(), self.p).view(values.shape)
         return mask.to(values.dtype).mul_(1 / (1 - self.p))
 
 
 class Masks:
-    """Masks of 0 and 1, cut from a large one: a small draw takes longer to begin than to make.
+    """Masks of 0 and 1, cut from a large one: a small draw takes longer to begin than to make."""
 
-    Args:
-        p: the probability of 0.
-    """
-
-    def __init__(self, p: float) -> None:
-        self.p = p
+    def __init__(self) -> None:
         self.discard()
 
     def discard(self) -> None:
         """Start with a new draw."""
-        self._drawn, self._used = torch.empty(0, dtype=torch.int8), 0
+        self._drawn, self._used, self._p = torch.empty(0, dtype=torch.int8), 0, 0.0
 
-    def cut(self, n: int) -> Tensor:
-        """``[n]`` int8 that no other call gets."""
-        if self._used + n > len(self._drawn):
-            self._drawn, self._used = self._draw(max(n, AHEAD)), 0
+    def cut(self, n: int, p: float) -> Tensor:
+        """``[n]`` int8 that no other call gets, 0 with probability ``p``."""
+        if p != self._p or self._used + n > len(self._drawn):
+            self._drawn, self._used, self._p = _draw(max(n, AHEAD), p), 0, p
         self._used += n
         return self._drawn[self._used - n : self._used]
 
-    def _draw(self, n: int) -> Tensor:
-        # One number of torch's generator; the others follow from it, by SFC64 five times as fast.
-        seed = int(torch.randint(2**62, ()))
-        # One of the two thresholds next to p, such that an element is 0 with probability p.
-        dropped = int(self.p * LEVELS + seed / 2**62)
-        kept = np.random.SFC64(seed).random_raw(-(-n // 8)).view(np.uint8)[:n] >= dropped
-        # torch converts bool one by one, int8 several at a time.
-        return torch.from_numpy(kept.view(np.int8))
+
+def _draw(n: int, p: float) -> Tensor:
+    # One number of torch's generator; the others follow from it, by SFC64 five times as fast.
+    seed = int(torch.randint(2**62, ()))
+    # One of the two thresholds next to p, such that an element is 0 with probability p.
+    dropped = int(p * LEVELS + seed / 2**62)
+    kept = np.random.SFC64(seed).random_raw(-(-n // 8)).view(np.uint8)[:n] >= dropped
+    # torch converts bool one by one, int8 several at a time.
+    return torch.from_numpy(kept.view(np.int8))
 
 
 def drop_(dropout: nn.Dropout, values: Tensor) -> Tensor:
@@ -88,9 +86,8 @@ def drop_(dropout: nn.Dropout, values: Tensor) -> Tensor:
 
 def use_fast_dropout(model: nn.Module) -> None:
     """Replace every ``nn.Dropout`` in ``model``; there are no parameters to carry over."""
-    masks: dict[float, Masks] = {}
+    masks: defaultdict[float, Masks] = defaultdict(Masks)
     for module in model.modules():
         for name, child in module.named_children():
             if type(child) is nn.Dropout:
-                shared = masks.setdefault(child.p, Masks(child.p))
-                setattr(module, name, Dropout(child.p, shared))
+                setattr(module, name, Dropout(child.p, masks[child.p]))

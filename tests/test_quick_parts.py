@@ -59,6 +59,14 @@ def test_no_two_masks_share_their_numbers():
         assert (one == other).float().mean().item() == pytest.approx(0.5, abs=0.06)
 
 
+def test_a_probability_that_is_changed_applies_at_once():
+    torch.manual_seed(0)
+    module = Dropout(0.9)
+    module(torch.ones(1000))
+    module.p = 0.2
+    assert (module(torch.ones(1000)) == 0).float().mean().item() == pytest.approx(0.2, abs=0.06)
+
+
 @pytest.mark.parametrize("kind", [nn.Dropout, Dropout])
 def test_dropout_in_place(kind):
     torch.manual_seed(0)

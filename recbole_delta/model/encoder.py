@@ -105,7 +105,7 @@ class OriginalBlock:
         part, forward = layer.multi_head_attention, layer.feed_forward
         normal = part.LayerNorm(hidden)
         context, normal = _attend(part, normal, hidden, batch, wanted)
-        hidden = forward.LayerNorm(normal + context)
+        hidden = forward.LayerNorm(_added(context, normal))
         inner = forward.dropout(_activation(forward)(forward.dense_1(hidden)))
         return _added(drop_(forward.dropout, forward.dense_2(inner)), hidden)
 

@@ -189,10 +189,6 @@ class ColdWarmTrainer(Trainer):
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer | None:
         kwargs.setdefault("params", [p for p in self.model.parameters() if p.requires_grad])
         optimizer = super()._build_optimizer(**kwargs)
-        if type(optimizer) in (torch.optim.Adam, torch.optim.AdamW):
-            # One pass over the moments instead of one for each operation.
-            given = {name: optimizer.defaults[name] for name in ("lr", "weight_decay")}
-            optimizer = type(optimizer)(kwargs["params"], **given, fused=True)
         embedding: Any = getattr(self.model, "item_embedding", None)
         bounded = embedding.bounded if isinstance(embedding, ContentEmbedding) else None
 
@@ -202,6 +198,10 @@ class ColdWarmTrainer(Trainer):
 
         if getattr(self.model, "updates_rows", False):
             return RowAdam(kwargs["params"], optimizer.defaults["lr"], project)
+        if type(optimizer) in (torch.optim.Adam, torch.optim.AdamW):
+            # One pass over the moments instead of one for each operation.
+            given = {name: optimizer.defaults[name] for name in ("lr", "weight_decay")}
+            optimizer = type(optimizer)(kwargs["params"], **given, fused=True)
         if bounded is not None:
             optimizer.register_step_post_hook(lambda *_: embedding.project_())
         return optimizer
