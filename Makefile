@@ -17,6 +17,7 @@ test: $(VENV)/.installed-test
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy recbole_delta dataset_prep
+	$(BIN)/lint-imports
 
 $(VENV)/.torch:
 	$(PYTHON) -m venv $(VENV)

@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from recbole_delta.model.packed import attention, causal
-from recbole_delta.precision import quick_float32
+from recbole_delta.compute.matmul import quick_float32
+from recbole_delta.model.transformer.packed import attention, causal
 
 SIZES = ((13, 1, 64, 128), (128, 1, 64, 128), (32, 2, 50, 32), (256, 2, 50, 32))
 """Rows, heads, width and dimension of a head."""

@@ -24,10 +24,10 @@ from measure import SCRATCH, machine
 from torch import Tensor
 
 import recbole_delta
-from recbole_delta.embedding import DeltaEmbedding
-from recbole_delta.files import replacing
-from recbole_delta.item_embeddings import CONTENT_EMBEDDINGS, INIT_STD, Known, Mode, standardised
-from recbole_delta.reduction import ContentMap
+from dataset_prep.files import replacing
+from recbole_delta.embedding.content_map import ContentMap
+from recbole_delta.embedding.delta import DeltaEmbedding
+from recbole_delta.embedding.modes import CONTENT_EMBEDDINGS, INIT_STD, Known, Mode, standardised
 
 Radii = Callable[[Tensor], Tensor]
 """From training rows of the warm items to their radii."""

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from dataset_prep.text import DEFAULT_ENCODER, TextEncoder
+from dataset_prep.encoders.text import DEFAULT_ENCODER, TextEncoder
 
 from sentence_transformers import SentenceTransformer  # isort: skip (mended by the import above)
 

@@ -22,7 +22,7 @@ from recbole.data.interaction import Interaction
 from recbole.model.sequential_recommender import SASRec
 from recbole.trainer import Trainer
 
-from recbole_delta.seam.parts import Parts
+from recbole_delta.quick_start.build import Parts
 
 SETTINGS = {
     "mask_history": False,

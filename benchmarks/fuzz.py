@@ -32,7 +32,7 @@ from mutations import BYTES
 from readers import Kind, build, kinds
 from tabulate import tabulate
 
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
 
 SECONDS, GIB = 60, 1.5
 """What one input may take: time, and memory beyond that of good files."""

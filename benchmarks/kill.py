@@ -31,7 +31,7 @@ import yaml
 from measure import make_up
 from tabulate import tabulate
 
-from recbole_delta.checkpoint import Checkpoint
+from recbole_delta.trainer.checkpoint import Checkpoint
 
 CHECKOUT = Path(__file__).absolute().parents[1]
 COMMAND = str(CHECKOUT / "run_recbole_delta.py")

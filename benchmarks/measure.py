@@ -16,9 +16,9 @@ import numpy as np
 import polars as pl
 import torch
 
-from recbole_delta.content import write_content
-from recbole_delta.seam.config import RunConfig
-from recbole_delta.seam.parts import Parts, make_parts
+from dataset_prep.format.content import write_content
+from recbole_delta.config.run_config import RunConfig
+from recbole_delta.quick_start.build import Parts, make_parts
 
 SCRATCH = str(Path(tempfile.gettempdir()) / "recbole_delta")
 """For checkpoints that nobody wants."""

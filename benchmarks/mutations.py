@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from recbole_delta.checkpoint import FORMAT, WITHOUT_DIGEST
+from recbole_delta.trainer.checkpoint import FORMAT, WITHOUT_DIGEST
 
 Mutation = Callable[[bytes, random.Random], bytes]
 

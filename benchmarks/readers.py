@@ -26,8 +26,8 @@ from mutations import (
 
 import recbole_delta
 from dataset_prep.__main__ import main as dataset_prep
-from recbole_delta.cli import main as recbole_delta_command
-from recbole_delta.content import write_content
+from dataset_prep.format.content import write_content
+from recbole_delta.cli.main import main as recbole_delta_command
 
 N_USERS, N_ITEMS, DIM = 24, 20, 12
 SETTINGS = {

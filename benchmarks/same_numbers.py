@@ -28,7 +28,8 @@ from tabulate import tabulate
 
 import recbole_delta
 from dataset_prep import ContentOptions, Filters, prepare
-from recbole_delta import Recommender, resume, run
+from recbole_delta import Recommender, resume
+from recbole_delta.quick_start import run
 
 COMMON = {"show_progress": False, "state": "ERROR", "seed": 42}
 SMALL = {"hidden_size": 32, "inner_size": 32, "train_batch_size": 64, "valid_metric": "NDCG@10",

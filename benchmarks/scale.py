@@ -27,10 +27,10 @@ from recbole.data import create_dataset, data_preparation
 from recbole.model.sequential_recommender import SASRec
 from stock_curve import stock_config
 
-from recbole_delta.files import replacing
-from recbole_delta.precision import quick_float32
-from recbole_delta.seam.config import RunConfig
-from recbole_delta.seam.dataset import ColdWarmDataset
+from dataset_prep.files import replacing
+from recbole_delta.compute.matmul import quick_float32
+from recbole_delta.config.run_config import RunConfig
+from recbole_delta.data.dataset import ColdWarmDataset
 
 LOSSES = ("ce", "chunked", "sampled")
 

@@ -21,8 +21,8 @@ import polars as pl
 from measure import machine
 
 import recbole_delta
+from dataset_prep.format.content import find_content, read_content
 from recbole_delta import Recommender
-from recbole_delta.content import find_content, read_content
 
 SETTINGS = {
     "hidden_size": 128,

@@ -31,8 +31,8 @@ from recbole.model.sequential_recommender import GRU4Rec, SASRec
 from recbole.trainer import Trainer
 from stock_curve import stock_config
 
+from recbole_delta.compute.matmul import quick_float32
 from recbole_delta.model.backbone import next_items
-from recbole_delta.precision import quick_float32
 
 
 def ours(data: Path, model: str, settings: dict[str, Any], loss: str) -> Callable[[], float]:

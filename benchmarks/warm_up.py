@@ -32,9 +32,9 @@ from measure import machine
 from scipy.stats import sem
 
 import recbole_delta
+from dataset_prep.files import replacing
+from dataset_prep.format.content import find_content
 from recbole_delta import Recommender
-from recbole_delta.content import find_content
-from recbole_delta.files import replacing
 
 REVEALED = (1, 2, 5, 10)
 WAYS = [

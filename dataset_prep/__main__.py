@@ -11,14 +11,14 @@ from typing import Any
 
 from tabulate import tabulate
 
-from dataset_prep.audio import AudioOptions
+from dataset_prep.encoders.audio import AudioOptions
+from dataset_prep.encoders.encode_items import WITHOUT_CONTENT, ContentOptions
+from dataset_prep.encoders.text import DEFAULT_ENCODER
+from dataset_prep.errors import DeltaError
 from dataset_prep.pipeline import prepare
 from dataset_prep.protocols import PROTOCOLS
-from dataset_prep.source import SOURCES, Source, get_source
+from dataset_prep.sources.registry import SOURCES, Source
 from dataset_prep.steps import Filters
-from dataset_prep.text import DEFAULT_ENCODER
-from dataset_prep.vectors import WITHOUT_CONTENT, ContentOptions
-from recbole_delta.errors import DeltaError
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -94,7 +94,6 @@ def _about(source: Source) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    get_source("ml-100k")  # fills the registry
     about = "\n".join(f"  {name}: {_about(each)}" for name, each in sorted(SOURCES.items()))
     parser = argparse.ArgumentParser(
         prog="python -m dataset_prep",

@@ -14,16 +14,22 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dataset_prep.atomic import write_atomic
-from dataset_prep.log import occurrences
+from dataset_prep.encoders.encode_items import (
+    ContentOptions,
+    ItemsWithoutContent,
+    ItemVectors,
+    encode_items,
+)
+from dataset_prep.errors import DeltaError
+from dataset_prep.files import replacing_folder
+from dataset_prep.format.atomic import write_atomic
+from dataset_prep.format.content import write_content
+from dataset_prep.format.fields import SPLITS
+from dataset_prep.interactions.log import occurrences
 from dataset_prep.protocols import PROTOCOLS
-from dataset_prep.source import RawData, get_source
+from dataset_prep.sources import get_source
+from dataset_prep.sources.registry import RawData
 from dataset_prep.steps import Filters, SplitLog, split_log
-from dataset_prep.vectors import ContentOptions, ItemsWithoutContent, ItemVectors, encode_items
-from recbole_delta.content import write_content
-from recbole_delta.errors import DeltaError
-from recbole_delta.files import replacing_folder
-from recbole_delta.instances import SPLITS
 
 
 def prepare(

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dataset_prep.atomic import check_ids
-from dataset_prep.filters import n_core, sample_users, without_repeats
-from dataset_prep.log import Log, occurrences
+from dataset_prep.errors import DeltaError, at_least_1, check_options, check_seed
+from dataset_prep.format.atomic import check_ids
+from dataset_prep.interactions.filters import n_core, sample_users, without_repeats
+from dataset_prep.interactions.log import Log, occurrences
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.protocols.common import TEST, TRAIN, VALID, counts, first_of_users
-from recbole_delta.errors import DeltaError, at_least_1, check_options, check_seed
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class SplitLog:
 
     Attributes:
         log: in order of time.
-        split: ``[n]`` uint8, positions in :data:`recbole_delta.instances.SPLITS`.
+        split: ``[n]`` uint8, positions in :data:`dataset_prep.format.fields.SPLITS`.
         steps: rows, users and items after each step.
     """
 

@@ -5,18 +5,17 @@ Importing this package mends RecBole for the current stack and registers the mod
 RecBole's own ``run_recbole`` too.
 """
 
-__version__ = "0.1.0"
-
-from recbole_delta import compat
+from recbole_delta._version import __version__
+from recbole_delta.integration import compat
 
 compat.prepare()
 
-from recbole_delta.errors import DeltaError  # noqa: E402
-from recbole_delta.seam.register import install, register  # noqa: E402
+from dataset_prep.errors import DeltaError  # noqa: E402
+from recbole_delta.integration.register import install, register  # noqa: E402
 
 install()
 
-from recbole_delta.run import RunResult, load_run, resume, run  # noqa: E402
+from recbole_delta.quick_start.run import RunResult, load_run, resume, run  # noqa: E402
 from recbole_delta.serving import Recommendation, Recommender  # noqa: E402
 
 __all__ = [

@@ -16,12 +16,12 @@ from refusals import GOOD_ITEMS, GOOD_ROWS, refusal
 
 import recbole_delta
 from dataset_prep import Filters, prepare
-from dataset_prep.atomic import write_atomic
-from dataset_prep.log import Log
+from dataset_prep.errors import DeltaError
+from dataset_prep.format.atomic import write_atomic
+from dataset_prep.format.content import write_content
+from dataset_prep.format.fields import SPLITS
+from dataset_prep.interactions.log import Log
 from dataset_prep.protocols import item_holdout
-from recbole_delta.content import write_content
-from recbole_delta.errors import DeltaError
-from recbole_delta.instances import SPLITS
 from recbole_delta.model import MODELS
 
 # The models here are so small that a second thread only waits.

@@ -7,8 +7,8 @@ import gzip
 import numpy as np
 import polars as pl
 
-from dataset_prep.log import Log
-from dataset_prep.source import get_source
+from dataset_prep.interactions.log import Log
+from dataset_prep.sources import get_source
 
 
 def read(source, raw, **options):

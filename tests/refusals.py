@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from dataset_prep import ContentOptions, Filters, prepare
-from dataset_prep.audio import AudioOptions
-from recbole_delta.errors import DeltaError
+from dataset_prep.encoders.audio import AudioOptions
+from dataset_prep.errors import DeltaError
 
 N_USERS, N_ITEMS = 12, 20
 

@@ -7,8 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from recbole_delta.arrays import read_npy, read_npz
-from recbole_delta.errors import LONGEST, DeltaError
+from dataset_prep.errors import LONGEST, DeltaError
+from dataset_prep.format.arrays import read_npy, read_npz
 
 GOOD = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 12)}"
 

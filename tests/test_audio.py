@@ -12,11 +12,11 @@ import torch
 torchaudio = pytest.importorskip("torchaudio")
 soundfile = pytest.importorskip("soundfile")
 
-from dataset_prep.audio import AudioEncoder, AudioOptions, read_audio  # noqa: E402
-from dataset_prep.audio_networks import mel_statistics, pooled_features  # noqa: E402
-from dataset_prep.source import RawData, Source  # noqa: E402
-from dataset_prep.vectors import ContentOptions, ItemsWithoutContent, encode_items  # noqa: E402
-from recbole_delta.errors import DeltaError  # noqa: E402
+from dataset_prep.encoders.audio import AudioEncoder, AudioOptions, read_audio  # noqa: E402
+from dataset_prep.encoders.audio_networks import mel_statistics, pooled_features  # noqa: E402
+from dataset_prep.encoders.encode_items import ContentOptions, ItemsWithoutContent, encode_items  # noqa: E402
+from dataset_prep.errors import DeltaError  # noqa: E402
+from dataset_prep.sources.registry import RawData, Source  # noqa: E402
 
 
 def tone(path, hertz=440.0, rate=22_050, seconds=1.0, channels=1, **kwargs):

@@ -11,10 +11,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import recbole_delta
+from dataset_prep.errors import DeltaError
+from dataset_prep.format.content import write_content
 from recbole_delta import Recommender
-from recbole_delta.checkpoint import Checkpoint
-from recbole_delta.content import write_content
-from recbole_delta.errors import DeltaError
+from recbole_delta.trainer.checkpoint import Checkpoint
 
 
 def test_checkpoints_that_cannot_be_used(tiny, train, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import recbole_delta
-from recbole_delta.content import write_content
+from dataset_prep.format.content import write_content
 
 
 def rewrite(name, change):
@@ -20,7 +20,7 @@ def rewrite(name, change):
 def with_content(tokens=None, change=lambda vectors: vectors):
     def spoil(folder):
         [path] = folder.glob("*.safetensors")
-        from recbole_delta.content import read_content
+        from dataset_prep.format.content import read_content
 
         table = read_content(path)
         kept = list(table.tokens) if tokens is None else tokens(list(table.tokens))
@@ -125,7 +125,7 @@ def test_bad_files(attempt, case):
 def test_identical_double_vectors_are_accepted(tiny, train, tmp_path):
     def twice(folder):
         [path] = folder.glob("*.safetensors")
-        from recbole_delta.content import read_content
+        from dataset_prep.format.content import read_content
 
         table = read_content(path)
         again = np.concatenate([table.vectors, table.vectors[:4]])

@@ -7,8 +7,8 @@ import math
 import pytest
 
 import recbole_delta
-from recbole_delta.errors import DeltaError
-from recbole_delta.seam.config import read_yaml
+from dataset_prep.errors import DeltaError
+from recbole_delta.config.yaml_file import read_yaml
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_bad_settings(attempt, settings, message):
 
 
 def test_weights_and_biases_must_be_there_to_log_to(attempt, monkeypatch):
-    monkeypatch.setattr("recbole_delta.seam.settings.find_spec", lambda name: None)
+    monkeypatch.setattr("recbole_delta.config.recbole_checks.find_spec", lambda name: None)
     assert "log_wandb needs Weights & Biases: pip install wandb" in attempt(log_wandb=True)
 
 

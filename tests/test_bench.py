@@ -16,10 +16,10 @@ import pytest
 import yaml
 from sklearn.metrics import ndcg_score
 
+from dataset_prep.errors import DeltaError
 from recbole_delta.bench.bench import bench
 from recbole_delta.bench.plan import read_plan
 from recbole_delta.bench.record import Record
-from recbole_delta.errors import DeltaError
 
 SETTINGS = {"hidden_size": 16, "inner_size": 16, "embedding_size": 16, "MAX_ITEM_LIST_LENGTH": 8,
             "train_batch_size": 16, "epochs": 2}  # fmt: skip

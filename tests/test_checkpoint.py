@@ -14,13 +14,13 @@ from recbole.utils import init_seed
 from safetensors.torch import save_file
 
 import recbole_delta
-from recbole_delta.checkpoint import WITHOUT_DIGEST, Checkpoint, catalogue_of
-from recbole_delta.cli import main
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
+from recbole_delta.cli.main import main
+from recbole_delta.config.run_config import RunConfig
+from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.model import BACKBONES, MODELS
-from recbole_delta.seam.config import RunConfig
-from recbole_delta.seam.dataset import ColdWarmDataset
-from recbole_delta.seam.trainer import ColdWarmTrainer
+from recbole_delta.trainer.checkpoint import WITHOUT_DIGEST, Checkpoint, catalogue_of
+from recbole_delta.trainer.trainer import ColdWarmTrainer
 
 CATALOGUE = catalogue_of(["a", "b"], np.array([3]))
 FACTS_OF_SOME_RUN = {
@@ -114,7 +114,7 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
         Path(filename).write_bytes(b"half")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("recbole_delta.checkpoint.save_file", full_disk)
+    monkeypatch.setattr("recbole_delta.trainer.checkpoint.save_file", full_disk)
     with pytest.raises(DeltaError, match="Cannot write .*run.safetensors .No space"):
         Checkpoint({"w": torch.zeros(3)}, {}, {}, {**facts, "epoch": 2}, CATALOGUE).save(path)
     monkeypatch.undo()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import recbole_delta.compat as compat
+import recbole_delta.integration.compat as compat
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -86,7 +86,7 @@ def test_recboles_trainer_trusts_only_what_it_wrote(tmp_path):
 def test_importing_twice_registers_once():
     from recbole.config import Config
 
-    from recbole_delta.seam.register import install
+    from recbole_delta.integration.register import install
 
     before = Config._load_internal_config_dict
     install()

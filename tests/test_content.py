@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from recbole_delta.content import ContentTable, find_content, read_content, write_content
-from recbole_delta.errors import DeltaError
-from recbole_delta.reduction import ContentMap
+from dataset_prep.errors import DeltaError
+from dataset_prep.format.content import ContentTable, find_content, read_content, write_content
+from recbole_delta.embedding.content_map import ContentMap
 
 
 def table(tokens, vectors):

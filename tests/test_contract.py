@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from recbole_delta.config.settings import ITEM_EMBEDDINGS
+from recbole_delta.evaluator.evaluate import MODES as EVALUATION_MODES
+from recbole_delta.evaluator.evaluate import evaluate_modes
 from recbole_delta.model import BACKBONES, MODELS
-from recbole_delta.seam.evaluation import MODES as EVALUATION_MODES
-from recbole_delta.seam.evaluation import evaluate_modes
-from recbole_delta.seam.settings import ITEM_EMBEDDINGS
 
 CAUSAL = [m.__name__ for m in MODELS if m.__name__ in BACKBONES and m.causal]
 

@@ -12,10 +12,10 @@ from conftest import Prepared
 from recbole.data import data_preparation
 
 import recbole_delta
-from recbole_delta.instances import SPLITS
-from recbole_delta.seam.config import RunConfig
-from recbole_delta.seam.dataset import ColdWarmDataset
-from recbole_delta.seam.facts import data_fingerprint
+from dataset_prep.format.fields import SPLITS
+from recbole_delta.config.run_config import RunConfig
+from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.data.fingerprint import data_fingerprint
 
 
 def loaders(folder, name, **settings):
@@ -131,7 +131,7 @@ def test_the_quick_reading_gives_what_pandas_gives(tiny, tmp_path, monkeypatch, 
     tiny.replace(rows=rows, items=items, vectors=vectors).write(tmp_path)
     quick, *_ = loaders(tmp_path, "tiny")
     with monkeypatch.context() as patch:
-        patch.setattr("recbole_delta.seam.prepared.read_plain", lambda *_: None)
+        patch.setattr("recbole_delta.data.prepared.read_plain", lambda *_: None)
         slow, *_ = loaders(tmp_path, "tiny")
     assert data_fingerprint(quick) == data_fingerprint(slow)
     for field in ("user_id", "item_id"):

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import recbole_delta
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
 
 STILL = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "dropout_prob": 0.0}
 

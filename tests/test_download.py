@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from dataset_prep import SOURCES, prepare
-from dataset_prep.download import Archive
-from dataset_prep.source import get_source
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
+from dataset_prep.sources import get_source
+from dataset_prep.sources.download import Archive
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_prep.draw import draw
+from dataset_prep.interactions.draw import draw
 
 
 def test_the_numbers_are_those_of_polars_1():

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from recbole_delta.embedding import DeltaEmbedding, IdEmbedding
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
+from recbole_delta.embedding.delta import DeltaEmbedding
+from recbole_delta.embedding.id import IdEmbedding
 
 
 def unit_content(n_items=9, dim=6, seed=0):

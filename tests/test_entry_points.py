@@ -17,9 +17,10 @@ from recbole.utils import get_model, get_trainer
 
 import recbole_delta
 from dataset_prep.__main__ import main as prepare
-from recbole_delta.cli import main, parse_arguments
-from recbole_delta.errors import DeltaError
-from recbole_delta.seam.config import RunConfig
+from dataset_prep.errors import DeltaError
+from recbole_delta.cli.main import main
+from recbole_delta.cli.train import parse_arguments
+from recbole_delta.config.run_config import RunConfig
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -80,7 +81,7 @@ def test_the_console_script_is_the_same_command():
 def test_recbole_finds_our_models_and_trainers(name):
     model = get_model(name)
     assert model.__name__ == name
-    assert get_trainer(model.type, name).__module__.startswith("recbole_delta.seam.")
+    assert get_trainer(model.type, name).__module__.startswith("recbole_delta.trainer.")
 
 
 def test_recboles_own_models_still_run_under_recbole(tiny, tmp_path, monkeypatch):

@@ -12,8 +12,8 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from recbole_delta import DeltaError, Recommender
-from recbole_delta.cli import main
-from recbole_delta.embedding import DeltaEmbedding
+from recbole_delta.cli.main import main
+from recbole_delta.embedding.delta import DeltaEmbedding
 from recbole_delta.serving import pictures
 from recbole_delta.serving.explain import Spaces
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import load_file
 
 from recbole_delta import DeltaError, Recommender
-from recbole_delta.cli import main
+from recbole_delta.cli.main import main
 from recbole_delta.model import BACKBONES
 from recbole_delta.serving import export as module
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from recbole_delta import files
-from recbole_delta.errors import DeltaError
-from recbole_delta.files import replacing, replacing_folder
+from dataset_prep import files
+from dataset_prep.errors import DeltaError
+from dataset_prep.files import replacing, replacing_folder
 
 
 def names(folder):

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-import recbole_delta.losses
-from recbole_delta.losses import EXACT_LOSSES, sampled_cross_entropy
-from recbole_delta.sampling import ItemSampler, hits
+import recbole_delta.loss.exact
+from recbole_delta.loss.exact import EXACT_LOSSES
+from recbole_delta.loss.sampled import sampled_cross_entropy
+from recbole_delta.loss.sampler import ItemSampler, hits
 
 
 def plain(hidden, weight, target):
@@ -34,8 +35,8 @@ def problem(n, n_items, dim, dtype=torch.float64, seed=0):
 def test_value_and_gradients_are_those_of_the_plain_softmax(loss, n, n_items, dim, block):
     hidden, weight, target = problem(n, n_items, dim, seed=n * n_items * dim)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recbole_delta.losses, "BLOCK", block)
-        patch.setattr(recbole_delta.losses, "CATALOGUE_BLOCK", block)
+        patch.setattr(recbole_delta.loss.exact, "BLOCK", block)
+        patch.setattr(recbole_delta.loss.exact, "CATALOGUE_BLOCK", block)
         ours = EXACT_LOSSES[loss](hidden, with_padding(weight), target + 1)
         # Twice, and not by 1: the graph may be used again, and scaled.
         for _ in range(2):
@@ -162,7 +163,7 @@ def test_items_are_drawn_as_often_as_their_counts_say():
 
 @pytest.mark.parametrize("mode", ["id", "frozen", "delta"])
 def test_training_goes_the_same_way(tiny, train, mode, monkeypatch):
-    monkeypatch.setattr(recbole_delta.losses, "CATALOGUE_BLOCK", 100)
+    monkeypatch.setattr(recbole_delta.loss.exact, "CATALOGUE_BLOCK", 100)
     settings = {"item_embedding": mode, "epochs": 2, "learning_rate": 1e-3}
     whole, _ = train(tiny, loss="ce", **settings)
     chunked, _ = train(tiny, loss="chunked", **settings)

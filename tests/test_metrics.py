@@ -13,9 +13,9 @@ from recbole.evaluator.register import metrics_dict
 from sklearn.metrics import ndcg_score
 
 import recbole_delta  # noqa: F401 (mends RecBole before the next import)
-from recbole_delta.errors import DeltaError
-from recbole_delta.metrics import GAINS, expected_gain, grouped_metrics
-from recbole_delta.ranking import TargetRanks, rank_targets
+from dataset_prep.errors import DeltaError
+from recbole_delta.evaluator.metrics import GAINS, expected_gain, grouped_metrics
+from recbole_delta.evaluator.ranking import TargetRanks, rank_targets
 
 TOPK = [1, 5, 10]
 

@@ -11,12 +11,12 @@ from recbole.data.interaction import Interaction
 from recbole.utils import get_model
 from torch.nn import functional as F
 
-from recbole_delta.errors import DeltaError
-from recbole_delta.metrics import expected_gain
+from dataset_prep.errors import DeltaError
+from recbole_delta.config.run_config import RunConfig
+from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.evaluator.evaluate import MODES, Mode, evaluate_modes
+from recbole_delta.evaluator.metrics import expected_gain
 from recbole_delta.model import BACKBONES
-from recbole_delta.seam.config import RunConfig
-from recbole_delta.seam.dataset import ColdWarmDataset
-from recbole_delta.seam.evaluation import MODES, Mode, evaluate_modes
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)

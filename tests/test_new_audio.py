@@ -16,7 +16,7 @@ soundfile = pytest.importorskip("soundfile")
 import recbole_delta  # noqa: E402
 from dataset_prep.__main__ import main as dataset_prep  # noqa: E402
 from recbole_delta import Recommender  # noqa: E402
-from recbole_delta.cli import main  # noqa: E402
+from recbole_delta.cli.main import main  # noqa: E402
 
 RATE = 16_000
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from recbole.model.layers import TransformerEncoder
 from torch import nn
 
-from recbole_delta.model.encoder import encode
-from recbole_delta.model.packed import best_fit
+from recbole_delta.model.transformer.encoder import encode
+from recbole_delta.model.transformer.packed import best_fit
 
 LONGEST = 40
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from dataset_prep.parquet import scan_parquet
-from dataset_prep.ready import read_vectors
+from dataset_prep.encoders.ready import read_vectors
+from dataset_prep.errors import DeltaError
+from dataset_prep.sources.parquet import scan_parquet
 from dataset_prep.sources.table import read_items
 from dataset_prep.sources.zvuk import read_zvuk
-from recbole_delta.errors import DeltaError
 
 N = 300
 COUNT = b"\x15" + bytes([0x80 | (2 * N & 127), 2 * N >> 7])

@@ -13,13 +13,13 @@ from conftest import as_polars
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dataset_prep.encoders.text
 import dataset_prep.pipeline
-import dataset_prep.text
 from dataset_prep import SOURCES, ContentOptions, Filters, RawData, Source, prepare
 from dataset_prep.__main__ import main
-from dataset_prep.atomic import READ_AS_MISSING, check_ids, write_atomic
-from recbole_delta.content import read_content
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
+from dataset_prep.format.atomic import READ_AS_MISSING, check_ids, write_atomic
+from dataset_prep.format.content import read_content
 
 
 def read(path):

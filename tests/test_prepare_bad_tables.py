@@ -7,7 +7,7 @@ from refusals import GOOD_ITEMS, GOOD_ROWS, ROWS_HEADER, as_parquet, changed_row
 
 from dataset_prep import prepare
 from dataset_prep.__main__ import main
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from originals import write_m2, write_zvuk
 
 import recbole_delta
 from dataset_prep import ContentOptions, Filters, prepare
-from dataset_prep.ready import read_vectors
-from recbole_delta.content import read_content
-from recbole_delta.errors import DeltaError
+from dataset_prep.encoders.ready import read_vectors
+from dataset_prep.errors import DeltaError
+from dataset_prep.format.content import read_content
 
 
 def record(folder) -> dict:

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from dataset_prep import ContentOptions, prepare
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
 
 SCRIPT = """
 import sys, time
 import numpy as np
-import dataset_prep.text
+import dataset_prep.encoders.text
 import sentence_transformers
 from dataset_prep import prepare
 
@@ -31,7 +31,7 @@ class Slow:
         return np.array([[len(t), sum(t.encode()), 1.0] for t in texts])
 
 sentence_transformers.SentenceTransformer = Slow
-dataset_prep.text.CHUNK = 8
+dataset_prep.encoders.text.CHUNK = 8
 raw, out, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 for n in range(rounds):

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from originals import numbers
 
 from dataset_prep import protocols
-from dataset_prep.filters import n_core, sample_users, without_repeats
-from dataset_prep.log import Log
-from dataset_prep.source import get_source
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
+from dataset_prep.interactions.filters import n_core, sample_users, without_repeats
+from dataset_prep.interactions.log import Log
+from dataset_prep.sources import get_source
 
 
 def item_holdout(frame, **options):

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from recbole_delta.dropout import AHEAD, Dropout, drop_, use_fast_dropout
-from recbole_delta.precision import quick_float32
-from recbole_delta.rows import RowAdam
+from recbole_delta.compute.dropout import AHEAD, Dropout, drop_, use_fast_dropout
+from recbole_delta.compute.matmul import quick_float32
+from recbole_delta.trainer.row_adam import RowAdam
 
 
 @pytest.mark.parametrize("p", [0.001, 0.1, 0.3, 0.5, 0.9, 0.999])

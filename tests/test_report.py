@@ -7,10 +7,11 @@ import json
 import pytest
 from PIL import Image
 
-import recbole_delta.demo as demo_module
-from recbole_delta.cli import main
-from recbole_delta.demo import demo
-from recbole_delta.report import comparison_table, mode_note
+import recbole_delta.bench.demo as demo_module
+from recbole_delta.bench.demo import demo
+from recbole_delta.bench.summary import comparison_table
+from recbole_delta.cli.main import main
+from recbole_delta.evaluator.labels import mode_note
 
 
 def runs(*values):

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from recbole_delta.errors import DeltaError
-from recbole_delta.item_embeddings import CONTENT_EMBEDDINGS, Known
+from dataset_prep.errors import DeltaError
+from recbole_delta.embedding.modes import CONTENT_EMBEDDINGS, Known
 
 N_WARM, N_ITEMS, CONTENT_DIM, DIM = 60, 81, 12, 8
 

@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbole_delta.instances import SPLITS, Interactions
-from recbole_delta.sequences import FlatSequences, prefix_slices, window_slices
+from dataset_prep.format.fields import SPLITS
+from recbole_delta.data.instances import Interactions
+from recbole_delta.data.sequences import FlatSequences, prefix_slices, window_slices
 
 lengths = st.lists(st.integers(1, 12), min_size=1, max_size=8)
 

@@ -15,13 +15,13 @@ import torch
 from served import HISTORIES, content_of, listed
 
 import recbole_delta
-from dataset_prep.more import NewItems
+from dataset_prep.encoders.new_items import NewItems
+from dataset_prep.format.content import write_content
 from recbole_delta import DeltaError, Recommender
-from recbole_delta.checkpoint import Checkpoint
-from recbole_delta.cli import main
-from recbole_delta.content import write_content
+from recbole_delta.cli.main import main
+from recbole_delta.evaluator import inference
 from recbole_delta.model import MODELS
-from recbole_delta.serving import search as module
+from recbole_delta.trainer.checkpoint import Checkpoint
 
 
 def before_the_cold_items(prepared):
@@ -71,8 +71,8 @@ def test_recommendations_are_those_that_the_evaluation_ranks(tiny, train):
 
 @pytest.mark.parametrize("block", [1, 100, 2**22])
 def test_recommending_is_sorting_all_scores(trained, monkeypatch, block):
-    monkeypatch.setattr(module, "SCORES_AT_ONCE", block)
-    monkeypatch.setattr(module, "CASES_AT_ONCE", 1)
+    monkeypatch.setattr(inference, "SCORES_AT_ONCE", block)
+    monkeypatch.setattr(inference, "CASES_AT_ONCE", 1)
     recommender = Recommender(trained)
     everything = recommender.recommend(HISTORIES, k=1000, exclude_seen=False)
     for history, found in zip(HISTORIES, everything):
@@ -201,7 +201,7 @@ def test_content_mean_recommends(tiny, train):
 
 def test_an_older_checkpoint_is_refused_in_words(trained, tmp_path, monkeypatch):
     checkpoint = Checkpoint.load(trained)
-    monkeypatch.setattr("recbole_delta.checkpoint.FORMAT", "recbole_delta-2")
+    monkeypatch.setattr("recbole_delta.trainer.checkpoint.FORMAT", "recbole_delta-2")
     checkpoint.save(tmp_path / "old.safetensors")
     monkeypatch.undo()
     with pytest.raises(DeltaError, match=r"recbole_delta-4\), but recbole_delta-2; train again"):

@@ -8,7 +8,7 @@ import pytest
 from conftest import as_pandas
 from originals import gz, read
 
-from dataset_prep.filters import without_repeats
+from dataset_prep.interactions.filters import without_repeats
 from dataset_prep.protocols import official_test
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from originals import numbers, read
 
+from dataset_prep.errors import DeltaError
 from dataset_prep.protocols import official_test, paper
-from recbole_delta.errors import DeltaError
 
 
 def test_movielens_1m_and_csv(tmp_path):

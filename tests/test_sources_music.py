@@ -10,8 +10,8 @@ import polars as pl
 from originals import numbers, read, write_zvuk
 
 from dataset_prep import Filters, prepare
-from dataset_prep.source import get_source
-from recbole_delta.content import read_content
+from dataset_prep.format.content import read_content
+from dataset_prep.sources import get_source
 
 
 def test_zvuk_through_the_papers_protocol(tmp_path):

@@ -7,9 +7,9 @@ import pytest
 from originals import read
 
 from dataset_prep import SOURCES
-from dataset_prep.log import Log
-from dataset_prep.source import get_source
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
+from dataset_prep.interactions.log import Log
+from dataset_prep.sources import get_source
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "parquet", "jsonl"])

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from conftest import CountingModel
 
-import dataset_prep.text
-from dataset_prep.text import DEFAULT_ENCODER, TextEncoder, item_texts
-from recbole_delta.errors import DeltaError
+import dataset_prep.encoders.text
+from dataset_prep.encoders.text import DEFAULT_ENCODER, TextEncoder, item_texts
+from dataset_prep.errors import DeltaError
 
 
 def test_a_text_is_encoded_once_however_often_it_occurs(counting, tmp_path):
@@ -47,7 +47,7 @@ def test_two_processes_give_the_vectors_of_one(tmp_path):
 
 
 def test_a_killed_encoding_goes_on_where_it_stopped(counting, tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset_prep.text, "CHUNK", 2)
+    monkeypatch.setattr(dataset_prep.encoders.text, "CHUNK", 2)
     texts = ["eeeee", "dddd", "ccc", "bb", "a"]
 
     class Killed(CountingModel):

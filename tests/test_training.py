@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import recbole_delta
-from recbole_delta.checkpoint import Checkpoint
-from recbole_delta.seam.evaluation import MODES, evaluate_modes
-from recbole_delta.seam.trainer import ColdWarmTrainer
+from recbole_delta.evaluator.evaluate import MODES, evaluate_modes
+from recbole_delta.trainer.checkpoint import Checkpoint
+from recbole_delta.trainer.trainer import ColdWarmTrainer
 
 FAST = {"learning_rate": 0.05, "epochs": 4}
 
@@ -77,8 +77,8 @@ def test_few_scores_are_held_at_once(tiny, train, monkeypatch):
 
     monkeypatch.setattr(model, "full_sort_predict", watched)
     at_once = 5 * test.dataset.item_num
-    monkeypatch.setattr("recbole_delta.seam.evaluation.SCORES_AT_ONCE", at_once)
-    monkeypatch.setattr("recbole_delta.seam.evaluation.CASES_AT_ONCE", 1)
+    monkeypatch.setattr("recbole_delta.evaluator.inference.SCORES_AT_ONCE", at_once)
+    monkeypatch.setattr("recbole_delta.evaluator.inference.CASES_AT_ONCE", 1)
     parts = evaluate_modes(model, test.dataset, MODES, batch_size=4096)
     assert max(sizes) == 5
     for a, b in zip(whole, parts):

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from recbole_delta import DeltaError, Recommender
-from recbole_delta.cli import main
+from recbole_delta.cli.main import main
 from recbole_delta.model import BACKBONES
 from recbole_delta.serving.warm_up import Contexts, fit_deltas
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
 
 
 def test_a_built_in_model_sees_warm_items_only(tiny, train):

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dataset_prep.draw import draw
-from dataset_prep.log import Log, occurrences, parts, sorted_users
-from recbole_delta.instances import SPLITS
+from dataset_prep.format.fields import SPLITS
+from dataset_prep.interactions.draw import draw
+from dataset_prep.interactions.log import Log, occurrences, parts, sorted_users
 
 TRAIN, VALID, TEST, HISTORY = map(np.uint8, range(len(SPLITS)))
-"""Splits as codes: positions in :data:`recbole_delta.instances.SPLITS`."""
+"""Splits as codes: positions in :data:`dataset_prep.format.fields.SPLITS`."""
 
 
 class Split(NamedTuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataset_prep.log import Log, occurrences
+from dataset_prep.errors import DeltaError
+from dataset_prep.interactions.log import Log, occurrences
 from dataset_prep.protocols.common import (
     HISTORY,
     TEST,
@@ -14,7 +15,6 @@ from dataset_prep.protocols.common import (
     before_first,
     last_of_users,
 )
-from recbole_delta.errors import DeltaError
 
 
 def item_holdout(log: Log, *, seed: int = 42, cold: str = "newest", fraction: float = 0.1) -> Split:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataset_prep.log import Log
+from dataset_prep.interactions.log import Log
 from dataset_prep.protocols.common import TEST, TRAIN, VALID, Split, last_of_users
 
 

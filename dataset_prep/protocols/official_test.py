@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataset_prep.log import OFFICIAL_TEST, Log
+from dataset_prep.errors import DeltaError
+from dataset_prep.interactions.log import OFFICIAL_TEST, Log
 from dataset_prep.protocols.common import Split, split_by_user
-from recbole_delta.errors import DeltaError
 
 
 def official_test(log: Log, *, seed: int = 42, train_users: float = 0.8) -> Split:

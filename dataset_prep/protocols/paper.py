@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataset_prep.filters import in_n_core
-from dataset_prep.log import Log
+from dataset_prep.interactions.filters import in_n_core
+from dataset_prep.interactions.log import Log
 from dataset_prep.protocols.common import Split, counts, split_by_user
 
 QUANTILE = 0.9

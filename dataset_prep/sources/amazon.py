@@ -15,8 +15,8 @@ from typing import Any
 
 import polars as pl
 
-from dataset_prep.raw_files import need, reading
-from dataset_prep.source import RawData, source
+from dataset_prep.sources.raw_files import need, reading
+from dataset_prep.sources.registry import RawData, source
 
 WHERE = "See jmcauley.ucsd.edu/data/amazon (2014) or amazon-reviews-2023.github.io (2018, 2023)."
 TEMPLATE = "{title}"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.log import OFFICIAL_TEST
-from dataset_prep.raw_files import need, reading
-from dataset_prep.source import RawData, source
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
+from dataset_prep.interactions.log import OFFICIAL_TEST
+from dataset_prep.sources.raw_files import need, reading
+from dataset_prep.sources.registry import RawData, source
 
 WHERE = "They are on the page of the KDD Cup 2023 at aicrowd.com."
 FIELDS = ["title", "brand", "color", "size", "model", "material", "author"]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.download import Archive
-from dataset_prep.raw_files import need, reading
-from dataset_prep.source import RawData, source
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
+from dataset_prep.sources.download import Archive
+from dataset_prep.sources.raw_files import need, reading
+from dataset_prep.sources.registry import RawData, source
 
 WHERE = "Download the archive from grouplens.org/datasets/movielens and unpack it."
 ML_100K_GENRES = [

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.raw_files import need, reading
-from dataset_prep.source import RawData, source
+from dataset_prep.sources.raw_files import need, reading
+from dataset_prep.sources.registry import RawData, source
 
 WHERE = "Music4All is to be had from its authors, Music4All-Onion from zenodo.org."
 ITEM_TYPES = {"song": "token_seq", "artist": "token_seq", "album_name": "token_seq"}

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import polars as pl
 
-from dataset_prep.raw_files import need, reading
-from dataset_prep.source import RawData, source
+from dataset_prep.errors import check_folder_name
+from dataset_prep.sources.raw_files import need, reading
+from dataset_prep.sources.registry import RawData, source
 from dataset_prep.sources.table import require_columns
-from recbole_delta.errors import check_folder_name
 
 OURS = ("is_cold", "train_count")
 """Fields that a prepared data set has already; they are counted anew."""

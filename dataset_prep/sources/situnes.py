@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.raw_files import need, reading
-from dataset_prep.source import RawData, source
+from dataset_prep.sources.raw_files import need, reading
+from dataset_prep.sources.registry import RawData, source
 
 WHERE = "They are in the repository JiayuLi-997/SiTunes_dataset."
 ITEM_TYPES = {"music": "token_seq", "singer": "token_seq", "general_genre": "token"}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.parquet import scan_parquet
-from dataset_prep.raw_files import need, reading
-from dataset_prep.source import RawData, source
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
+from dataset_prep.sources.parquet import scan_parquet
+from dataset_prep.sources.raw_files import need, reading
+from dataset_prep.sources.registry import RawData, source
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 WHERE = "They are yours: CSV, TSV, Parquet or JSON lines."

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_prep.parquet import scan_parquet
-from dataset_prep.raw_files import need, reading
-from dataset_prep.source import RawData, source
+from dataset_prep.sources.parquet import scan_parquet
+from dataset_prep.sources.raw_files import need, reading
+from dataset_prep.sources.registry import RawData, source
 
 WHERE = "They are at kaggle.com/datasets/alexxl/zvuk-dataset."
 

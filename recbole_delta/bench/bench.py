@@ -7,14 +7,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from dataset_prep.errors import DeltaError, at_least_1
+from dataset_prep.files import write_text
 from recbole_delta.bench.engine import in_order_of_completion
 from recbole_delta.bench.one import Task
 from recbole_delta.bench.plan import Plan, Spec, read_plan
 from recbole_delta.bench.record import RECORD, Record
 from recbole_delta.bench.report import write_report
-from recbole_delta.errors import DeltaError, at_least_1
-from recbole_delta.files import write_text
-from recbole_delta.report import COLUMNS, group_key
+from recbole_delta.evaluator.labels import COLUMNS, group_key
 
 
 def bench(

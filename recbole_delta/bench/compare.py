@@ -13,8 +13,8 @@ from statsmodels.stats.multitest import multipletests
 
 from recbole_delta.bench.plan import Plan, Spec
 from recbole_delta.bench.record import Cases, Record
-from recbole_delta.metrics import expected_gain, group_masks
-from recbole_delta.report import COLUMNS, group_key
+from recbole_delta.evaluator.labels import COLUMNS, group_key
+from recbole_delta.evaluator.metrics import expected_gain, group_masks
 
 LEVEL = 0.05
 """Of the tests, and 1 - LEVEL of the confidence intervals."""

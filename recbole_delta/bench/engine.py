@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from dataset_prep.errors import DeltaError
 from recbole_delta.bench.one import Task
-from recbole_delta.errors import DeltaError
 
 _running: set[subprocess.Popen[str]] = set()
 

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from recbole_delta.bench.compare import Comparison, Row
-from recbole_delta.report import COLOURS, COLUMNS, bars, metric_label
+from recbole_delta.bench.summary import bars
+from recbole_delta.evaluator.labels import COLOURS, COLUMNS, metric_label
 
 BUCKETS = (*range(1, 10), 10, 20, 50)
 """Least training counts of the groups by frequency; cold targets are a group before them."""

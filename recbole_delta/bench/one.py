@@ -25,14 +25,15 @@ import torch
 from filelock import FileLock
 from torch.nn import functional as F
 
+from dataset_prep.errors import DeltaError
+from recbole_delta._version import versions
 from recbole_delta.bench.plan import Spec, run_config
 from recbole_delta.bench.record import CASES, RECORD, Cases, save_record
-from recbole_delta.embedding import DeltaEmbedding
-from recbole_delta.errors import DeltaError
-from recbole_delta.run import train
-from recbole_delta.seam.dataset import ColdWarmDataset, train_positions
-from recbole_delta.seam.facts import prepared_facts, versions
-from recbole_delta.seam.parts import make_parts
+from recbole_delta.data.dataset import ColdWarmDataset, train_positions
+from recbole_delta.data.fingerprint import prepared_facts
+from recbole_delta.embedding.delta import DeltaEmbedding
+from recbole_delta.quick_start.build import make_parts
+from recbole_delta.quick_start.run import train
 
 MACHINE_SETTINGS = (
     "data_path",

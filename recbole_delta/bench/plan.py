@@ -11,17 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recbole_delta.content import find_content
-from recbole_delta.errors import (
-    DeltaError,
-    at_least_1,
-    check_folder_name,
-    check_options,
-    check_seed,
-)
-from recbole_delta.metrics import GAINS
-from recbole_delta.seam.config import RunConfig, read_yaml
-from recbole_delta.seam.settings import DeltaSettings
+from dataset_prep.errors import DeltaError, at_least_1, check_folder_name, check_options, check_seed
+from dataset_prep.format.content import find_content
+from recbole_delta.config.run_config import RunConfig
+from recbole_delta.config.settings import DeltaSettings
+from recbole_delta.config.yaml_file import read_yaml
+from recbole_delta.evaluator.metrics import GAINS
 
 KEYS = ("datasets", "data_path", "settings", "models", "seeds", "threads", "report")
 REPORT_KEYS = ("title", "metrics", "reference", "baseline", "notes")

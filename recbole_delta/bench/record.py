@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from recbole_delta.arrays import read_npz
-from recbole_delta.errors import DeltaError
-from recbole_delta.files import replacing, replacing_folder
-from recbole_delta.ranking import MISS, TargetRanks
+from dataset_prep.errors import DeltaError
+from dataset_prep.files import replacing, replacing_folder
+from dataset_prep.format.arrays import read_npz
+from recbole_delta.evaluator.ranking import MISS, TargetRanks
 
 RECORD, MEASURED, RANKS, CASES = "record.json", "measured.json", "ranks.npz", "cases.npz"
 

@@ -15,12 +15,12 @@ import pandas as pd
 from jinja2 import Environment
 from matplotlib.figure import Figure
 
+from dataset_prep.files import replacing, write_text
 from recbole_delta.bench import figures, tables
 from recbole_delta.bench.compare import LEVEL, Comparison, comparisons
 from recbole_delta.bench.plan import Plan, Spec
 from recbole_delta.bench.record import Record
-from recbole_delta.files import replacing, write_text
-from recbole_delta.report import metric_label
+from recbole_delta.evaluator.labels import metric_label
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from recbole_delta.bench.compare import LEVEL, Comparison, Row
-from recbole_delta.report import COLUMNS, metric_label
+from recbole_delta.evaluator.labels import COLUMNS, metric_label
 
 MARK = "†"
 NOT_RUN = "not run"

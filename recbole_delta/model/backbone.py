@@ -10,15 +10,17 @@ from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recbole_delta.distributed import world_size
-from recbole_delta.dropout import use_fast_dropout
-from recbole_delta.embedding import ContentEmbedding, IdEmbedding
-from recbole_delta.errors import DeltaError
-from recbole_delta.item_embeddings import CONTENT_EMBEDDINGS, Known
-from recbole_delta.losses import EXACT_LOSSES, sampled_cross_entropy
+from dataset_prep.errors import DeltaError
+from recbole_delta.compute.distributed import world_size
+from recbole_delta.compute.dropout import use_fast_dropout
+from recbole_delta.data.dataset import ColdWarmDataset, train_positions
+from recbole_delta.embedding.base import ContentEmbedding
+from recbole_delta.embedding.id import IdEmbedding
+from recbole_delta.embedding.modes import CONTENT_EMBEDDINGS, Known
+from recbole_delta.loss.exact import EXACT_LOSSES
+from recbole_delta.loss.sampled import sampled_cross_entropy
+from recbole_delta.loss.sampler import ItemSampler, hits
 from recbole_delta.model.catalogue import WholeCatalogue
-from recbole_delta.sampling import ItemSampler, hits
-from recbole_delta.seam.dataset import ColdWarmDataset, train_positions
 
 
 class ContentBackbone(WholeCatalogue):

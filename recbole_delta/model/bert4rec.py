@@ -10,8 +10,8 @@ from recbole.model.sequential_recommender.bert4rec import BERT4Rec
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.model.backbone import ContentBackbone
-from recbole_delta.seam.dataset import ColdWarmDataset
 
 
 class BERT4RecDelta(ContentBackbone, BERT4Rec):

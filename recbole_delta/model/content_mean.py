@@ -9,10 +9,10 @@ from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
 from torch import Tensor
 
-from recbole_delta.embedding import DeltaEmbedding
-from recbole_delta.errors import DeltaError
-from recbole_delta.item_embeddings import standardised
-from recbole_delta.seam.dataset import ColdWarmDataset
+from dataset_prep.errors import DeltaError
+from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.embedding.delta import DeltaEmbedding
+from recbole_delta.embedding.modes import standardised
 
 
 class ContentMean(SequentialRecommender):

@@ -13,10 +13,10 @@ from recbole.utils import InputType
 from torch import Tensor
 from torch.nn import functional as F
 
-from recbole_delta.embedding import ContentEmbedding
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
+from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.embedding.base import ContentEmbedding
 from recbole_delta.model.sasrec import SASRecDelta
-from recbole_delta.seam.dataset import ColdWarmDataset
 
 
 class SASRecEnsemble(SequentialRecommender):

@@ -5,10 +5,10 @@ from typing import Any
 from recbole.model.sequential_recommender.sasrec import SASRec
 from torch import Tensor
 
+from recbole_delta.config.settings import one_of
+from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.model.backbone import ContentBackbone
-from recbole_delta.model.encoder import BLOCKS, encode, encode_padded
-from recbole_delta.seam.dataset import ColdWarmDataset
-from recbole_delta.seam.settings import one_of
+from recbole_delta.model.transformer.encoder import BLOCKS, encode, encode_padded
 
 
 class SASRecDelta(ContentBackbone, SASRec):

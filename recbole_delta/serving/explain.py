@@ -12,8 +12,8 @@ from tabulate import tabulate
 from torch import Tensor
 from torch.nn import functional as F
 
-from recbole_delta.embedding import DeltaEmbedding
-from recbole_delta.errors import DeltaError, at_least_1
+from dataset_prep.errors import DeltaError, at_least_1
+from recbole_delta.embedding.delta import DeltaEmbedding
 
 
 class Neighbour(NamedTuple):

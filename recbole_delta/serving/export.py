@@ -3,7 +3,7 @@
 The folder holds
 
 - ``items.safetensors``: ``vectors`` ``[n, d]`` and ``tokens`` of the items that are recommended,
-  laid out as a content file (:mod:`recbole_delta.content`);
+  laid out as a content file (:mod:`dataset_prep.format.content`);
 - ``encoder.onnx``: from ``history`` ``[B, L, d]`` float32, the vectors of each history's items,
   oldest first, with zeros after them, and ``length`` ``[B]`` int64, at least 1, to ``session``
   ``[B, d]``. The score of an item is the dot product of its vector with it;
@@ -17,26 +17,25 @@ The folder holds
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-import recbole_delta
-from recbole_delta.content import ContentTable, read_content, write_content
-from recbole_delta.errors import DeltaError
-from recbole_delta.files import replacing_folder
+from dataset_prep.errors import DeltaError
+from dataset_prep.files import replacing_folder
+from dataset_prep.format.content import ContentTable, read_content, write_content
+from recbole_delta._version import __version__
 from recbole_delta.model import BACKBONES, ContentBackbone
-from recbole_delta.serving.traced import has_one_length, untraceable, write_encoder
-
-if TYPE_CHECKING:
-    from recbole_delta.serving.recommender import Recommender
+from recbole_delta.serving.items import ServedItems
+from recbole_delta.serving.onnx_encoder import has_one_length, untraceable, write_encoder
+from recbole_delta.serving.search import ExactSearch
 
 FORMAT = "recbole_delta-export-1"
-FACTS, ENCODER = "export.json", "encoder.onnx"
+DESCRIPTION, ENCODER = "export.json", "encoder.onnx"
 ITEMS, HISTORY = "items.safetensors", "history.safetensors"
 
 TOLERANCE = 1e-4
@@ -44,14 +43,16 @@ TOLERANCE = 1e-4
 CHECKED_ITEMS = 1000
 
 
-def export(recommender: Recommender, folder: str | Path) -> None:
-    """Write a recommender's item vectors and session encoder (see the module's docstring).
+def export(model: Any, items: ServedItems, encoding: Mapping[str, Any], folder: str | Path) -> None:
+    """Write the item vectors and the session encoder of a model (see the module's docstring).
 
     The encoder knows no item: whatever is added later needs its vector only. Before the folder
     appears, histories of several lengths are scored from it in onnxruntime.
 
     Args:
-        recommender: of a backbone.
+        model: a backbone, in evaluation mode.
+        items: those of its rows, and which of them are recommended.
+        encoding: how dataset_prep made their content, for the record.
         folder: is replaced where it is an earlier export.
 
     Raises:
@@ -59,45 +60,44 @@ def export(recommender: Recommender, folder: str | Path) -> None:
             no item is left, a package is missing, or the folder cannot be written or holds
             something else.
     """
-    folder, model = Path(folder), recommender.model
+    folder = Path(folder)
     if not isinstance(model, ContentBackbone):
         raise DeltaError(
             f"{type(model).__name__} has no encoder over item vectors to export; export one of "
             f"{', '.join(BACKBONES)}."
         )
-    if not recommender.items:
+    if not items.listed:
         raise DeltaError("There is nothing to export: all items are removed.")
     _check_place(folder)
     _require_onnx()
     with replacing_folder(folder) as temporary:
-        history = _write_items(recommender, temporary)
+        history = _write_items(model, items, temporary)
         write_encoder(model, temporary / ENCODER)
-        facts = {
+        description = {
             "format": FORMAT,
-            "version": recbole_delta.__version__,
+            "version": __version__,
             "model": type(model).__name__,
             "items": ITEMS,
             "history": history,
             "encoder": ENCODER,
-            "n_items": len(recommender.items),
+            "n_items": len(items.listed),
             "dimension": model.item_embedding.embedding_dim,
             "max_length": int(model.max_seq_length),
             "fixed_length": has_one_length(model),
-            "content": recommender.encoding,
+            "content": dict(encoding),
         }
-        text = json.dumps(facts, indent=2, ensure_ascii=False)
-        (temporary / FACTS).write_text(text + "\n", encoding="utf-8")
-        _check_scores(recommender, temporary)
+        text = json.dumps(description, indent=2, ensure_ascii=False)
+        (temporary / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+        _check_scores(model, items, temporary)
 
 
-def _write_items(recommender: Recommender, folder: Path) -> str:
+def _write_items(model: ContentBackbone, items: ServedItems, folder: Path) -> str:
     """Write vectors of items; the name of the file with those of histories."""
-    model, known = recommender.model, recommender.known_items
+    known, listed = items.tokens[1:], items.listed
     row = {token: n for n, token in enumerate(known)}
     with torch.no_grad():
         looked_up = model.item_embedding.weight[1:]
         ranked = model.ranked(looked_up)
-    listed = recommender.items
     write_content(folder / ITEMS, listed, _numpy(ranked)[[row[token] for token in listed]])
     if listed == known and torch.equal(looked_up, ranked):
         return ITEMS
@@ -105,36 +105,43 @@ def _write_items(recommender: Recommender, folder: Path) -> str:
     return HISTORY
 
 
-def _check_scores(recommender: Recommender, folder: Path) -> None:
+def _check_scores(model: ContentBackbone, items: ServedItems, folder: Path) -> None:
     """Refuse an export whose scores are not the model's.
 
     Raises:
         DeltaError: they differ, or onnxruntime cannot compute them.
     """
-    draw, longest = np.random.default_rng(0), int(recommender.model.max_seq_length)
-    known, items = recommender.known_items, recommender.items
+    draw, longest = np.random.default_rng(0), int(model.max_seq_length)
+    known = items.tokens[1:]
     histories = [
         [known[n] for n in draw.integers(len(known), size=length)]
         for length in sorted({1, 2, (longest + 1) // 2, longest, longest + 1})
     ]
-    items = [items[n] for n in draw.permutation(len(items))[:CHECKED_ITEMS]]
-    found = recommender.recommend(histories, len(items), exclude_seen=False, allow=items)
-    by_item = [{each.item: each.score for each in ranked} for ranked in found]
-    expected = np.array([[score[item] for item in items] for score in by_item])
+    checked = [items.listed[n] for n in draw.permutation(len(items.listed))[:CHECKED_ITEMS]]
+    candidate = items.candidates(checked, (), cold_only=False)
+    ids = [items.numbers(history, "export") for history in histories]
+    found = ExactSearch(model).best(ids, len(checked), candidate, exclude_seen=False)
+    expected = np.stack([_in_order(items.numbers(checked, "export"), *each) for each in found])
     try:
         exported = _Exported(folder)
-        alone = [exported.scores([history], items) for history in histories]
-        together = exported.scores(histories, items)
+        alone = [exported.scores([history], checked) for history in histories]
+        together = exported.scores(histories, checked)
     except Exception as error:  # onnxruntime's have no class in common
-        raise untraceable(recommender.model, "onnxruntime cannot run it", error) from error
+        raise untraceable(model, "onnxruntime cannot run it", error) from error
     scale = np.abs(expected).max()
     worst = np.abs(np.stack([np.concatenate(alone), together]) - expected).max()
     if not worst <= TOLERANCE * scale:
         raise DeltaError(
-            f"In onnxruntime, scores of {type(recommender.model).__name__} differ by up to "
+            f"In onnxruntime, scores of {type(model).__name__} differ by up to "
             f"{worst:.2g} (the greatest is {scale:.2g}); use the versions of torch, onnxscript and "
             "onnxruntime in constraints.txt."
         )
+
+
+def _in_order(wanted: Tensor, scores: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Scores of the ``wanted`` items, from those of the same items in another order."""
+    by_item = dict(zip(items.tolist(), scores.tolist()))
+    return np.array([by_item[item] for item in wanted.tolist()])
 
 
 class _Exported:
@@ -143,21 +150,21 @@ class _Exported:
     def __init__(self, folder: Path) -> None:
         import onnxruntime
 
-        self.facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        self.ranked = _by_token(read_content(folder / self.facts["items"]))
-        self.looked_up = _by_token(read_content(folder / self.facts["history"]))
+        self.description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        self.ranked = _by_token(read_content(folder / self.description["items"]))
+        self.looked_up = _by_token(read_content(folder / self.description["history"]))
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised as well
         self.encoder = onnxruntime.InferenceSession(
-            folder / self.facts["encoder"], options, providers=["CPUExecutionProvider"]
+            folder / self.description["encoder"], options, providers=["CPUExecutionProvider"]
         )
 
     def scores(self, histories: Sequence[Sequence[str]], items: Sequence[str]) -> np.ndarray:
         """Scores ``[B, n]`` of the items after each history."""
-        recent = [history[-self.facts["max_length"] :] for history in histories]
+        recent = [history[-self.description["max_length"] :] for history in histories]
         length = np.array([*map(len, recent)])
-        width = self.facts["max_length"] if self.facts["fixed_length"] else length.max()
-        vectors = np.zeros((len(recent), width, self.facts["dimension"]), dtype=np.float32)
+        width = self.description["max_length"] if self.description["fixed_length"] else length.max()
+        vectors = np.zeros((len(recent), width, self.description["dimension"]), dtype=np.float32)
         for row, history in zip(vectors, recent):
             row[: len(history)] = self.looked_up(history)
         [session] = self.encoder.run(["session"], {"history": vectors, "length": length})
@@ -171,7 +178,7 @@ def _by_token(table: ContentTable) -> Callable[[Sequence[str]], np.ndarray]:
 
 def _check_place(folder: Path) -> None:
     """What would be replaced is an export."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / FACTS).is_file():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / DESCRIPTION).is_file():
         raise DeltaError(f"{folder} holds something else than an export; choose another folder.")
 
 

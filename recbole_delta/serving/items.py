@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor
 
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
 
 
 class ServedItems:

@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
-from recbole_delta.errors import DeltaError
-from recbole_delta.files import replacing
-from recbole_delta.report import COLOURS
+from dataset_prep.errors import DeltaError
+from dataset_prep.files import replacing
+from recbole_delta.evaluator.labels import COLOURS
 from recbole_delta.serving.explain import Spaces
 
 SHOWN = 2000

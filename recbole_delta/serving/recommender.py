@@ -12,16 +12,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recbole_delta.checkpoint import Checkpoint, catalogue_of
-from recbole_delta.content import ContentTable
-from recbole_delta.embedding import ContentEmbedding, DeltaEmbedding
-from recbole_delta.errors import DeltaError, at_least_1
+from dataset_prep.errors import DeltaError, at_least_1
+from dataset_prep.format.content import ContentTable
+from recbole_delta.embedding.base import ContentEmbedding
+from recbole_delta.embedding.delta import DeltaEmbedding
+from recbole_delta.evaluator.inference import inference_mode
 from recbole_delta.serving.explain import Spaces
 from recbole_delta.serving.export import export
 from recbole_delta.serving.items import ServedItems, check_new_ids
-from recbole_delta.serving.search import ExactSearch, IndexSearch, Search, held
-from recbole_delta.serving.stored import stored_model
+from recbole_delta.serving.load import stored_model
+from recbole_delta.serving.search import ExactSearch, IndexSearch, Search
 from recbole_delta.serving.warm_up import fit_deltas, read_contexts
+from recbole_delta.trainer.checkpoint import Checkpoint, catalogue_of
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class Recommender:
         fitted, count = following[new[following]].unique(return_counts=True)
         if not len(fitted):
             raise DeltaError("In these histories no cold item follows another item.")
-        with held(self._content_model):
+        with inference_mode(self._content_model):
             contexts = read_contexts(self._content_model, ids, new)
             fitted = fitted.to(embedding.delta.device)
             delta = fit_deltas(self._content_model, embedding, n_warm, contexts, fitted)
@@ -219,7 +221,7 @@ class Recommender:
         Raises:
             DeltaError: as there.
         """
-        export(self, folder)
+        export(self._model, self._items, self.encoding, folder)
 
     def spaces(self) -> Spaces:
         """The items by content and by adapted vector, to explain them (``spaces().explain(item)``).

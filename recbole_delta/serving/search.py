@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,11 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recbole_delta.embedding import ContentEmbedding
-from recbole_delta.errors import DeltaError
+from dataset_prep.errors import DeltaError
+from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
 from recbole_delta.model import BACKBONES, ContentBackbone
-from recbole_delta.precision import quick_float32
-from recbole_delta.seam.evaluation import CASES_AT_ONCE, SCORES_AT_ONCE, model_device
 
 SMALL = 2**14
 """Items up to which all are scored: nothing is quicker."""
@@ -64,8 +61,8 @@ class ExactSearch:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """See :meth:`Search.best`."""
         never = torch.nonzero(~candidate).flatten()
-        step = max(CASES_AT_ONCE, SCORES_AT_ONCE // len(candidate))
-        with held(self._model):
+        step = cases_at_once(len(candidate))
+        with inference_mode(self._model):
             for start in range(0, len(histories), step):
                 part = histories[start : start + step]
                 scores = self._model.full_sort_predict(_batch(self._model, part)).cpu()
@@ -130,7 +127,7 @@ class IndexSearch:
             if REFINED * (k + more) > MOST_REFINED:
                 yield from ExactSearch(self._model).best(part, k, candidate, exclude_seen)
                 continue
-            with held(self._model):
+            with inference_mode(self._model):
                 batch = _batch(self._model, part)
                 item_seq, lengths = batch[self._model.ITEM_SEQ], batch[self._model.ITEM_SEQ_LEN]
                 hidden = self._model.last_position(item_seq, lengths).cpu().numpy()
@@ -161,18 +158,6 @@ class IndexSearch:
         )
         scores, items = self._index.search(hidden, k, params=parameters)
         return np.where(items < 0, -np.inf, scores), items
-
-
-@contextmanager
-def held(model: Any) -> Iterator[None]:
-    """All item vectors computed once, and no gradients."""
-    embedding = getattr(model, "by_content", model).item_embedding
-    with ExitStack() as stack:
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(quick_float32(model_device(model)))
-        if isinstance(embedding, ContentEmbedding):
-            stack.enter_context(embedding.held())
-        yield
 
 
 def _batch(model: Any, histories: list[Tensor]) -> dict[str, Tensor]:

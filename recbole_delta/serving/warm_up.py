@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recbole_delta.embedding import DeltaEmbedding
+from recbole_delta.data.sequences import FlatSequences, prefix_slices, window_slices
+from recbole_delta.embedding.delta import DeltaEmbedding
+from recbole_delta.evaluator.inference import SCORES_AT_ONCE, model_device
 from recbole_delta.model.backbone import next_items
-from recbole_delta.seam.evaluation import SCORES_AT_ONCE, model_device
-from recbole_delta.sequences import FlatSequences, prefix_slices, window_slices
 
 POPULARITY = 3
 """How often a new item is wanted, in times of a warm one on average.

@@ -1,0 +1,1 @@
+"""From texts, audio and ready vectors to content vectors of the items."""

@@ -1,0 +1,169 @@
+"""Audio files to vectors: soundfile decodes, torchaudio resamples, a network pools.
+
+``mel`` needs no weights. A name of a torchaudio bundle (``WAV2VEC2_BASE``, ``HUBERT_BASE``,
+``WAVLM_BASE``, ...) downloads weights where there is a network. A path is a folder of a
+transformers audio model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dataset_prep.encoders.audio_networks import Encoder, audio_network
+from dataset_prep.encoders.cache import VectorCache
+from dataset_prep.encoders.fingerprint import fingerprint
+from dataset_prep.errors import DeltaError, at_least_1
+
+ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+CHUNK = 64
+"""Files between two writes of the cache."""
+
+SEGMENTS_AT_ONCE = 16
+"""Segments that a network sees together."""
+
+SILENT = 1e-5
+"""Root mean square below which a file holds no sound (full scale is 1)."""
+
+
+@dataclass(frozen=True)
+class AudioOptions:
+    """How a file is cut and encoded.
+
+    Attributes:
+        encoder: ``mel``, a bundle of torchaudio, or the folder of a transformers model.
+        rate: samples a second that files are brought to; a network's own must be given.
+        seconds: length of a segment; vectors of a file's segments are averaged.
+        segments: most segments of a file, evenly spread.
+    """
+
+    encoder: str = "mel"
+    rate: int = 16_000
+    seconds: float = 10.0
+    segments: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("rate", "segments"):
+            at_least_1(name, getattr(self, name))
+        if not 1024 <= self.rate * self.seconds < 2**31:
+            raise DeltaError(
+                f"A segment must have at least 1024 samples, but {self.seconds} seconds at "
+                f"{self.rate} a second are {self.rate * self.seconds:g}."
+            )
+
+
+class AudioEncoder:
+    """Vectors of audio files, each content encoded once.
+
+    Args:
+        options: how.
+        cache: folder of the cache; the key is the options, the network's files and the audio
+            file's bytes.
+        workers: threads that decode; None for one a core, at most 8.
+        network: the encoder itself, in place of loading ``options.encoder``.
+    """
+
+    def __init__(
+        self,
+        options: AudioOptions,
+        cache: Path,
+        workers: int | None = None,
+        network: Encoder | None = None,
+    ) -> None:
+        self.options = options
+        self.name = Path(options.encoder).name.lower()
+        self._workers = workers or min(8, os.cpu_count() or 1)
+        settings = f"{options!r} {fingerprint(options.encoder)}"
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
+        self._cache = cache / f"{self.name}.{digest}"
+        self._given = network
+
+    def encode(self, files: Sequence[Path]) -> tuple[list[np.ndarray | None], dict[Path, str]]:
+        """The vector ``[dim]`` of each file, None where there is none, and why not.
+
+        A file that cannot be decoded, is empty or silent has no vector.
+        """
+        reasons: dict[Path, str] = {}
+
+        def encode_part(part: Sequence[Path]) -> list[np.ndarray | None]:
+            with ThreadPoolExecutor(self._workers) as pool:
+                decoded = list(pool.map(self._segments, part))
+            whole = [segments for segments in decoded if isinstance(segments, Tensor)]
+            vectors = iter(self._means(whole) if whole else [])
+            rows: list[np.ndarray | None] = []
+            for path, segments in zip(part, decoded):
+                if isinstance(segments, str):
+                    reasons[path] = segments
+                rows.append(next(vectors) if isinstance(segments, Tensor) else None)
+            return rows
+
+        with ThreadPoolExecutor(self._workers) as pool:
+            keys = list(pool.map(_digest, files))
+        vectors = VectorCache(self._cache).complete(
+            dict(zip(keys, files)), encode_part, chunk=CHUNK, label="Encode audio", unit="file"
+        )
+        # Files of one content are encoded once: the reason is that of the one encoded.
+        reason = {key: reasons[path] for key, path in zip(keys, files) if path in reasons}
+        refused = {path: reason[key] for key, path in zip(keys, files) if key in reason}
+        return [vectors.get(key) for key in keys], refused
+
+    def _segments(self, path: Path) -> Tensor | str:
+        """``[n, samples]`` segments, evenly spread, a short file repeated; or what is wrong."""
+        try:
+            samples = read_audio(path, self.options.rate)
+        except DeltaError as error:
+            return str(error)
+        length = int(self.options.rate * self.options.seconds)
+        if len(samples) <= length:
+            # Repeated, as silence would be averaged with the sound.
+            return samples.repeat(-(-length // len(samples)))[:length][None]
+        n = min(self.options.segments, -(-len(samples) // length))
+        starts = torch.linspace(0, len(samples) - length, n).long()
+        return torch.stack([samples[start : start + length] for start in starts])
+
+    @torch.no_grad()
+    def _means(self, files: Sequence[Tensor]) -> Iterator[np.ndarray]:
+        """The mean vector of each file's segments."""
+        batches = torch.cat(list(files)).split(SEGMENTS_AT_ONCE)
+        vectors = torch.cat([self._network(batch) for batch in batches])
+        return (each.mean(0).numpy() for each in vectors.split([len(file) for file in files]))
+
+    @cached_property
+    def _network(self) -> Encoder:
+        return self._given or audio_network(self.options.encoder, self.options.rate)
+
+
+def read_audio(path: Path, rate: int) -> Tensor:
+    """Mono samples ``[n]`` at ``rate``.
+
+    Raises:
+        DeltaError: the file cannot be decoded, or holds no sound.
+    """
+    try:
+        import soundfile
+        import torchaudio
+    except ImportError as error:
+        raise DeltaError(f"{error}; audio needs: pip install 'recbole-delta[audio]'.") from error
+    try:
+        samples, original = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise DeltaError(f"{path.name} cannot be decoded: {error}") from error
+    mono = torch.from_numpy(samples.mean(axis=1))
+    if not mono.isfinite().all():
+        raise DeltaError(f"{path.name} holds samples that are no numbers.")
+    if not len(mono) or not mono.square().mean().sqrt() > SILENT:
+        raise DeltaError(f"{path.name} holds no sound.")
+    return torchaudio.functional.resample(mono, original, rate)
+
+
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()

@@ -1,0 +1,103 @@
+"""What turns mono audio segments into vectors: statistics, torchaudio bundles, transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dataset_prep.errors import DeltaError
+
+Encoder = Callable[[Tensor], Tensor]
+"""Mono segments ``[n, samples]`` to vectors ``[n, dim]``, both on the CPU."""
+
+
+def audio_network(encoder: str, rate: int) -> Encoder:
+    """The encoder of that name: ``mel``, a bundle of torchaudio, or the folder of a model.
+
+    Raises:
+        DeltaError: there is none, or it takes another sample rate.
+    """
+    if encoder == "mel":
+        return mel_statistics(rate)
+    if Path(encoder).is_dir():
+        return transformers_encoder(encoder, rate)
+    return bundle_encoder(encoder, rate)
+
+
+def mel_statistics(rate: int, n_mels: int = 64) -> Encoder:
+    """Mean, deviation and mean absolute change over time of each log-mel band: 3 · ``n_mels``."""
+    import torchaudio
+
+    transform = torchaudio.transforms.MelSpectrogram(
+        rate, n_fft=1024, hop_length=512, n_mels=n_mels, f_max=rate / 2
+    )
+
+    def encode(segments: Tensor) -> Tensor:
+        log = torch.log(transform(segments) + 1e-6)
+        return torch.cat([log.mean(-1), log.std(-1), log.diff(dim=-1).abs().mean(-1)], dim=1)
+
+    return encode
+
+
+def bundle_encoder(name: str, rate: int) -> Encoder:
+    """A bundle of ``torchaudio.pipelines``, its last layer averaged over time.
+
+    Raises:
+        DeltaError: an unknown bundle, another sample rate than its own, or no weights.
+    """
+    import torchaudio
+
+    bundle: Any = getattr(torchaudio.pipelines, name, None)
+    if not hasattr(bundle, "get_model"):
+        raise DeltaError(f"audio encoder {name!r} is neither mel, a bundle, nor a model folder.")
+    if bundle.sample_rate != rate:
+        raise DeltaError(f"{name} takes {bundle.sample_rate} samples a second, not {rate}.")
+    try:
+        model = bundle.get_model()
+    except OSError as error:
+        raise DeltaError(f"The weights of {name} cannot be downloaded: {error}.") from error
+    return pooled_features(model)
+
+
+def pooled_features(model: Any) -> Encoder:
+    """A torchaudio model with ``extract_features``, its last layer averaged over time."""
+    device = best_device()
+    model.eval().to(device)
+    return lambda segments: model.extract_features(segments.to(device))[0][-1].mean(1).cpu()
+
+
+def transformers_encoder(folder: str, rate: int) -> Encoder:
+    """A transformers audio model from a local folder, its last hidden state averaged over time.
+
+    Raises:
+        DeltaError: the folder does not hold such a model, or it takes another sample rate.
+    """
+    from transformers import AutoFeatureExtractor, AutoModel
+
+    try:
+        extractor = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
+        model = AutoModel.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True
+        )
+    except (OSError, ValueError, KeyError) as error:
+        line = str(error).strip().splitlines()[0].rstrip(".")
+        raise DeltaError(f"{folder} holds no transformers audio model: {line}.") from error
+    if getattr(extractor, "sampling_rate", rate) != rate:
+        raise DeltaError(f"{folder} takes {extractor.sampling_rate} samples a second, not {rate}.")
+    device = best_device()
+    model.eval().to(device)
+
+    def encode(segments: Tensor) -> Tensor:
+        inputs = extractor(list(segments.numpy()), sampling_rate=rate, return_tensors="pt")
+        return model(**inputs.to(device)).last_hidden_state.mean(1).cpu()
+
+    return encode
+
+
+def best_device() -> str:
+    """``cuda`` where there is a GPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"

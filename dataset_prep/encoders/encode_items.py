@@ -1,0 +1,178 @@
+"""Vectors of the items: texts, audio, ready ones, alone or side by side."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dataset_prep.encoders.audio import ENDINGS, AudioEncoder, AudioOptions
+from dataset_prep.encoders.ready import list_matrix, read_vectors
+from dataset_prep.encoders.text import DEFAULT_ENCODER, TextEncoder, item_texts
+from dataset_prep.errors import DeltaError, at_least_1
+from dataset_prep.format.content import ContentTable
+from dataset_prep.sources.registry import RawData, Source
+
+WITHOUT_CONTENT = ("error", "drop")
+
+
+@dataclass(frozen=True)
+class ContentOptions:
+    """How items become vectors. What is asked for is put side by side; it is reduced later.
+
+    Attributes:
+        encoder: a sentence-transformers model by name or path. None: all-MiniLM-L6-v2 where
+            there is neither audio nor vectors.
+        template: the text of an item; None for the source's own.
+        prefix: stands before every text, such as e5's "query: ".
+        missing: what stands for a field that an item lacks.
+        audio: folder of one file an item, its name the item id.
+        audio_options: how audio is encoded.
+        vectors: ready ones, see :func:`dataset_prep.ready.read_vectors`.
+        without_content: an item without a line, audio (broken and silent files included) or
+            vector is an ``error``, or its interactions are dropped and it is listed (``drop``).
+        cache: folder of the encodings; None for ``.content`` beside the data sets.
+        devices: of text encoders, see :class:`dataset_prep.text.TextEncoder`.
+        workers: threads that decode audio; None for one a core, at most 8.
+    """
+
+    encoder: str | None = None
+    template: str | None = None
+    prefix: str = ""
+    missing: str = ""
+    audio: Path | None = None
+    audio_options: AudioOptions = field(default_factory=AudioOptions)
+    vectors: Path | None = None
+    without_content: str = "error"
+    cache: Path | None = None
+    devices: Sequence[str] = ()
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.without_content not in WITHOUT_CONTENT:
+            raise DeltaError(
+                f"without_content must be error or drop, but is {self.without_content!r}."
+            )
+        if self.workers is not None:
+            at_least_1("workers", self.workers)
+
+
+class ItemsWithoutContent(DeltaError):
+    """Items that cannot be described.
+
+    Attributes:
+        reasons: why, by item.
+    """
+
+    def __init__(self, reasons: Mapping[str, str], n_items: int) -> None:
+        self.reasons = dict(reasons)
+        item, reason = next(iter(reasons.items()))
+        super().__init__(
+            f"{len(reasons)} of {n_items} items have no content, {item!r} among them: {reason}; "
+            "add it, or leave such items out (--without-content drop)."
+        )
+
+
+@dataclass(frozen=True)
+class ItemVectors:
+    """Vectors in the order of the items.
+
+    Attributes:
+        name: of the encoders, for the file's name.
+        matrix: ``[n, dim]`` float32.
+        described: what the record says of them.
+    """
+
+    name: str
+    matrix: np.ndarray
+    described: dict[str, Any]
+
+
+def encode_items(
+    data: RawData, items: pl.DataFrame, options: ContentOptions, origin: Source, out: Path
+) -> ItemVectors:
+    """Vectors of ``items``, every modality that the options ask for.
+
+    Raises:
+        ItemsWithoutContent: some lack an audio file that can be decoded, or a vector.
+        DeltaError: a file or a setting that cannot be used.
+    """
+    cache = options.cache or out / ".content"
+    tokens = items["item_id"].to_list()
+    parts = []
+    if options.vectors is not None:
+        parts.append(_ready(read_vectors(Path(options.vectors)), tokens, "ready"))
+    if data.vectors is not None:
+        parts.append(_ready(_own(data, tokens), tokens, "own"))
+    if options.audio is not None:
+        parts.append(_audio(tokens, Path(options.audio), options, cache))
+    elif options.audio_options != AudioOptions():
+        raise DeltaError("Settings of audio need a folder of audio files (--audio DIR).")
+    if options.encoder is not None or not parts:
+        parts.append(_text(items, options, origin, cache))
+    elif options.template or options.prefix or options.missing or options.devices:
+        raise DeltaError(
+            "template, prefix, missing and devices are for texts, and none are encoded beside "
+            f"{parts[0].name}; name an encoder too."
+        )
+    described: dict[str, Any] = {}
+    for part in parts:
+        described |= part.described
+    name = "+".join(part.name for part in parts)
+    return ItemVectors(name, np.hstack([part.matrix for part in parts]), described)
+
+
+def _text(items: pl.DataFrame, options: ContentOptions, origin: Source, cache: Path) -> ItemVectors:
+    template = options.template or origin.template
+    if not template:
+        raise DeltaError(f"{origin.name} has no texts; leave out the encoder.")
+    model = options.encoder or DEFAULT_ENCODER
+    encoder = TextEncoder(model, cache, options.devices)
+    texts = [options.prefix + text for text in item_texts(items, template, options.missing)]
+    settings = {"template": template, "prefix": options.prefix, "missing": options.missing}
+    described = {"text": {"encoder": model, "files": encoder.fingerprint, **settings}}
+    return ItemVectors(encoder.name, encoder.encode(texts), described)
+
+
+def _audio(
+    tokens: Sequence[str], folder: Path, options: ContentOptions, cache: Path
+) -> ItemVectors:
+    if not folder.is_dir():
+        raise DeltaError(f"There is no folder of audio files {folder}.")
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in ENDINGS and path.is_file():
+            other = files.setdefault(path.stem, path)
+            if other != path:
+                raise DeltaError(f"{folder} has both {other.name} and {path.name}; keep one.")
+    reasons = {token: f"{folder} has no audio file of it" for token in tokens if token not in files}
+    described = [token for token in tokens if token in files]
+    encoder = AudioEncoder(options.audio_options, cache, options.workers)
+    rows, refused = encoder.encode([files[token] for token in described])
+    reasons |= {token: refused[files[token]] for token in described if files[token] in refused}
+    if reasons:
+        raise ItemsWithoutContent(reasons, len(tokens))
+    matrix = np.stack([row for row in rows if row is not None])
+    return ItemVectors(encoder.name, matrix, {"audio": asdict(options.audio_options)})
+
+
+def _own(data: RawData, tokens: Sequence[str]) -> ContentTable:
+    assert data.vectors is not None
+    rows = data.vectors.filter(pl.col("item_id").is_in(tokens)).collect()
+    source = data.files[-1].name
+    return ContentTable(rows["item_id"].to_list(), list_matrix(rows["vector"], source), source)
+
+
+def _ready(table: ContentTable, tokens: Sequence[str], name: str) -> ItemVectors:
+    known, source = set(table.tokens), Path(table.source).name
+    reasons = {token: f"{source} has no vector of it" for token in tokens if token not in known}
+    if reasons:
+        raise ItemsWithoutContent(reasons, len(tokens))
+    matrix = table.align(tokens)
+    digest = hashlib.sha256(matrix.tobytes()).hexdigest()
+    return ItemVectors(name, matrix, {name: {"file": source, "vectors": digest}})

@@ -1,0 +1,124 @@
+"""Content of items that come after training, encoded as that of the items before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataset_prep.encoders.audio import ENDINGS, AudioEncoder, AudioOptions
+from dataset_prep.encoders.ready import read_vectors
+from dataset_prep.encoders.text import TextEncoder, item_texts
+from dataset_prep.errors import DeltaError
+from dataset_prep.format.content import ContentTable
+from dataset_prep.sources.table import read_items
+
+
+@dataclass(frozen=True)
+class NewItems:
+    """Where the content of new items lies; as many of the three as the data set has.
+
+    Attributes:
+        items: a table (CSV, TSV, Parquet, JSON lines) with ``item_id`` and the texts' fields.
+        audio: a folder of one file an item, its name the item id.
+        vectors: ready ones, see :func:`dataset_prep.ready.read_vectors`.
+        cache: folder of the encodings.
+    """
+
+    items: Path | None = None
+    audio: Path | None = None
+    vectors: Path | None = None
+    cache: Path = Path(".content")
+
+    def encode(self, described: Mapping[str, Any]) -> ContentTable:
+        """Vectors of the items, modalities side by side in the order of the data set's.
+
+        Args:
+            described: how dataset_prep made the data set's content, from its record or from a
+                checkpoint; empty takes ready vectors as they are.
+
+        Raises:
+            DeltaError: a modality is missing or too many, the encoder is another one, or a file
+                cannot be used.
+        """
+        if not described:
+            if self.vectors is None or self.items or self.audio:
+                raise DeltaError(
+                    "The run's content was not made by dataset_prep, so new items need their "
+                    "vectors (--vectors FILE), made as those were, and nothing else."
+                )
+            return read_vectors(self.vectors)
+        _check_described(described)
+        given = {"text": self.items, "audio": self.audio, "ready": self.vectors}
+        # Vectors that came with the data set come as a file now.
+        wanted = ["ready" if kind == "own" else kind for kind in described]
+        for kind, source in given.items():
+            if (source is None) == (kind in wanted):
+                needs = " and ".join(_OPTION[each] for each in wanted)
+                raise DeltaError(f"The run's items are described by {', '.join(described)}: "
+                                 f"new ones need {needs}, and nothing else.")  # fmt: skip
+        parts = [self._part(kind, described) for kind in described]
+        tokens = parts[0].tokens
+        for part in parts[1:]:
+            if set(part.tokens) != set(tokens):
+                other = sorted(set(part.tokens) ^ set(tokens))[0]
+                raise DeltaError(f"{parts[0].source} and {part.source} differ in {other!r}; "
+                                 "every new item needs all kinds of content.")  # fmt: skip
+        matrix = np.hstack([part.align(tokens) for part in parts])
+        return ContentTable(tokens, matrix, parts[0].source)
+
+    def _part(self, kind: str, described: Mapping[str, Any]) -> ContentTable:
+        if kind == "text":
+            assert self.items is not None
+            return _texts(self.items, described["text"], self.cache)
+        if kind == "audio":
+            assert self.audio is not None
+            return _audio(self.audio, described["audio"], self.cache)
+        assert self.vectors is not None
+        return read_vectors(self.vectors)
+
+
+_TEXT = ("encoder", "files", "template", "prefix", "missing")
+_OPTION = {"text": "--items FILE", "audio": "--audio DIR", "ready": "--vectors FILE"}
+
+
+def _check_described(described: Mapping[str, Any]) -> None:
+    """A record may be of somebody else's making."""
+    texts = described.get("text", dict.fromkeys(_TEXT, "")) if isinstance(described, dict) else {}
+    whole = isinstance(texts, dict) and all(isinstance(texts.get(name), str) for name in _TEXT)
+    if not whole or not described.keys() <= {*_OPTION, "own"}:
+        raise DeltaError(
+            "The checkpoint does not say how its content was made; use a whole copy of it."
+        )
+
+
+def _texts(path: Path, how: Mapping[str, Any], cache: Path) -> ContentTable:
+    items = read_items(path)
+    encoder = TextEncoder(how["encoder"], cache)
+    if encoder.fingerprint != how["files"]:
+        raise DeltaError(
+            f"The text model {how['encoder']} is not the one that the run's items were encoded "
+            "with; its files differ. Use that one."
+        )
+    texts = [how["prefix"] + text for text in item_texts(items, how["template"], how["missing"])]
+    tokens = items["item_id"].to_list()
+    return ContentTable(tokens, encoder.encode(texts), str(path))
+
+
+def _audio(folder: Path, how: Mapping[str, Any], cache: Path) -> ContentTable:
+    files = [p for p in sorted(folder.glob("*")) if p.suffix.lower() in ENDINGS and p.is_file()]
+    if not files:
+        raise DeltaError(f"There are no audio files in {folder}.")
+    try:
+        options = AudioOptions(**how)
+    except TypeError as error:
+        raise DeltaError(f"The checkpoint does not say how audio was encoded ({error}).") from error
+    rows, refused = AudioEncoder(options, cache, None).encode(files)
+    if refused:
+        path, reason = next(iter(refused.items()))
+        raise DeltaError(f"{path}: {reason}; mend it, or leave the item out.")
+    matrix = np.stack([row for row in rows if row is not None])
+    return ContentTable([path.stem for path in files], matrix, str(folder))

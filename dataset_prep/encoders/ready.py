@@ -1,0 +1,83 @@
+"""Vectors that somebody has made already, in any of the forms in which they are passed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from dataset_prep.errors import DeltaError
+from dataset_prep.format.content import ContentTable, read_content
+from dataset_prep.sources.parquet import scan_parquet
+from dataset_prep.sources.raw_files import reading
+
+
+def read_vectors(path: Path) -> ContentTable:
+    """Vectors by item token.
+
+    Args:
+        path: ``.npy`` with ``.ids.txt`` beside it, ``.safetensors`` as
+            :mod:`recbole_delta.content` has it, ``.parquet`` with an item column and a column
+            of lists, or a RecBole ``.item`` file with one ``float_seq`` field.
+
+    Raises:
+        DeltaError: the file is missing, or none of these.
+    """
+    if not path.is_file():
+        raise DeltaError(f"There is no file of vectors {path}.")
+    if path.suffix == ".parquet":
+        return _read_parquet(path)
+    if path.suffix == ".item":
+        return _read_atomic(path)
+    if path.suffix in (".npy", ".safetensors"):
+        return read_content(path)
+    raise DeltaError(f"{path} should end in .npy, .safetensors, .parquet or .item.")
+
+
+def list_matrix(vectors: pl.Series, source: str) -> np.ndarray:
+    """``[n, dim]`` float32 of a column of lists, without a Python object for each number.
+
+    Raises:
+        DeltaError: lists of different lengths.
+    """
+    inner = getattr(vectors.dtype, "inner", None)
+    if inner is None or not inner.is_numeric():
+        raise DeltaError(f"{source} should have lists of numbers, but has {vectors.dtype}.")
+    if isinstance(vectors.dtype, pl.List):
+        lengths = vectors.list.len().unique()
+        if len(lengths) != 1 or vectors.null_count():
+            raise DeltaError(f"{source} has vectors of {len(lengths)} different lengths.")
+        vectors = vectors.list.to_array(lengths[0])
+    return vectors.to_numpy().astype(np.float32)
+
+
+def _read_parquet(path: Path) -> ContentTable:
+    with reading(path):
+        table = scan_parquet(path).collect()
+    lists = [name for name, kind in table.schema.items() if isinstance(kind, (pl.List, pl.Array))]
+    others = [name for name in table.columns if name not in lists]
+    item = "item_id" if "item_id" in others else others[0] if len(others) == 1 else None
+    if len(lists) != 1 or item is None:
+        raise DeltaError(
+            f"{path} should have a column item_id and one column of lists, but has "
+            f"{', '.join(table.columns)}."
+        )
+    tokens = table[item].cast(pl.String)
+    return ContentTable(tokens.to_list(), list_matrix(table[lists[0]], str(path)), str(path))
+
+
+def _read_atomic(path: Path) -> ContentTable:
+    with reading(path):
+        table = pl.read_csv(path, separator="\t", infer_schema=False, quote_char=None)
+    fields = [name for name in table.columns if name.endswith(":float_seq")]
+    if len(fields) != 1 or "item_id:token" not in table.columns:
+        raise DeltaError(
+            f"{path} should have item_id:token and one float_seq field, but has "
+            f"{', '.join(table.columns)}."
+        )
+    numbers = table[fields[0]].str.split(" ").cast(pl.List(pl.Float32), strict=False)
+    if numbers.explode().null_count():
+        raise DeltaError(f"{path}: {fields[0]} must hold numbers with spaces between.")
+    tokens = table["item_id:token"].to_list()
+    return ContentTable(tokens, list_matrix(numbers, str(path)), str(path))

@@ -1,0 +1,101 @@
+"""Files and folders that are there whole or not at all."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from dataset_prep.errors import DeltaError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary file name beside ``path``, renamed to it when the block has ended well.
+
+    A block that raises leaves the old file, or none, and nothing beside it.
+
+    Raises:
+        DeltaError: the file cannot be written.
+    """
+    path = Path(path)
+    temporary = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        yield temporary
+        temporary.chmod(mode)  # safetensors shuts everybody else out
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise _unwritten(path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """UTF-8 text that ends with one line feed, in the place of what is there.
+
+    Raises:
+        DeltaError: the file cannot be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+
+
+@contextmanager
+def replacing_folder(path: str | Path) -> Iterator[Path]:
+    """The same for a folder: a new, empty one that takes the place of ``path``.
+
+    Raises:
+        DeltaError: the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = _beside(path)
+    try:
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(f"{path} is a file")
+        temporary.mkdir(parents=True)
+        yield temporary
+        try:
+            temporary.rename(path)
+        except OSError:
+            if not path.is_dir():
+                raise
+            # A folder cannot be renamed over another one that holds files.
+            _exchange(temporary, path)
+    except OSError as error:
+        raise _unwritten(path, error) from error
+    finally:
+        if temporary.is_symlink():  # the place of the folder was a link, and what it led to stays
+            temporary.unlink()
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Give each folder the other's name, on Linux in one step."""
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    if rename is None or rename(here, os.fsencode(one), here, os.fsencode(other), exchange):
+        aside = _beside(other)
+        other.rename(aside)
+        one.rename(other)
+        aside.rename(one)
+
+
+def _unwritten(path: Path, error: Exception) -> DeltaError:
+    return DeltaError(f"Cannot write {path} ({error}); what was there before is untouched.")
+
+
+def _beside(path: Path) -> Path:
+    if not path.name:
+        raise DeltaError(f"Cannot write {path}, which is where you are; give it a name.")
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")

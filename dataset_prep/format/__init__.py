@@ -1,0 +1,1 @@
+"""The files of a prepared data set: names of their fields, atomic files, content vectors."""

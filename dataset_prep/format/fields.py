@@ -1,0 +1,13 @@
+"""Names that every prepared data set has: splits, and fields of its files."""
+
+SPLITS = ("train", "valid", "test", "history")
+"""What a row of .inter is for: training, a validation or test target, or a history only."""
+
+SPLIT_FIELD = "split"
+"""Field of .inter that holds one of :data:`SPLITS`."""
+
+COLD_FIELD = "is_cold"
+"""Field of .item: 1 for an item without a training row, 0 for the others."""
+
+COUNT_FIELD = "train_count"
+"""Field of .item: the item's training rows."""

@@ -1,0 +1,1 @@
+"""The log of interactions, filters over it, and draws from it."""

@@ -1,0 +1,193 @@
+"""Interactions in memory: columns of small integers, whatever the ids look like.
+
+A hundred million rows are 1.6 GB here (two int32 codes and an int64 time each). Ids are kept
+once, as the tokens that the atomic files will hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from dataset_prep.errors import DeltaError
+
+OFFICIAL_TEST = "official_test"
+"""Extra column of sources whose test sessions are given: 1 in a row of such a session."""
+
+BATCH = 1_000_000
+"""Rows read or written at a time."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """``n`` interactions.
+
+    Attributes:
+        user: ``[n]`` int32, positions in ``users``.
+        item: ``[n]`` int32, positions in ``items``.
+        time: ``[n]`` int64 or float64 seconds, or any number that orders a user's rows.
+        users: tokens of users, in order of appearance.
+        items: tokens of items, in order of appearance.
+        extra: further columns by name, such as ``rating``, ``[n]`` each.
+    """
+
+    user: np.ndarray
+    item: np.ndarray
+    time: np.ndarray
+    users: pl.Series
+    items: pl.Series
+    extra: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    @classmethod
+    def read(
+        cls, rows: pl.LazyFrame, source: str, above: Mapping[str, float] | None = None
+    ) -> tuple[Log, dict[str, int]]:
+        """Read rows batch by batch; only the codes of those that are kept stay in memory.
+
+        Args:
+            rows: ``user_id``, ``item_id``, ``timestamp`` and further numbers.
+            source: what is read, for messages.
+            above: columns and bounds; only rows strictly above are kept. Such a column is
+                dropped then, unless it is the rating.
+
+        Returns:
+            The kept rows, and counts of rows, users and items before the bounds.
+
+        Raises:
+            DeltaError: a value or a column is missing or no number, or the file cannot be read.
+        """
+        above = above or {}
+        categories = {name: pl.Categories.random() for name in ("user_id", "item_id")}
+        tokens = (
+            pl.col(name).cast(pl.String).cast(pl.Categorical(categories[name]))
+            for name in categories
+        )
+        parts: dict[str, list[np.ndarray]] = {}
+        n_raw = 0
+        try:
+            _check_columns(rows, above, source)
+            coded = rows.with_columns(tokens)
+            for batch in coded.collect_batches(chunk_size=BATCH, maintain_order=True):
+                _require_filled(batch, source)
+                n_raw += len(batch)
+                for name, bound in above.items():
+                    batch = batch.filter(pl.col(name) > bound)
+                for column in batch.drop(set(above) - {"rating", "timestamp"}):
+                    values = column.to_physical().to_numpy()
+                    if column.name in categories:
+                        values = values.astype(np.int32)
+                    parts.setdefault(column.name, []).append(values)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise DeltaError(f"Cannot read {source}: {_first_line(error)}.") from error
+        if not parts:
+            raise DeltaError(f"{source} holds no interactions.")
+        raw = {"rows": n_raw, "users": len(categories["user_id"].to_series())}
+        raw["items"] = len(categories["item_id"].to_series())
+        columns = {name: np.concatenate(parts.pop(name)) for name in list(parts)}
+        user, users = _by_appearance(columns.pop("user_id"), categories["user_id"])
+        item, items = _by_appearance(columns.pop("item_id"), categories["item_id"])
+        return cls(user, item, columns.pop("timestamp"), users, items, columns), raw
+
+    def keep(self, rows: np.ndarray) -> Log:
+        """The rows of a mask or of positions, in that order."""
+        extra = {name: column[rows] for name, column in self.extra.items()}
+        kept = {"user": self.user[rows], "item": self.item[rows], "time": self.time[rows]}
+        return replace(self, **kept, extra=extra)
+
+    def in_order_of_time(self) -> Log:
+        """Sorted by time; ties keep the order of the rows."""
+        if (self.time[1:] >= self.time[:-1]).all():
+            return self
+        return self.keep(np.argsort(self.time, kind="stable"))
+
+    def numbers(self) -> list[str]:
+        """Extra columns that an atomic file gets."""
+        return [name for name in self.extra if name != OFFICIAL_TEST]
+
+    def frames(self, split: np.ndarray, names: Sequence[str]) -> Iterable[pl.DataFrame]:
+        """Rows with tokens and ``split`` (its codes being positions in ``names``), in batches."""
+        labels = pl.Series(names)
+        for start in range(0, len(self), BATCH):
+            part = slice(start, start + BATCH)
+            columns = {
+                "user_id": self.users.gather(self.user[part]),
+                "item_id": self.items.gather(self.item[part]),
+                **{name: self.extra[name][part] for name in self.numbers()},
+                "timestamp": self.time[part],
+                "split": labels.gather(split[part]),
+            }
+            yield pl.DataFrame(columns)
+
+
+def parts(n: int) -> list[slice]:
+    """``n`` rows part by part: positions of a hundred million would be most of the memory."""
+    return [slice(start, min(start + BATCH, n)) for start in range(0, n, BATCH)]
+
+
+def occurrences(codes: np.ndarray, n: int, rows: np.ndarray | None = None) -> np.ndarray:
+    """How often each of ``n`` codes occurs, in all or in the ``rows`` (a mask); ``[n]`` int64."""
+    counts = np.zeros(n, dtype=np.int64)
+    for part in parts(len(codes)):
+        chosen = codes[part] if rows is None else codes[part][rows[part]]
+        counts += np.bincount(chosen, minlength=n)
+    return counts
+
+
+def sorted_users(log: Log, rows: np.ndarray | None = None) -> np.ndarray:
+    """Codes of the users with a row, or one of ``rows`` (a mask), sorted as the raw file's ids.
+
+    Numbers are sorted by value. A sample of them does not depend on the order of the rows.
+    """
+    present = np.flatnonzero(occurrences(log.user, len(log.users), rows))
+    tokens = log.users.gather(present)
+    numbers = tokens.cast(pl.Int64, strict=False)
+    keys = tokens if numbers.null_count() else numbers
+    return present[keys.arg_sort().to_numpy()]
+
+
+def _by_appearance(codes: np.ndarray, categories: pl.Categories) -> tuple[np.ndarray, pl.Series]:
+    """Codes in order of appearance, whichever thread met a token first, and their tokens."""
+    tokens = categories.to_series()
+    first = np.full(len(tokens), len(codes), dtype=np.int64)
+    for start in reversed(range(0, len(codes), BATCH)):
+        part = codes[start : start + BATCH]
+        # The last assignment to a position stays: the first appearance, seen from the end.
+        first[part[::-1]] = np.arange(start, start + len(part))[::-1]
+    order = np.argsort(first, kind="stable")
+    rank = np.empty(len(tokens), dtype=np.int32)
+    rank[order] = np.arange(len(tokens), dtype=np.int32)
+    return rank[codes], tokens.gather(order)
+
+
+def _check_columns(rows: pl.LazyFrame, filtered: Iterable[str], source: str) -> None:
+    schema = rows.collect_schema()
+    numbers = [name for name in schema if name not in ("user_id", "item_id")]
+    for name in filtered:
+        if name not in schema:
+            others = ", ".join(n for n in numbers if n != "timestamp") or "none"
+            raise DeltaError(f"{source} has no column {name!r} to filter by; there are: {others}.")
+    for name in numbers:
+        if not schema[name].is_numeric() and schema[name] != pl.Null:
+            raise DeltaError(f"{source}: {name} must hold numbers, not {schema[name]}.")
+
+
+def _require_filled(batch: pl.DataFrame, source: str) -> None:
+    for name in batch.columns:
+        column = batch[name]
+        missing = column.null_count()
+        if missing:
+            raise DeltaError(f"{source}: {name} is missing in {missing} rows; mend or drop them.")
+        if column.dtype.is_float() and not column.is_finite().all():
+            strange = len(column) - int(column.is_finite().sum())
+            raise DeltaError(f"{source}: {name} is not a number in {strange} rows; mend them.")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")

@@ -1,0 +1,84 @@
+"""The result of a comparison as people read it: a table and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from tabulate import tabulate
+
+from dataset_prep.files import replacing
+from recbole_delta.evaluator.labels import COLOURS, COLUMNS, group_key, metric_label
+
+Values = Mapping[str, Sequence[Mapping[str, float]]]
+"""Metrics of each model, one mapping a seed."""
+
+
+def comparison_table(values: Values, notes: Mapping[str, str], metrics: Sequence[str]) -> str:
+    """A Markdown table: a row a model, cold, warm and total of each metric, mean ± std.
+
+    Args:
+        values: metrics of each model, one mapping a seed.
+        notes: for each model, what it recommended (its evaluation mode).
+        metrics: such as ``["ndcg@10", "hit@10"]``.
+    """
+    header = [
+        "model",
+        *(f"{metric_label(m)} {group}" for m in metrics for group in COLUMNS),
+        "mode",
+    ]
+    rows = [
+        [model, *(_cell(runs, m, group) for m in metrics for group in COLUMNS), notes[model]]
+        for model, runs in values.items()
+    ]
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+
+
+def comparison_figure(values: Values, metric: str, title: str, path: Path) -> None:
+    """The picture of :func:`comparison_table`; saved as ``path``."""
+    grouped = {
+        model: {g: np.array([run[group_key(metric, g)] for run in runs]) for g in COLUMNS}
+        for model, runs in values.items()
+    }
+    figure = bars(grouped, metric_label(metric), title)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150, format=path.suffix[1:])
+
+
+def bars(values: Mapping[str, Mapping[str, np.ndarray]], unit: str, title: str) -> Figure:
+    """Cold, warm and total side by side for each row; lines are standard deviations over seeds.
+
+    Args:
+        values: by row and group, ``[seeds]`` each.
+        unit: name of the vertical axis.
+        title: above all.
+    """
+    figure = Figure(figsize=(1.6 * len(values) + 2.0, 4.0), layout="constrained")
+    axes = figure.subplots()
+    place = np.arange(len(values))
+    for shift, group in zip((-0.27, 0.0, 0.27), COLUMNS):
+        means = [float(each[group].mean()) for each in values.values()]
+        spread = [
+            float(each[group].std(ddof=1)) if len(each[group]) > 1 else 0.0
+            for each in values.values()
+        ]
+        drawn = axes.bar(
+            place + shift, means, 0.26, yerr=spread if any(spread) else None,
+            label=group, color=COLOURS[group],
+        )  # fmt: skip
+        axes.bar_label(drawn, [f"{mean:.3f}" for mean in means], fontsize=8, padding=2)
+    axes.set_xticks(place, list(values))
+    axes.set_ylabel(unit)
+    axes.set_title(title, fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, ncols=3, loc="upper left")
+    axes.margins(y=0.15)
+    return figure
+
+
+def _cell(runs: Sequence[Mapping[str, float]], metric: str, group: str) -> str:
+    values = [run[group_key(metric, group)] for run in runs]
+    mean = f"{np.mean(values):.4f}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.4f}"

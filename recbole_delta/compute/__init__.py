@@ -1,0 +1,1 @@
+"""What training computes with: processes, products, dropout, ragged arrays. Plain torch."""

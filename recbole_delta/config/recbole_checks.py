@@ -1,0 +1,152 @@
+"""Checks of RecBole's own settings, before RecBole fails far from them."""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from dataset_prep.errors import DeltaError
+from recbole_delta.config.settings import _at_least_0, _whole, one_of
+
+LEAST = {
+    "epochs": 1,
+    "train_batch_size": 1,
+    "eval_batch_size": 1,
+    "MAX_ITEM_LIST_LENGTH": 1,
+    "eval_step": 0,
+    "stopping_step": 0,
+    "seed": 0,
+    "worker": 0,
+    "nproc": 1,
+}
+"""Whole numbers of RecBole that crash far from here when they are too small or none."""
+
+
+MOST = {
+    "n_layers": 256,
+    "num_layers": 256,
+    "nproc": 256,
+    "worker": 256,
+    "train_batch_size": 2**31,
+    "eval_batch_size": 2**31,
+}
+"""Whole numbers that no memory or time is enough for beyond this; a checkpoint may ask for any."""
+
+
+MOST_K = 1_000_000
+"""Likewise of ``topk``."""
+
+
+LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop")
+"""RecBole takes any other name for adam; its sparse_adam needs gradients that no model has."""
+
+
+CLIP_ARGUMENTS = ("max_norm", "norm_type", "error_if_nonfinite", "foreach")
+"""Those of ``torch.nn.utils.clip_grad_norm_``."""
+
+
+def check_settings(config: Any) -> None:
+    """RecBole's settings have a value that it can use.
+
+    Raises:
+        DeltaError: one has not.
+    """
+    for name, least in LEAST.items():
+        _whole(name, config[name], least)
+    for name, most in MOST.items():
+        if isinstance(config[name], (int, float)) and config[name] > most:
+            raise DeltaError(f"{name} must be at most {most}, but is {config[name]!r}.")
+    for k in config["topk"]:
+        _whole("topk", k, 1)
+        if k > MOST_K:
+            raise DeltaError(f"topk must be at most {MOST_K:,}, but is {k}.")
+    if not isinstance(config["state"], (str, type(None))):
+        raise DeltaError(f"state must be a level such as INFO, but is {config['state']!r}.")
+    if config["seed"] >= 2**32:
+        raise DeltaError(f"seed must be below 2^32, but is {config['seed']}.")
+    for name in ("learning_rate", "weight_decay"):
+        _at_least_0(name, config[name])
+    one_of("learner", str(config["learner"]).lower(), LEARNERS)
+    clip = config["clip_grad_norm"]
+    if clip is not None and not (isinstance(clip, Mapping) and set(clip) <= set(CLIP_ARGUMENTS)):
+        raise DeltaError(
+            f"clip_grad_norm must be arguments, such as {{max_norm: 5}}, but is {clip!r}."
+        )
+    try:
+        codecs.lookup(config["encoding"] or "utf-8")
+    except (LookupError, TypeError) as error:
+        raise DeltaError(f"encoding: there is no {config['encoding']!r}.") from error
+    if config["log_wandb"] and find_spec("wandb") is None:
+        raise DeltaError("log_wandb needs Weights & Biases: pip install wandb.")
+
+
+def check_given(given: Mapping[str, Any], has_item_embedding: bool, known: Iterable[str]) -> None:
+    """No setting that the user has given is misspelt or would be overruled.
+
+    Args:
+        given: name and value.
+        has_item_embedding: whether the model has the setting ``item_embedding``.
+        known: names of all settings.
+
+    Raises:
+        DeltaError: one would.
+    """
+    refuse_unknown(given, known)
+    if "item_embedding" in given and not has_item_embedding:
+        raise DeltaError("item_embedding is a setting of our models with a backbone only.")
+    arguments = given.get("eval_args")
+    if isinstance(arguments, Mapping):
+        if "split" in arguments:
+            raise DeltaError(
+                "eval_args: split is not read, because the prepared data set says which rows are "
+                "for what; remove it, and choose the protocol in dataset_prep."
+            )
+        mode = arguments.get("mode")
+        if isinstance(mode, Mapping) and not set(mode) <= {"valid", "test"}:
+            raise DeltaError(f"eval_args: mode is for valid and test, but has {', '.join(mode)}.")
+        if arguments.get("order", "TO") != "TO" or arguments.get("group_by", "user") != "user":
+            raise DeltaError(
+                "eval_args: order must be TO and group_by user, as the data set was prepared."
+            )
+
+
+def passed_over(config: Any) -> list[str]:
+    """Names of the user's settings that are those of other models."""
+    given = {**config.file_config_dict, **config.variable_config_dict}
+    own = {*config.internal_config_dict, "model", "dataset", "config_files", "encoding"}
+    return sorted(given.keys() - own)
+
+
+def check_metrics(settings: Mapping[str, Any]) -> None:
+    """``metrics`` and ``valid_metric`` are names; RecBole fails far from here otherwise.
+
+    Raises:
+        DeltaError: they are not.
+    """
+    metrics, valid_metric = settings["metrics"], settings["valid_metric"]
+    listed = [metrics] if isinstance(metrics, str) else metrics
+    if not isinstance(listed, list) or not listed or not all(isinstance(m, str) for m in listed):
+        raise DeltaError(f"metrics must be names, such as [NDCG, Hit], but is {metrics!r}.")
+    if settings["topk"] == []:
+        raise DeltaError("topk must hold a number, such as [10].")
+    if not isinstance(valid_metric, str):
+        raise DeltaError(f"valid_metric must be a name such as NDCG@10, but is {valid_metric!r}.")
+
+
+def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
+    """A misspelt setting would otherwise be ignored in silence.
+
+    Raises:
+        DeltaError: a setting that nothing reads, with the nearest one that exists.
+    """
+    known = set(known)
+    for name in given:
+        if not isinstance(name, str):
+            raise DeltaError(f"The setting {name!r} should be a name; quote it in the YAML.")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise DeltaError(f"Unknown setting {name!r}{hint}")

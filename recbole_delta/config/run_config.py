@@ -1,0 +1,121 @@
+"""RecBole's Config: our defaults in it, and a variant that evaluates nothing as code."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+from recbole.config import Config
+
+from dataset_prep.errors import DeltaError, check_folder_name
+from recbole_delta.config.defaults import NEVER, _model_folders
+from recbole_delta.config.recbole_checks import check_metrics, check_settings
+from recbole_delta.config.yaml_file import YamlLoader, one_line, read_yaml
+
+
+class RunConfig(Config):
+    """RecBole's ``Config`` without its two surprises.
+
+    RecBole's passes every string through ``eval`` and reads ``sys.argv`` of whatever program
+    it runs in. This one takes values as they are, reads YAML with the safe loader, and
+    refuses models and settings that do not exist.
+
+    Raises:
+        DeltaError: an unknown model or setting, a value that RecBole cannot use, or a YAML file
+            that cannot be read.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        with explained("a setting"):
+            super().__init__(*args, **kwargs)
+        check_settings(self)
+
+    def _build_yaml_loader(self) -> type[yaml.SafeLoader]:
+        return YamlLoader
+
+    def _convert_config_dict(self, config_dict: dict[str, Any]) -> dict[str, Any]:
+        return config_dict
+
+    def _load_cmd_line(self) -> dict[str, Any]:
+        return {}
+
+    def _load_config_files(self, file_list: list[str] | None) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        for file in file_list or []:
+            merged.update(read_yaml(Path(file)))
+        return merged
+
+    def _get_model_and_dataset(self, model: Any, dataset: Any) -> tuple[str, type, str]:
+        model = model or self.external_config_dict.get("model")
+        dataset = dataset or self.external_config_dict.get("dataset")
+        for name, value in (("model", model), ("dataset", dataset)):
+            if value is None:
+                raise DeltaError(f"Say which {name}: --{name}=NAME, or {name}: NAME in the YAML.")
+            if not isinstance(value, str):
+                raise DeltaError(f"{name} must be text, but is {value!r}; quote it in the YAML.")
+        check_folder_name("dataset", dataset)
+        _require_model(model)
+        return super()._get_model_and_dataset(model, dataset)
+
+    def _set_default_parameters(self) -> None:
+        check_metrics(self.final_config_dict)
+        super()._set_default_parameters()
+
+
+YamlLoader.yaml_implicit_resolvers = {
+    first: list(resolvers) for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+YamlLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+YamlLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^None$"), ["N"])
+
+
+def _require_model(name: str) -> None:
+    """RecBole's own message for a misspelt model is an import error from elsewhere."""
+    families = ("sequential", "general", "context_aware", "knowledge_aware")
+    for family in families if name.isidentifier() else ():
+        module = f"recbole.model.{family}_recommender.{name.lower()}"
+        if find_spec(module) and hasattr(import_module(module), name):
+            return
+    names = sorted(file.stem for folder in _model_folders() for file in folder.glob("*.yaml"))
+    near = difflib.get_close_matches(name, names, n=3)
+    hint = f"; did you mean {' or '.join(near)}?" if near else "."
+    raise DeltaError(f"Unknown model {name!r}{hint}")
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """RecBole checks by failing, somewhere and somehow: say at least what it could not use.
+
+    Raises:
+        DeltaError: the block failed.
+    """
+    try:
+        yield
+    except DeltaError:
+        raise
+    except Exception as error:
+        raise DeltaError(
+            f"RecBole cannot use {what} ({type(error).__name__}: {one_line(error)})."
+        ) from error
+
+
+def run_settings(config: Any) -> dict[str, Any]:
+    """What the user has set, with the paths made absolute: enough to build the Config again."""
+    # Not resolve(): the name of a linked folder is the name of the data set.
+    folder = Path(config["data_path"]).absolute().parent
+    named = {"model": config["model"], "dataset": config["dataset"], "data_path": str(folder)}
+    given = {k: v for k, v in config.external_config_dict.items() if v != NEVER}
+    if given.get("content_file"):
+        named["content_file"] = str(Path(given["content_file"]).resolve())
+    return {**given, **named}

@@ -1,0 +1,85 @@
+"""YAML files of settings, read by the safe loader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dataset_prep.errors import DeltaError
+
+
+class YamlLoader(yaml.SafeLoader):
+    """The safe loader, reading ``1e-3`` and ``None`` as RecBole's users mean them.
+
+    Aliases may repeat a few settings, but not each other until no memory holds them.
+    """
+
+    def get_single_node(self) -> yaml.Node | None:
+        """The document; :class:`yaml.YAMLError` where it is huge when written out."""
+        node = super().get_single_node()
+        if node is not None:
+            _written_out(node, {})
+        return node
+
+
+YAML_FAULTS = (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What the loader raises over what is not YAML, or not settings."""
+
+
+MOST_YAML = 2**20
+"""Characters of a YAML file, and values once its aliases are written out."""
+
+
+def _written_out(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
+    """How many values a node stands for."""
+    if node not in known:
+        known[node] = MOST_YAML  # until its own are counted, for one that holds itself
+        inner = node.value if isinstance(node, yaml.CollectionNode) else ()
+        pairs = isinstance(node, yaml.MappingNode)
+        nodes = [each for pair in inner for each in pair] if pairs else inner
+        known[node] = 1 + sum(_written_out(each, known) for each in nodes)
+        if known[node] > MOST_YAML:
+            raise yaml.YAMLError("its aliases stand for too much")
+    return known[node]
+
+
+def parse_setting(text: str) -> Any:
+    """The value of ``--name=text``: a YAML scalar, list or mapping.
+
+    Raises:
+        DeltaError: it is not YAML.
+    """
+    try:
+        return yaml.load(text, Loader=YamlLoader)
+    except YAML_FAULTS as error:
+        raise DeltaError(f"{text!r} is not a value: {one_line(error)}.") from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file, by the safe loader.
+
+    Raises:
+        DeltaError: it cannot be read, or does not hold settings.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MOST_YAML + 1)
+        if len(text) > MOST_YAML:
+            raise DeltaError(f"{path} has over {MOST_YAML:,} characters, too many for settings.")
+        content = yaml.load(text, Loader=YamlLoader)
+    except OSError as error:
+        raise DeltaError(f"Cannot read {path}: {error.strerror}.") from error
+    except DeltaError:
+        raise
+    except YAML_FAULTS as error:
+        raise DeltaError(f"{path} is not YAML: {one_line(error)}.") from error
+    if not isinstance(content, (dict, type(None))):
+        raise DeltaError(f"{path} must hold settings, one 'name: value' a line.")
+    return content or {}
+
+
+def one_line(error: Exception) -> str:
+    """The message of an error as part of a sentence."""
+    return str(error).replace("\n", " ").strip().rstrip(".")

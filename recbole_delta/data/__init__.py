@@ -1,0 +1,1 @@
+"""A folder that dataset_prep has prepared, as RecBole's data set."""

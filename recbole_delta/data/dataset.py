@@ -1,0 +1,200 @@
+"""RecBole's sequential dataset over a prepared split, served lazily from flat arrays."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from recbole.data.dataset import SequentialDataset
+from recbole.data.interaction import Interaction
+from recbole.model.abstract_recommender import SequentialRecommender
+from torch import Tensor
+from torch.nn import functional as F
+
+from dataset_prep.errors import DeltaError
+from dataset_prep.format.content import find_content, read_content
+from recbole_delta.config.settings import DeltaSettings
+from recbole_delta.data.checks import check_order
+from recbole_delta.data.instances import Instances, Interactions
+from recbole_delta.data.prepared import PreparedDataset
+from recbole_delta.embedding.content_map import ContentMap
+from recbole_delta.embedding.modes import Fit
+
+
+class ColdWarmDataset(PreparedDataset):
+    """A data set whose .inter says, row by row, what the row is for (``split``).
+
+    It differs from RecBole's ``SequentialDataset`` in four points. The split is the prepared
+    one. Prefixes and windows are slices of one flat array. The order of a user's rows comes
+    from the float64 timestamps, ties from the file's order, before RecBole rounds timestamps
+    to float32. Items are numbered by training rows first, so that warm ids are
+    1 .. ``n_warm`` and do not depend on what is held out.
+
+    Raises:
+        DeltaError: a file is missing or malformed, or a setting would change the split.
+    """
+
+    interactions: Interactions
+    instances: Instances
+    drops_cold = False
+    """Whether an index gives histories without cold items, for a model that has no such vectors."""
+
+    def __init__(self, config: Any) -> None:
+        self.settings = DeltaSettings.from_config(config)
+        self._trim = not getattr(config.model_class, "fixed_length", True)
+        super().__init__(config)
+
+    def with_items(self, n_items: int) -> ColdWarmDataset:
+        """A shallow copy that shows only the first ``n_items`` items (padding included).
+
+        A RecBole model built over it has a table of that size, and its constructor draws as
+        many random numbers as that size takes. Negative samples and mask tokens of its training
+        data keep to that size too; validation and test data show all items.
+        """
+        shown = copy.copy(self)
+        tokens = {self.iid_field: self.item_tokens[:n_items]}
+        shown.field2id_token = {**self.field2id_token, **tokens}
+        return shown
+
+    def content(self) -> np.ndarray:
+        """Raw content vectors of items 1, 2, ..., ``[n_items - 1, content_dim]`` float32.
+
+        Raises:
+            DeltaError: as :func:`read_content` and :meth:`ContentTable.align`.
+        """
+        named = self.settings.content_file
+        path = Path(named) if named else find_content(self.dataset_path, self.dataset_name)
+        return read_content(path).align(self.item_tokens[1:].tolist())
+
+    def content_rows(self, fit: Fit, dim: int) -> tuple[ContentMap, Tensor]:
+        """What maps content to rows of an embedding, fitted on warm items, and the rows.
+
+        Returns:
+            the map, and ``[n_items, ...]`` float32 with padding (zero) first.
+        """
+        content = self.content()
+        content_map = fit(content[: self.n_warm], self.train_counts(), dim)
+        return content_map, F.pad(content_map(content), (0, 0, 1, 0))
+
+    def train_counts(self) -> np.ndarray:
+        """``[n_warm]`` training rows of items 1, 2, ..."""
+        return self.interactions.train_counts()
+
+    def _change_feat_format(self) -> None:
+        fields = (self.uid_field, self.iid_field, self.time_field)
+        user, item, time = (self.inter_feat[field].to_numpy() for field in fields)
+        in_order = (time[1:] >= time[:-1]).all()
+        order = np.argsort(user, kind="stable") if in_order else np.lexsort((time, user))
+        user, item, split = user[order], item[order], self.split_of_row[order]
+        check_order(user, split, self.dataset_name)
+        self.interactions = Interactions(user, item, split, self.n_warm)
+        # Past SequentialDataset, which would copy every prefix.
+        super(SequentialDataset, self)._change_feat_format()
+        self._aug_presets()
+
+    def build(self) -> list[ColdWarmDataset]:
+        """The training, validation and test data sets.
+
+        Raises:
+            DeltaError: the test split lacks cold or warm targets, or a setting is out of place.
+        """
+        if set(self.config["eval_args"]["mode"].values()) != {"full"}:
+            raise DeltaError("eval_args: mode must be full; cold and warm items are ranked fully.")
+        self._change_feat_format()
+        test = self.interactions.evaluation("test")
+        n_cold = int((test.target > self.n_warm).sum())
+        for group, count in (("cold", n_cold), ("warm", len(test) - n_cold)):
+            if not count and (group == "warm" or self.settings.require_cold):
+                raise DeltaError(f"The test split of {self.dataset_name} has no {group} target.")
+        positions = train_positions(self.settings, self.config.model_class)
+        training = self.interactions.training(positions, self.max_item_list_len)
+        if not len(training):
+            raise DeltaError(f"No user of {self.dataset_name} has two training rows.")
+        self.instances = training
+        whole = self.with_items(len(self.item_tokens))
+        whole.drops_cold = self.settings.item_embedding == "id" or self.item_num <= self.n_warm + 1
+        evaluated = (self.interactions.evaluation("valid"), test)
+        return [self._over(training), *(whole._over(part) for part in evaluated)]
+
+    def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
+        """The training rows as a sparse matrix ``[users, items]``, for models that want one."""
+        user, item = self.interactions.training_rows()
+        rows = Interaction({self.uid_field: user, self.iid_field: item})
+        return self._create_sparse_matrix(rows, self.uid_field, self.iid_field, form, value_field)
+
+    def draw_windows(self, generator: torch.Generator) -> None:
+        """Training data of a further epoch: other windows where a loss is at every position."""
+        positions = train_positions(self.settings, self.config.model_class)
+        if positions == "all":
+            seed = int(torch.randint(2**62, (1,), generator=generator))
+            self.instances = self.interactions.training(
+                positions, self.max_item_list_len, np.random.default_rng(seed)
+            )
+
+    # -- serving ---------------------------------------------------------------------------
+
+    def _over(self, instances: Instances) -> ColdWarmDataset:
+        part = copy.copy(self)
+        part.instances = instances
+        # What RecBole counts, samples and looks up in a part is the part's own.
+        targets = {self.uid_field: instances.user, self.iid_field: instances.target}
+        part.inter_feat = Interaction(targets)
+        return part
+
+    def __len__(self) -> int:
+        return len(self.instances) if hasattr(self, "instances") else len(self.inter_feat)
+
+    def __getitem__(self, index: Any, join: bool = True) -> Interaction:
+        return self.batch(torch.as_tensor(index), drop_cold=self.drops_cold, join=join)
+
+    def batch(self, index: Tensor, drop_cold: bool = False, join: bool = True) -> Interaction:
+        """A batch as RecBole's models expect it.
+
+        Args:
+            index: ``[B]`` positions in :attr:`instances`.
+            drop_cold: leave cold items out of the history.
+            join: add the features of the user and the target item, as RecBole does.
+
+        Returns:
+            user, target, ``item_seq`` ``[B, L]`` padded on the right and its length ``[B]``.
+            L is the longest of the batch for a backbone of ours that does not need a fixed length,
+            else MAX_ITEM_LIST_LENGTH.
+            An empty history is one padding item: RecBole's models look at the last of it.
+        """
+        chosen = self.instances.warm_history if drop_cold else self.instances.history
+        item_seq, item_seq_len = chosen.padded(index, self.max_item_list_len, self._trim)
+        interaction = Interaction(
+            {
+                self.uid_field: self.instances.user[index],
+                self.iid_field: self.instances.target[index],
+                self.iid_field + self.config["LIST_SUFFIX"]: item_seq,
+                self.item_list_length_field: item_seq_len.clamp(min=1),
+            }
+        )
+        return self.join(interaction) if join else interaction
+
+
+def train_positions(settings: DeltaSettings, model_class: type) -> str:
+    """``all`` for a backbone that learns from windows, else ``last``, unless it is set.
+
+    ``none`` for a model that knows no histories.
+
+    Raises:
+        DeltaError: ``all`` asked of a model that would see the answer.
+    """
+    if not issubclass(model_class, SequentialRecommender):
+        return "none"
+    masked = getattr(model_class, "takes_windows", False)
+    windows = masked or getattr(model_class, "causal", False)
+    chosen = settings.train_positions or ("all" if windows else "last")
+    if chosen == "all" and not windows:
+        raise DeltaError(
+            f"train_positions: all needs a causal backbone, and {model_class.__name__} does not "
+            "declare itself one; use last."
+        )
+    if chosen == "last" and masked:
+        raise DeltaError(f"{model_class.__name__} learns from windows; leave train_positions out.")
+    return chosen

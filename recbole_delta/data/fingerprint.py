@@ -1,0 +1,64 @@
+"""What a checkpoint says about its run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataset_prep.errors import DeltaError
+from dataset_prep.format.fields import SPLITS
+from recbole_delta.data.dataset import ColdWarmDataset
+
+
+def data_fingerprint(dataset: ColdWarmDataset) -> dict[str, str]:
+    """SHA-256 of the ``items`` (tokens in the order of their ids) and of the ``rows``."""
+    rows = hashlib.sha256()
+    for column in (dataset.interactions.user, dataset.interactions.item):
+        rows.update(column.astype(np.int64).tobytes())
+    for code in range(len(SPLITS)):
+        rows.update(np.packbits(dataset.interactions.split == code).tobytes())
+    items = hashlib.sha256("\n".join(dataset.item_tokens).encode())
+    return {"items": items.hexdigest(), "rows": rows.hexdigest()}
+
+
+def encoding(dataset: ColdWarmDataset) -> dict[str, Any]:
+    """How dataset_prep has made the content (encoder, template, ...); empty if it has not."""
+    path = Path(dataset.dataset_path) / f"{dataset.dataset_name}.json"
+    if dataset.settings.content_file or not path.is_file():
+        return {}
+    return prepared_facts(path).get("content") or {}
+
+
+def prepared_facts(path: Path) -> dict[str, Any]:
+    """What dataset_prep says of a data set in its ``name.json``; empty if nothing can be read."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def check_data(
+    name: str, found: dict[str, str], expected: dict[str, str], path: str | Path
+) -> None:
+    """The data set is the one that a checkpoint was trained on.
+
+    Args:
+        name: of the data set.
+        found: its :func:`data_fingerprint`.
+        expected: that of the checkpoint.
+        path: of the checkpoint, for the message.
+
+    Raises:
+        DeltaError: its items or rows have changed since.
+    """
+    for part, digest in found.items():
+        if expected.get(part) != digest:
+            raise DeltaError(
+                f"The {part} of {name} are not those that {path} was trained on; "
+                "prepare the data set as it was."
+            )

@@ -1,0 +1,141 @@
+"""From content vectors to the rows of an embedding: fitted on warm items, kept with the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+
+from dataset_prep.errors import DeltaError
+
+ROWS_AT_ONCE = 2**16
+"""Rows mapped at a time: in float64 they take more memory than before or after."""
+
+
+class ContentMap(nn.Module):
+    """x ↦ (((x − shift) / scale) · axes − offset) / spread, and then to unit length if asked.
+
+    A cold item was not there when the model was trained, so it must not shape the space: the
+    numbers come from the warm rows alone, and an item that is added later is mapped by them. They
+    are buffers: a checkpoint carries them.
+
+    Args:
+        shift: ``[c]`` float64, as all.
+        scale: ``[c]``.
+        axes: ``[c, d]``; empty for the identity, then c = d.
+        offset: ``[d]``.
+        spread: ``[d]``.
+        unit: whether rows get unit length.
+    """
+
+    def __init__(
+        self,
+        shift: np.ndarray,
+        scale: np.ndarray,
+        axes: np.ndarray,
+        offset: np.ndarray,
+        spread: np.ndarray,
+        unit: bool,
+    ) -> None:
+        super().__init__()
+        values = {"shift": shift, "scale": scale, "axes": axes, "offset": offset, "spread": spread}
+        for name, value in values.items():
+            copy = np.array(value, dtype=np.float64, order="C")
+            self.register_buffer(name, torch.from_numpy(copy))
+        self.register_buffer("unit", torch.tensor(unit))
+
+    @classmethod
+    def standardised(cls, warm: np.ndarray, dim: int) -> ContentMap:
+        """Standardise → PCA (only where the dimension differs) → unit norm, as in the paper.
+
+        Args:
+            warm: ``[n_warm, c]`` content of the warm items.
+            dim: d.
+
+        Raises:
+            DeltaError: the content cannot fill the dimension.
+        """
+        n_warm, content_dim = warm.shape
+        scaler = StandardScaler().fit(warm.astype(np.float64))
+        axes, offset = np.empty((0, 0)), np.zeros(dim)
+        if content_dim != dim:
+            if min(n_warm, content_dim) < dim:
+                raise DeltaError(
+                    f"{n_warm} warm items with content of dimension {content_dim} cannot fill "
+                    f"an item embedding of dimension {dim}; choose a smaller one."
+                )
+            pca = PCA(dim, svd_solver="full")
+            pca.fit(scaler.transform(warm.astype(np.float64)))
+            axes, offset = pca.components_.T, pca.mean_ @ pca.components_.T
+        return cls(scaler.mean_, scaler.scale_, axes, offset, np.ones(dim), unit=True)
+
+    @classmethod
+    def whitened(cls, warm: np.ndarray, dim: int, variance: float = 1.0) -> ContentMap:
+        """The d leading principal directions, each with this variance over the warm items.
+
+        Raises:
+            DeltaError: the content has not so many directions.
+        """
+        if dim > min(warm.shape):
+            raise DeltaError(
+                f"{len(warm)} warm items with content of dimension {warm.shape[1]} have no {dim} "
+                "directions to whiten; choose a smaller embedding."
+            )
+        pca = PCA(dim, svd_solver="full").fit(warm.astype(np.float64))
+        deviation = np.sqrt(pca.explained_variance_)
+        spread = np.maximum(deviation, np.finfo(np.float64).eps) / np.sqrt(variance)
+        axes, width = pca.components_.T, warm.shape[1]
+        offset = pca.mean_ @ axes
+        return cls(np.zeros(width), np.ones(width), axes, offset, spread, unit=False)
+
+    @classmethod
+    def columns(cls, chosen: np.ndarray, width: int) -> ContentMap:
+        """Some of the c = ``width`` raw dimensions, at unit length."""
+        axes = np.eye(width)[:, chosen]
+        dim = len(chosen)
+        return cls(np.zeros(width), np.ones(width), axes, np.zeros(dim), np.ones(dim), unit=True)
+
+    @classmethod
+    def stored(cls, state: dict[str, Tensor]) -> ContentMap:
+        """One with the buffers of a checkpoint."""
+        values: dict[str, Any] = {name: value.numpy() for name, value in state.items()}
+        return cls(**values)
+
+    def forward(self, content: np.ndarray) -> Tensor:
+        """Rows ``[n, d]`` float32 of content ``[n, c]``.
+
+        Raises:
+            DeltaError: the content has another dimension, or a row becomes zero, so that it has
+                no direction.
+        """
+        if content.shape[1] != len(self._values()[0]):
+            raise DeltaError(
+                f"The content has dimension {content.shape[1]}, and the model was trained on "
+                f"dimension {len(self._values()[0])}; encode the items with the same encoder."
+            )
+        blocks = np.split(content, range(ROWS_AT_ONCE, len(content), ROWS_AT_ONCE))
+        return torch.cat([self._block(block) for block in blocks])
+
+    def _block(self, content: np.ndarray) -> Tensor:
+        shift, scale, axes, offset, spread = self._values()
+        rows = (content.astype(np.float64) - shift) / scale
+        if axes.size:
+            rows = rows @ axes - offset
+        rows = rows / spread
+        if self.unit:
+            norm = np.linalg.norm(rows, axis=1, keepdims=True)
+            if not (norm > 1e-12).all():
+                raise DeltaError(
+                    f"The content of {int((norm <= 1e-12).sum())} items equals the warm items' "
+                    "mean and has no direction left; are all vectors the same?"
+                )
+            rows = rows / norm
+        return torch.from_numpy(rows.astype(np.float32))
+
+    def _values(self) -> list[np.ndarray]:
+        names = ("shift", "scale", "axes", "offset", "spread")
+        return [getattr(self, name).cpu().numpy() for name in names]

@@ -1,0 +1,111 @@
+"""A frozen content vector plus a bounded delta: the embedding of the paper."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dataset_prep.errors import DeltaError
+from recbole_delta.embedding.base import ContentEmbedding
+
+
+class DeltaEmbedding(ContentEmbedding):
+    """e_i = c_i + d_i with ‖d_i‖₂ ≤ δ_max, from "Let It Go? Not Quite" (RecSys 2025).
+
+    For unit c_i the angle between c_i and e_i is at most arcsin δ_max: the bound on the delta
+    is a bound on drift. ``delta_max=0`` is frozen content; ``delta_max=inf`` with
+    ``init_std=0`` is content initialisation followed by free fine-tuning.
+
+    Args:
+        content: ``[n_items, d]`` float; row 0 (padding) is zero, every other row has unit norm.
+        n_warm: rows 1 .. ``n_warm`` get a delta; the delta of a cold row is exactly 0.
+        delta_max: radius of the ball, at least 0.
+        init_std: deltas start at N(0, init_std²), projected into the ball.
+        generator: source of the initial deltas, so that they depend on nothing else.
+
+    Raises:
+        DeltaError: a radius below 0, or content that breaks the contract.
+    """
+
+    def __init__(
+        self,
+        content: Tensor,
+        n_warm: int,
+        delta_max: float = 0.5,
+        *,
+        init_std: float = 0.02,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(n_warm)
+        _check_content(content, n_warm)
+        if not delta_max >= 0:
+            raise DeltaError(f"delta_max must be at least 0, but is {delta_max}.")
+        self.delta_max = float(delta_max)
+        self.register_buffer("content", content.detach().clone())
+        delta = torch.zeros(n_warm + 1, content.size(1), dtype=content.dtype)
+        if self.delta_max > 0:
+            delta[1:].normal_(0.0, init_std, generator=generator)
+        self.delta = nn.Parameter(delta, requires_grad=self.delta_max > 0)
+        self.project_()
+
+    @property
+    def embedding_dim(self) -> int:
+        """Dimension d of an item vector."""
+        return self.content.size(1)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
+        delta = F.embedding(self.own_rows(ids), self.delta, padding_idx=0, sparse=self.sparse)
+        return F.embedding(ids, self.content).add_(delta)
+
+    def trained_rows(self) -> Tensor:
+        """See :meth:`ContentEmbedding.trained_rows`."""
+        return self.content[: self.n_warm + 1] + self.delta
+
+    def all_rows(self) -> Tensor:
+        """See :meth:`ContentEmbedding.all_rows`."""
+        known = self.n_warm + 1
+        return torch.cat([self.content[:known] + self.delta, self.content[known:]])
+
+    @property
+    def bounded(self) -> Tensor:
+        """See :meth:`ContentEmbedding.bounded`."""
+        return self.delta
+
+    @torch.no_grad()
+    def project_(self, rows: Tensor | None = None) -> None:
+        """Scale every delta outside the ball back onto it (the paper's renorm).
+
+        Args:
+            rows: ``[n, d]`` deltas, changed in place; those of the table by default.
+        """
+        if not 0 < self.delta_max < math.inf:  # by 0, deltas start and stay there
+            return
+        rows = self.delta if rows is None else rows
+        norm = rows.norm(dim=1, keepdim=True)
+        rows.mul_(self.delta_max / norm.clamp_(min=self.delta_max))
+
+    def let_drift(self, last: int) -> None:
+        """Items up to ``last`` have a delta from now on, 0 where they had none."""
+        rows = F.pad(self.delta.detach(), (0, 0, 0, max(0, last + 1 - len(self.delta))))
+        self.delta = nn.Parameter(rows, requires_grad=self.delta.requires_grad)
+        self.n_warm = len(rows) - 1
+
+    def extra_repr(self) -> str:
+        """What ``print(model)`` shows."""
+        n_items, dim = self.content.shape
+        return f"{n_items} items ({self.n_warm} warm), {dim}, delta_max={self.delta_max}"
+
+
+def _check_content(content: Tensor, n_warm: int) -> None:
+    if content.dim() != 2 or not 1 <= n_warm < content.size(0):
+        raise DeltaError(
+            f"content must be [n_items, d] with 1 <= n_warm < n_items, "
+            f"but is {list(content.shape)} with n_warm={n_warm}."
+        )
+    norm = content.norm(dim=1)
+    if norm[0] != 0 or not torch.allclose(norm[1:], torch.ones_like(norm[1:]), atol=1e-4):
+        raise DeltaError("content rows must have unit norm, and row 0 (padding) must be zero.")

@@ -1,0 +1,1 @@
+"""Scores → ranks of the targets → metrics on cold, warm and all of them."""

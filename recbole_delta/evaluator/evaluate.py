@@ -1,0 +1,171 @@
+"""Ranks of the targets of a split, in the four modes of the paper, from one pass per history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from recbole_delta.compute.distributed import rank, world_size
+from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
+from recbole_delta.evaluator.metrics import group_masks, grouped_metrics
+from recbole_delta.evaluator.ranking import TargetRanks, rank_targets
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What is recommended, and what the model sees of the history.
+
+    Attributes:
+        candidates: ``all`` items or ``warm`` ones only.
+        cold_history: ``keep`` or ``drop`` cold items in the history.
+    """
+
+    candidates: str
+    cold_history: str
+
+
+MODES = tuple(Mode(c, h) for c in ("all", "warm") for h in ("keep", "drop"))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Ranks of every case of a split in one mode.
+
+    Attributes:
+        split: ``valid`` or ``test``.
+        mode: what was asked.
+        embeds_cold_items: False where the model has no vectors for cold items: they are then
+            neither recommended nor shown to it, whatever the mode.
+        ranks: of ``n`` targets.
+        is_cold: ``[n]`` bool, whether the target is cold.
+        empty_history: ``[n]`` bool, cases without a history that the model could see; misses.
+    """
+
+    split: str
+    mode: Mode
+    embeds_cold_items: bool
+    ranks: TargetRanks
+    is_cold: np.ndarray
+    empty_history: np.ndarray
+
+    def metrics(self, metrics: Sequence[str], topk: Sequence[int]) -> dict[str, float]:
+        """See :func:`recbole_delta.evaluator.metrics.grouped_metrics`."""
+        return grouped_metrics(self.ranks, self.is_cold, metrics, topk)
+
+    def record(self, metrics: Sequence[str], topk: Sequence[int]) -> dict[str, Any]:
+        """The evaluation as JSON values: mode, counts by group, metrics."""
+        groups = group_masks(self.is_cold).items()
+        return {
+            "split": self.split,
+            "candidates": self.mode.candidates,
+            "cold_history": self.mode.cold_history,
+            "embeds_cold_items": self.embeds_cold_items,
+            "cases": {group: int(mask.sum()) for group, mask in groups},
+            "empty_history": {g: int((mask & self.empty_history).sum()) for g, mask in groups},
+            "metrics": self.metrics(metrics, topk),
+        }
+
+
+def evaluate_modes(
+    model: torch.nn.Module,
+    cases: ColdWarmDataset,
+    modes: Sequence[Mode],
+    *,
+    batch_size: int,
+    show_progress: bool = False,
+) -> list[Evaluation]:
+    """Rank every target of ``cases`` in each of ``modes``.
+
+    Args:
+        model: a RecBole model; in evaluation mode afterwards.
+        cases: a validation or test data set.
+        modes: evaluated together: one forward pass for each kind of history.
+        batch_size: most sequences at a time.
+        show_progress: show a bar.
+
+    Raises:
+        DeltaError: the model's scores are NaN.
+    """
+    model.eval()
+    with inference_mode(model):
+        return _evaluate(model, cases, modes, batch_size, show_progress)
+
+
+def _evaluate(
+    model: torch.nn.Module,
+    cases: ColdWarmDataset,
+    modes: Sequence[Mode],
+    batch_size: int,
+    show_progress: bool,
+) -> list[Evaluation]:
+    embeds_cold = getattr(getattr(model, "item_embedding", None), "embeds_cold_items", False)
+    twins = _twins(model) if embeds_cold else None
+    drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
+    ranks = {mode: TargetRanks.missed(len(cases)) for mode in modes}
+    step = min(batch_size, cases_at_once(cases.item_num))
+    # Fresh memory for each block would take longer than the comparisons.
+    scratch = torch.empty(step * cases.item_num, device=model_device(model))
+    empty = {}
+    for drop in sorted(set(drops.values())):
+        together = [mode for mode in modes if drops[mode] == drop]
+        history = cases.instances.warm_history if drop else cases.instances.history
+        seen = torch.nonzero(history.lengths).flatten()
+        empty[drop] = (history.lengths == 0).numpy()
+        blocks = seen.split(step)[rank() :: world_size()] if len(seen) else ()
+        blocks = tqdm(blocks, "Evaluate", disable=not show_progress, leave=False)
+        for index in blocks:
+            scores = _scores(model, cases, index, drop, twins)
+            target = cases.instances.target[index].to(scores.device)
+            for mode in together:
+                stop = cases.item_num if mode.candidates == "all" else cases.n_warm + 1
+                found = rank_targets(scores, target, slice(1, stop), scratch)
+                ranks[mode].put(index.numpy(), found)
+    for each in ranks.values():
+        each.share(model_device(model))
+    is_cold = (cases.instances.target > cases.n_warm).numpy()
+    split = cases.instances.split
+    return [
+        Evaluation(split, mode, embeds_cold, ranks[mode], is_cold, empty[drops[mode]])
+        for mode in modes
+    ]
+
+
+def _twins(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Items whose vector is exactly that of an earlier item, and that earlier item, ``[n]`` ids."""
+    weight = model.item_embedding.weight
+    # Whoever differs in the first number differs: few rows are left to compare whole.
+    _, group, size = torch.unique(weight[:, 0], return_inverse=True, return_counts=True)
+    ids = torch.nonzero(size[group] > 1).flatten()
+    _, group = torch.unique(weight[ids], dim=0, return_inverse=True)
+    first = ids.new_full((len(ids),), len(weight)).scatter_reduce(0, group, ids, "amin")[group]
+    later = first != ids
+    return ids[later], first[later]
+
+
+def _scores(
+    model: Any,
+    cases: ColdWarmDataset,
+    index: torch.Tensor,
+    drop_cold: bool,
+    twins: tuple[torch.Tensor, torch.Tensor] | None,
+) -> torch.Tensor:
+    """Scores ``[B, n_items]``, −inf for items without a vector and, if asked, of the history."""
+    device = model_device(model)
+    interaction = cases.batch(index, drop_cold=drop_cold).to(device)
+    scores = model.full_sort_predict(interaction)
+    if twins is not None:
+        # The same product in another column of a small matrix may differ in its last bit,
+        # which would break a tie by item id.
+        later, first = twins
+        scores[:, later] = scores[:, first]
+    if cases.settings.mask_history:
+        # The whole history, not only what the model saw of it.
+        row, item = cases.instances.history.flat(index)
+        scores[row.to(device), item.to(device)] = -torch.inf
+    return scores

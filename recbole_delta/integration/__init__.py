@@ -1,0 +1,1 @@
+"""Everything that ``import recbole_delta`` changes in RecBole and in the process."""

@@ -1,0 +1,78 @@
+"""Makes our models known to an unmodified RecBole."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+import recbole.data.dataset
+import recbole.evaluator.register as metric_register
+import recbole.trainer
+from recbole.config import Config
+
+from dataset_prep.errors import DeltaError
+from recbole_delta.config.defaults import add_defaults
+from recbole_delta.config.run_config import RunConfig
+from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.evaluator.recbole_metrics import group_metrics
+from recbole_delta.model import MODELS, ContentMean, SASRecEnsemble
+from recbole_delta.model.backbone import ContentBackbone
+from recbole_delta.model.registry import _registered, is_registered
+from recbole_delta.trainer.trainer import ColdWarmTrainer
+from recbole_delta.trainer.untrained import UntrainedTrainer
+
+
+def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
+    """Put a model where RecBole looks for it, with our data set and trainer.
+
+    Args:
+        model: a subclass of :class:`ContentBackbone`. Its defaults are
+            ``properties/model/<name>.yaml`` for one of this package, those of the RecBole class
+            that it extends for one of yours.
+        defaults: settings of its own, and others than those.
+
+    Raises:
+        DeltaError: it is no such subclass; a RecBole model as it is needs no registration.
+    """
+    if not issubclass(model, (ContentBackbone, ContentMean, SASRecEnsemble)):
+        raise DeltaError(f"{model.__name__} must extend ContentBackbone to be registered.")
+    name = model.__name__
+    # RecBole finds a model by the module of its lower-case name.
+    lookup = f"recbole.model.sequential_recommender.{name.lower()}"
+    module = ModuleType(lookup)
+    module.__spec__ = ModuleSpec(lookup, None)
+    setattr(module, name, model)
+    sys.modules[lookup] = module
+    trainer = UntrainedTrainer if model is ContentMean else ColdWarmTrainer
+    setattr(recbole.trainer, f"{name}Trainer", trainer)
+    setattr(recbole.data.dataset, f"{name}Dataset", ColdWarmDataset)
+    _registered[model] = dict(defaults or {})
+
+
+def install() -> None:
+    """Register our models, the cold and warm metrics, and our defaults."""
+    for model in MODELS:
+        register(model)
+    for name, metric in group_metrics().items():
+        metric_register.metrics_dict[name] = metric
+        metric_register.metric_information[name] = metric.metric_need
+        metric_register.metric_types[name] = metric.metric_type
+    _add_defaults_to_config()
+
+
+def _add_defaults_to_config() -> None:
+    stock = Config._load_internal_config_dict
+    if getattr(stock, "adds_delta_defaults", False):
+        return
+
+    def load(self: Config, model: str, model_class: type, dataset: str) -> Any:
+        stock(self, model, model_class, dataset)
+        if is_registered(model_class) or isinstance(self, RunConfig):
+            has_item_embedding = issubclass(model_class, (ContentBackbone, SASRecEnsemble))
+            add_defaults(self, model_class, has_item_embedding, _registered.get(model_class, {}))
+
+    load.adds_delta_defaults = True  # type: ignore[attr-defined]
+    Config._load_internal_config_dict = load

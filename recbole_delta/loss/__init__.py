@@ -1,0 +1,1 @@
+"""Cross entropy over the warm items: exact, or over a sample of them. Plain torch."""

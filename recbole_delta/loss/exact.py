@@ -1,0 +1,158 @@
+"""Cross entropy over the warm items: exact in two orders of work, or over a sample of them.
+
+The exact ones form the gradients in the forward pass, while a block of logits is in the cache, and
+never hold the logits of all positions and items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from recbole_delta.compute.matmul import ROWS
+
+BLOCK = 2**22
+"""Logits in a block of positions: 16 MiB of float32."""
+
+CATALOGUE_BLOCK = 2**20
+"""Logits in a block of items: 4 MiB of float32."""
+
+HARMLESS = 60.0
+"""e to this power, either sign, leaves room in float32 for the sum over any catalogue."""
+
+
+def cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:
+    """Mean of −log softmax(h · Wᵀ)[target] over the positions; the whole catalogue at a time.
+
+    Args:
+        hidden: ``[N, d]``.
+        table: ``[1 + V, d]``, padding and W, a row an item. Padding is no choice of the softmax.
+        target: ``[N]`` int64 rows of ``table``.
+    """
+    return _Exact.apply(hidden, table, target, _by_positions)
+
+
+def chunked_cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:
+    """The same but for rounding, a part of the catalogue at a time.
+
+    The memory besides the gradients does not grow with the catalogue. The logits are computed
+    twice, but the gradient of ``table`` is written once: faster from some 100,000 items on.
+    """
+    return _Exact.apply(hidden, table, target, _by_items)
+
+
+class _Exact(torch.autograd.Function):
+    """The derivative of −log softmax by the logits is softmax − one-hot."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, table: Tensor, target: Tensor, order: Any) -> Tensor:
+        hidden = hidden.to(table.dtype)
+        n_positions = len(hidden)
+        # Rows of zeros add nothing to the gradient of the table.
+        rows = F.pad(hidden, (0, 0, 0, -n_positions % ROWS))
+        grad_table = grad_weight = None
+        if ctx.needs_input_grad[1]:
+            grad_table = torch.empty_like(table)
+            grad_table[0], grad_weight = 0, grad_table[1:]
+        total, grad_hidden = order(rows, table[1:], grad_weight, 1 / n_positions)
+        wanted = table[target]
+        grad_hidden = grad_hidden[:n_positions].sub_(wanted).div_(n_positions)
+        if grad_table is not None:
+            grad_table.index_add_(0, target, hidden, alpha=-1 / n_positions)
+        ctx.save_for_backward(grad_hidden, grad_table)
+        return (total[:n_positions] - (hidden * wanted).sum(1)).mean()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:  # type: ignore[override]
+        return *_scaled(ctx.saved_tensors, grad), None, None
+
+
+def _by_positions(
+    hidden: Tensor, weight: Tensor, grad_weight: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor]:
+    """The softmax's denominator, and its part in the gradients.
+
+    Args:
+        hidden: ``[N, d]``.
+        weight: ``[V, d]``.
+        grad_weight: ``[V, d]``, overwritten by ``scale`` times the derivative by ``weight``; None
+            where it is not wanted.
+        scale: see there.
+
+    Returns:
+        Its log ``[N]``, and its derivative by ``hidden``.
+    """
+    n_positions, n_items = len(hidden), len(weight)
+    blocks = -(-n_positions * n_items // BLOCK)
+    step = -(-n_positions // blocks // ROWS) * ROWS
+    # One block for all: fresh memory costs as much as the product.
+    block = hidden.new_empty(step, n_items)
+    total = hidden.new_empty(n_positions, 1)
+    grad_hidden = torch.empty_like(hidden)
+    harmless = _are_harmless(hidden, weight)
+    for start in range(0, n_positions, step):
+        part = slice(start, start + step)
+        rows = hidden[part]
+        share = torch.mm(rows, weight.T, out=block[: len(rows)])
+        top = share.new_zeros(()) if harmless else share.amax(1, keepdim=True)
+        if not harmless:
+            share.sub_(top)
+        mass = share.exp_().sum(1, keepdim=True)
+        total[part] = mass.log() + top
+        torch.mm(share, weight, out=grad_hidden[part]).div_(mass)
+        if grad_weight is not None:
+            rows = rows * (scale / mass)
+            if start:
+                grad_weight.addmm_(share.T, rows)
+            else:
+                torch.mm(share.T, rows, out=grad_weight)
+    return total[:, 0], grad_hidden
+
+
+def _are_harmless(hidden: Tensor, weight: Tensor) -> bool:
+    """Whether the exponential of no logit needs its row's largest taken off, by |h·w| ≤ ‖h‖‖w‖."""
+    longest = hidden.norm(dim=1).amax() * weight.norm(dim=1).amax()
+    return float(longest) < HARMLESS
+
+
+def _by_items(
+    hidden: Tensor, weight: Tensor, grad_weight: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor]:
+    """As :func:`_by_positions`."""
+    n_positions, n_items = len(hidden), len(weight)
+    step = min(n_items, max(ROWS, CATALOGUE_BLOCK // n_positions))
+    block = hidden.new_empty(n_positions * step)
+    top, mass = hidden.new_full((n_positions, 1), -torch.inf), hidden.new_zeros(n_positions, 1)
+
+    def logits(start: int) -> Tensor:
+        rows = weight[start : start + step]
+        out = block[: n_positions * len(rows)].view(n_positions, -1)
+        return torch.mm(hidden, rows.T, out=out)
+
+    for start in range(0, n_items, step):
+        share = logits(start)
+        before, top = top, torch.maximum(top, share.amax(1, keepdim=True))
+        mass.mul_((before - top).exp_()).add_(share.sub_(top).exp_().sum(1, keepdim=True))
+    total = top + mass.log()
+    grad_hidden, scaled = torch.zeros_like(hidden), hidden * scale
+    for start in range(0, n_items, step):
+        share = logits(start).sub_(total).exp_()
+        grad_hidden.addmm_(share, weight[start : start + step])
+        if grad_weight is not None:
+            torch.mm(share.T, scaled, out=grad_weight[start : start + step])
+    return total[:, 0], grad_hidden
+
+
+def _scaled(gradients: Sequence[Tensor | None], grad: Tensor) -> Sequence[Tensor | None]:
+    """Times the gradient of the loss; a table is large: no copy where nothing scales the loss."""
+    if grad == 1:
+        return gradients
+    return [each if each is None else each * grad for each in gradients]
+
+
+EXACT_LOSSES = {"ce": cross_entropy, "chunked": chunked_cross_entropy}
+"""By the setting ``loss``; the remaining one is ``sampled``."""

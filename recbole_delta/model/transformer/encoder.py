@@ -1,0 +1,144 @@
+"""The transformer encoder of RecBole's SASRec, packed or padded, by its weights, in two blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from recbole_delta.compute.dropout import drop_
+from recbole_delta.compute.matmul import ROWS
+from recbole_delta.model.transformer.packed import PackedBatch, attention
+from recbole_delta.model.transformer.padded import PaddedBatch
+
+Batch = PackedBatch | PaddedBatch
+
+
+def encode(model: Any, item_seq: Tensor, chosen: Tensor | None = None) -> Tensor:
+    """What RecBole's ``SASRec`` computes before it gathers a position, for real items only.
+
+    Args:
+        model: a ``SASRec`` with a ``block``, one of :data:`BLOCKS`.
+        item_seq: ``[B, L]`` padded on the right, with N items.
+        chosen: ``[n]`` the items whose output is wanted, counted row by row; all by default.
+
+    Returns:
+        ``[n, d]``: the output at each of them.
+    """
+    batch = PackedBatch(item_seq, model.position_embedding.num_embeddings)
+    if chosen is None:
+        return F.embedding(batch.back, _outputs(model, batch, None))
+    wanted = batch.back[chosen]
+    size = len(wanted)
+    return _outputs(model, batch, F.pad(wanted, (0, -size % ROWS)))[:size]
+
+
+def encode_padded(model: Any, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
+    """The same at the last items, in shapes that depend on no data: it can be traced.
+
+    Args:
+        model: as for :func:`encode`.
+        item_seq: ``[B, L]`` padded on the right.
+        item_seq_len: ``[B]`` numbers of items, at least 1.
+
+    Returns:
+        ``[B, d]``.
+    """
+    size, width = item_seq.shape
+    start = torch.arange(size, device=item_seq.device) * width
+    return _outputs(model, PaddedBatch(item_seq), start + item_seq_len - 1)
+
+
+def _outputs(model: Any, batch: Batch, wanted: Tensor | None) -> Tensor:
+    """Outputs ``[n, d]`` at the ``wanted`` items of a batch ``[n]``, or at all."""
+    block = BLOCKS[model.block]
+    hidden = block.begin(
+        model, model.item_embedding(batch.items), model.position_embedding(batch.position)
+    )
+    *layers, last = model.trm_encoder.layer
+    for layer in layers:
+        hidden = block.layer(layer, hidden, batch, None)
+    # Nothing attends to the last layer's outputs: those that nobody wants are left out.
+    return block.end(model, block.layer(last, hidden, batch, wanted))
+
+
+class RecBoleBlock:
+    """RecBole's ``TransformerLayer``: normalised after each part and its residual, as in BERT."""
+
+    @staticmethod
+    def begin(model: Any, items: Tensor, positions: Tensor) -> Tensor:
+        """Inputs ``[M, d]`` of the first layer, from those of items and of positions."""
+        return drop_(model.dropout, model.LayerNorm(positions.add_(items)))
+
+    @staticmethod
+    def layer(layer: Any, hidden: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
+        """Outputs of a layer for the items of the batch, or for the ``wanted`` of them."""
+        part, forward = layer.multi_head_attention, layer.feed_forward
+        context, hidden = _attend(part, hidden, hidden, batch, wanted)
+        hidden = part.LayerNorm(_added(drop_(part.out_dropout, context), hidden))
+        inner = forward.dense_2(_activation(forward)(forward.dense_1(hidden)))
+        return forward.LayerNorm(_added(drop_(forward.dropout, inner), hidden))
+
+    @staticmethod
+    def end(model: Any, hidden: Tensor) -> Tensor:
+        """Outputs of the encoder from those of the last layer."""
+        return hidden
+
+
+class OriginalBlock:
+    """The block of SASRec's own code (Kang & McAuley 2018), which the paper's code has too.
+
+    Items are scaled by √d, the queries of a layer and the inputs of its second part are
+    normalised before it, and the end of the encoder once more.
+    """
+
+    @staticmethod
+    def begin(model: Any, items: Tensor, positions: Tensor) -> Tensor:
+        """See :meth:`RecBoleBlock.begin`."""
+        return drop_(model.dropout, positions.add_(items, alpha=items.size(1) ** 0.5))
+
+    @staticmethod
+    def layer(layer: Any, hidden: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
+        """See :meth:`RecBoleBlock.layer`."""
+        part, forward = layer.multi_head_attention, layer.feed_forward
+        normal = part.LayerNorm(hidden)
+        context, normal = _attend(part, normal, hidden, batch, wanted)
+        hidden = forward.LayerNorm(_added(context, normal))
+        inner = forward.dropout(_activation(forward)(forward.dense_1(hidden)))
+        return _added(drop_(forward.dropout, forward.dense_2(inner)), hidden)
+
+    @staticmethod
+    def end(model: Any, hidden: Tensor) -> Tensor:
+        """See :meth:`RecBoleBlock.end`."""
+        return model.LayerNorm(hidden)
+
+
+BLOCKS: dict[str, type[RecBoleBlock] | type[OriginalBlock]] = {
+    "recbole": RecBoleBlock,
+    "original": OriginalBlock,
+}
+
+
+def _attend(
+    part: Any, asking: Tensor, asked: Tensor, batch: Batch, wanted: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Attention's outputs, and what asked for them, for the wanted items."""
+    query, key, value = part.query(asking), part.key(asked), part.value(asked)
+    heads, drop = part.num_attention_heads, part.attn_dropout
+    context = attention(query, key, value, batch.mask, heads, drop)
+    if wanted is not None:
+        context, asking = F.embedding(wanted, context), F.embedding(wanted, asking)
+    return part.dense(context), asking
+
+
+def _added(part: Tensor, hidden: Tensor) -> Tensor:
+    """The sum, in the memory of ``part``, unless mixed precision gave it fewer digits."""
+    return part.add_(hidden) if part.dtype == hidden.dtype else part + hidden
+
+
+def _activation(forward: Any) -> Any:
+    # RecBole spells out x/2 · (1 + erf(x/√2)), five passes over memory.
+    activation = forward.intermediate_act_fn
+    return F.gelu if activation == forward.gelu else activation

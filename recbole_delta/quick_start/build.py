@@ -1,0 +1,190 @@
+"""Data, model and trainer of a run, checked before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from logging import getLogger
+from pathlib import Path
+from typing import Any
+
+import torch
+from recbole.data import data_preparation
+from recbole.model.abstract_recommender import SequentialRecommender
+from recbole.trainer import Trainer
+from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_seed
+
+from dataset_prep.errors import DeltaError
+from recbole_delta.compute.distributed import rank, world_size
+from recbole_delta.config.recbole_checks import passed_over
+from recbole_delta.config.run_config import RunConfig, explained
+from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.data.fingerprint import check_data, data_fingerprint
+from recbole_delta.evaluator.recbole_metrics import (
+    check_valid_metric,
+    check_validation,
+    wanted_metrics,
+)
+from recbole_delta.model.catalogue import BASELINES, GeneralCatalogue, WholeCatalogue
+from recbole_delta.model.registry import is_registered
+from recbole_delta.trainer.checkpoint import Checkpoint, generator_states, restore_generators
+from recbole_delta.trainer.trainer import ColdWarmTrainer
+from recbole_delta.trainer.untrained import UntrainedTrainer
+
+MODEL_TYPES = (ModelType.SEQUENTIAL, ModelType.GENERAL, ModelType.TRADITIONAL)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of.
+
+    Attributes:
+        config: its settings.
+        dataset: the whole data set.
+        train: loader of training data; ``valid`` and ``test`` those of evaluation cases.
+        model: untrained, or with the weights of a checkpoint.
+        trainer: ours, over RecBole's own for the model.
+    """
+
+    config: RunConfig
+    dataset: ColdWarmDataset
+    train: Any
+    valid: Any
+    test: Any
+    model: torch.nn.Module
+    trainer: type[ColdWarmTrainer]
+
+
+def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts:
+    """Build them, drawing random numbers in the order of RecBole's ``run_recbole``.
+
+    Args:
+        config: the settings.
+        checkpoint: its weights are loaded, and its data set must be this one.
+
+    Raises:
+        DeltaError: settings, data or a checkpoint that cannot be used; nothing is written then.
+    """
+    if config["MODEL_TYPE"] not in MODEL_TYPES:
+        raise DeltaError(
+            f"{config['model']} is neither a sequential nor a general model; only those run here."
+        )
+    trainer = _trainer_class(config)
+    # The trainer checks the metric too, for RecBole's own runner; here nothing is written yet.
+    valid_metric = config["valid_metric"].lower()
+    check_valid_metric(valid_metric, wanted_metrics(config["metrics"]), config["topk"])
+    model_class = get_model(config["model"])
+    if world_size() > 1 and not is_registered(model_class):
+        raise DeltaError(f"{config['model']} trains in one process; several are for our models.")
+    init_seed(config["seed"], config["reproducibility"])
+    with explained(f"the data set {config['dataset']} with these settings"):
+        dataset = ColdWarmDataset(config)
+        if not is_registered(model_class):
+            dataset = dataset.with_items(dataset.n_warm + 1)
+        train, valid, test = data_preparation(config, dataset)
+    if checkpoint is not None:
+        found = data_fingerprint(dataset)
+        check_data(config["dataset"], found, checkpoint.facts["data"], checkpoint.path)
+    init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
+    if config["eval_step"]:
+        check_validation(valid_metric, valid.dataset)
+    with explained(f"{config['model']} with these settings"):
+        model = _build(model_class, config, train)
+    if checkpoint is not None:
+        checkpoint.load_into(model)
+    if rank() == 0:
+        _start_log(config)
+    else:
+        config["show_progress"] = False
+        # The processes draw different dropout.
+        torch.manual_seed(config["seed"] + rank())
+    return Parts(config, dataset, train, valid, test, model, trainer)
+
+
+def _build(model_class: Any, config: RunConfig, train: Any) -> torch.nn.Module:
+    """The model, tried out: what RecBole checks, it checks by failing."""
+    dataset = train.dataset
+    fields = config["selected_features"] or []
+    missing = [field for field in fields if field not in dataset.field2type]
+    if missing:
+        raise DeltaError(
+            f"selected_features: {config['dataset']} has no {missing[0]!r} for {config['model']}; "
+            "name fields of its .item file, and load them by load_col."
+        )
+    if not is_registered(model_class):
+        model_class = _over_all_items(model_class, dataset)
+    model = model_class(config, dataset).to(config["device"])
+    model.n_catalogue = len(dataset.item_tokens)
+    trained = config["model"] not in BASELINES
+    if trained and any(parameter.requires_grad for parameter in model.parameters()):
+        _try_out(model, train)
+    return model
+
+
+def _over_all_items(model_class: Any, train: ColdWarmDataset) -> Any:
+    """A model of RecBole's that scores every item of the data set.
+
+    Raises:
+        DeltaError: it knows users only, and a test user has no training row.
+    """
+    name = model_class.__name__
+    if issubclass(model_class, SequentialRecommender):
+        front: type = WholeCatalogue
+    elif name in BASELINES:
+        front = BASELINES[name]
+    else:
+        front = GeneralCatalogue
+        test = train.interactions.evaluation("test").user
+        strangers = int((~torch.isin(test, train.instances.user)).sum())
+        if strangers:
+            raise DeltaError(
+                f"{name} knows users by their training rows, and {strangers} of {len(test)} test "
+                f"cases of {train.dataset_name} are of users who have none; choose a model that "
+                "reads the history, or a protocol that trains on every user."
+            )
+    return type(name, (front, model_class), {})
+
+
+@torch.no_grad()
+def _try_out(model: Any, train: Any) -> None:
+    """The loss of two instances, whatever it is, without a trace in the random numbers."""
+    states = generator_states(train.generator)
+    device = next(model.parameters()).device
+    model.eval()
+    model.calculate_loss(train.collate_fn(list(range(min(2, len(train.dataset))))).to(device))
+    model.train()
+    restore_generators(states, train.generator)
+
+
+def _start_log(config: RunConfig) -> None:
+    """A log file for this run; RecBole's logger would go on with the one of the run before."""
+    try:
+        Path(config["checkpoint_dir"]).mkdir(parents=True, exist_ok=True)
+    except (OSError, TypeError) as error:
+        raise DeltaError(f"checkpoint_dir cannot be written to ({error}).") from error
+    root = getLogger()
+    for handler in [each for each in root.handlers if getattr(each, "of_a_run", False)]:
+        root.removeHandler(handler)
+        handler.close()
+    others = list(root.handlers)
+    init_logger(config)
+    for handler in root.handlers:
+        if handler not in others:
+            handler.of_a_run = True  # type: ignore[attr-defined]
+    root.info(config)
+    for name in passed_over(config):
+        root.warning(f"{config['model']} has no setting {name}; it is passed over.")
+
+
+def _trainer_class(config: RunConfig) -> type[ColdWarmTrainer]:
+    """RecBole's trainer of the model, with our evaluation in front."""
+    if config["model"] in BASELINES:
+        return UntrainedTrainer
+    stock: type[Trainer] = get_trainer(config["MODEL_TYPE"], config["model"])
+    if issubclass(stock, ColdWarmTrainer):
+        return stock
+    if stock.fit is not Trainer.fit:
+        raise DeltaError(
+            f"{config['model']} has a training of its own in RecBole ({stock.__name__}), which "
+            "does not know cold and warm; it does not run here."
+        )
+    return type(f"ColdWarm{stock.__name__}", (ColdWarmTrainer, stock), {})

@@ -1,0 +1,146 @@
+"""The encoder of a backbone as one ONNX graph, from vectors of items to that of the session."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dataset_prep.errors import DeltaError
+from recbole_delta.model import ContentBackbone
+
+
+class SessionEncoder(nn.Module):
+    """A backbone that is given the vectors of a history instead of its ids.
+
+    Args:
+        model: stays as it is; its weights are copied, its item embedding is not.
+    """
+
+    def __init__(self, model: ContentBackbone) -> None:
+        super().__init__()
+        self.given = _GivenVectors()
+        instead: dict[int, Any] = {id(model.item_embedding): self.given}
+        instead |= {id(part): _OnnxGRU(part) for part in model.modules() if type(part) is nn.GRU}
+        self.model = copy.deepcopy(model, instead).cpu()
+
+    def forward(self, history: Tensor, length: Tensor) -> Tensor:
+        """Session vectors ``[B, d]`` of histories ``[B, L, d]`` of lengths ``[B]``."""
+        size, width = length.size(0), history.size(1)
+        # The places of the batch are the catalogue, and padding is 0 as always.
+        ids = torch.arange(1, size * width + 1).view(size, width)
+        ids = torch.where(torch.arange(width) < length[:, None], ids, 0)
+        self.given.vectors = F.pad(history.flatten(0, 1), (0, 0, 1, 0))
+        session = self.model.padded_last_position(ids, length)
+        self.given.vectors = None  # no trace of this call may outlive it
+        return session
+
+
+class _GivenVectors(nn.Module):
+    """An item embedding of whatever vectors it is given."""
+
+    vectors: Any = None
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return F.embedding(ids, self.vectors)
+
+
+class _OnnxGRU(nn.Module):
+    """ONNX's own GRU: torch unrolls its one for the length that it happens to trace.
+
+    Without biases and ``batch_first``, as the backbones have it.
+    """
+
+    def __init__(self, gru: nn.GRU) -> None:
+        super().__init__()
+        self.hidden_size = gru.hidden_size
+        self.weights = nn.ParameterList(
+            torch.cat([update, reset, new])[None]
+            for layer in gru.all_weights
+            for reset, update, new in (weight.detach().chunk(3) for weight in layer)
+        )
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, None]:
+        hidden = inputs.transpose(0, 1)
+        weights = iter(self.weights)
+        for of_input, of_hidden in zip(weights, weights):
+            length, size, _ = hidden.shape
+            hidden = torch.onnx.ops.symbolic(
+                "GRU",
+                (hidden, of_input, of_hidden),
+                {"hidden_size": self.hidden_size, "linear_before_reset": 1},
+                dtype=hidden.dtype,
+                shape=(length, 1, size, self.hidden_size),
+            ).squeeze(1)
+        return hidden.transpose(0, 1), None
+
+
+def write_encoder(model: ContentBackbone, path: Path) -> None:
+    """Write the encoder of a model, for any number of histories of any length that it takes.
+
+    Args:
+        model: in evaluation mode.
+        path: of the ONNX file, with inputs ``history`` ``[B, L, d]`` and ``length`` ``[B]`` and
+            the output ``session`` ``[B, d]``.
+
+    Raises:
+        DeltaError: torch cannot trace it.
+    """
+    fixed = has_one_length(model)
+    width = int(model.max_seq_length) if fixed else 2
+    history = torch.zeros(2, width, model.item_embedding.embedding_dim)
+    axes = {0: "batch"} if fixed else {0: "batch", 1: "items"}
+    with _quiet(), torch.no_grad():
+        try:
+            program: Any = torch.onnx.export(
+                SessionEncoder(model).eval(),
+                (history, torch.tensor([1, width])),
+                input_names=["history", "length"],
+                output_names=["session"],
+                dynamic_shapes={"history": axes, "length": {0: "batch"}},
+                dynamo=True,
+                verbose=False,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            cause = error.__cause__ or error
+            raise untraceable(model, "torch cannot trace it", cause) from error
+    graph = program.model_proto
+    # Where each operator comes from: file names of the machine that exports, for the most part.
+    for part in (graph.graph, *graph.graph.node):
+        part.ClearField("metadata_props")
+    path.write_bytes(graph.SerializeToString(deterministic=True))
+
+
+def has_one_length(model: ContentBackbone) -> bool:
+    """Whether histories must be padded to MAX_ITEM_LIST_LENGTH, whatever their lengths."""
+    return model.fixed_length or model.max_seq_length == 1
+
+
+def untraceable(model: ContentBackbone, why: str, error: BaseException) -> DeltaError:
+    """What to say of a backbone that ONNX does not take."""
+    first = str(error).strip().partition("\n")[0]
+    return DeltaError(
+        f"The encoder of {type(model).__name__} cannot be exported, {why} ({first}); give the "
+        "class a padded_last_position whose shapes depend on no data."
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch warns of its own deprecations, and of packages that nobody here needs."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,1 @@
+"""Epochs, early stopping, checkpoints, and the optimizer that updates rows."""

@@ -1,0 +1,33 @@
+"""The trainer of a baseline without parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recbole_delta.evaluator.recbole_metrics import check_validation
+from recbole_delta.trainer.trainer import ColdWarmTrainer
+
+
+class UntrainedTrainer(ColdWarmTrainer):
+    """For a model without parameters: validates once and saves."""
+
+    def _build_optimizer(self, **kwargs: Any) -> None:
+        return None
+
+    def fit(
+        self,
+        train_data: Any,
+        valid_data: Any = None,
+        verbose: bool = True,
+        saved: bool = True,
+        *_: Any,
+        **__: Any,
+    ) -> tuple[float, dict[str, float] | None]:
+        """Validate; there is nothing to train."""
+        self._begin(train_data)
+        if valid_data:
+            check_validation(self.valid_metric, valid_data.dataset)
+            self.best_valid_score, self.best_valid_result = self._valid_epoch(valid_data)
+        if saved:
+            self._save_checkpoint(0, verbose=verbose)
+        return self.best_valid_score, self.best_valid_result
