@@ -28,8 +28,7 @@ from tabulate import tabulate
 
 import recbole_delta
 from dataset_prep import ContentOptions, Filters, prepare
-from recbole_delta import Recommender, resume
-from recbole_delta.quick_start import run
+from recbole_delta import Recommender, resume, run
 
 COMMON = {"show_progress": False, "state": "ERROR", "seed": 42}
 SMALL = {"hidden_size": 32, "inner_size": 32, "train_batch_size": 64, "valid_metric": "NDCG@10",

@@ -32,7 +32,7 @@ from recbole.model.sequential_recommender import SASRec  # noqa: E402
 from recbole.trainer import Trainer  # noqa: E402
 from recbole.utils import init_seed  # noqa: E402
 
-from recbole_delta.quick_start import run  # noqa: E402
+from recbole_delta import run  # noqa: E402
 
 
 def stock_config(data: Path, model: Any = SASRec, **settings: Any) -> Config:
