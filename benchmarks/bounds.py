@@ -25,9 +25,11 @@ from torch import Tensor
 
 import recbole_delta
 from dataset_prep.files import replacing
+from recbole_delta.embedding import EMBEDDINGS, EmbeddingArgs, EmbeddingSpec
 from recbole_delta.embedding.content_map import ContentMap
 from recbole_delta.embedding.delta import DeltaEmbedding
-from recbole_delta.embedding.modes import CONTENT_EMBEDDINGS, INIT_STD, Known, Mode, standardised
+from recbole_delta.embedding.modes import INIT_STD
+from recbole_delta.embedding.spec import standardised
 
 Radii = Callable[[Tensor], Tensor]
 """From training rows of the warm items to their radii."""
@@ -75,16 +77,16 @@ BOUNDS = {
 class Bounded(DeltaEmbedding):
     """A delta under any :class:`Bound`."""
 
-    def __init__(self, content: Tensor, known: Known, bound: Bound, rows: Tensor) -> None:
+    def __init__(self, args: EmbeddingArgs, bound: Bound, train_count: Tensor) -> None:
         self._bound = bound
-        self._radii = torch.cat([torch.zeros(1), bound.radii(rows)])
-        start = {"init_std": INIT_STD, "generator": known.generator}
-        super().__init__(content, known.n_warm, float("inf"), **start)
+        self._radii = torch.cat([torch.zeros(1), bound.radii(train_count)])
+        start = {"init_std": INIT_STD, "generator": args.generator}
+        super().__init__(args.content, args.n_warm, float("inf"), **start)
 
     @torch.no_grad()
-    def project_(self, rows: Tensor | None = None) -> None:
-        """See :class:`Bound`."""
-        assert rows is None
+    def project_(self, ids: Tensor | None = None) -> None:
+        """Apply the :class:`Bound` to all rows."""
+        assert ids is None
         norm = self.delta.norm(dim=1)
         target = torch.minimum(norm, self._radii)
         kept = norm + self._bound.excess * (target - norm)
@@ -92,7 +94,7 @@ class Bounded(DeltaEmbedding):
         self.delta *= scale[:, None]
 
 
-def mode(bound: Bound) -> Mode:
+def mode(bound: Bound) -> EmbeddingSpec:
     """``item_embedding: delta`` under another bound."""
     seen: list[Tensor] = []
 
@@ -100,10 +102,10 @@ def mode(bound: Bound) -> Mode:
         seen[:] = [torch.as_tensor(train_count, dtype=torch.float32)]
         return standardised(warm, train_count, dim)
 
-    def make(rows: Tensor, known: Known) -> Bounded:
-        return Bounded(rows, known, bound, seen[0])
+    def make(args: EmbeddingArgs) -> Bounded:
+        return Bounded(args, bound, seen[0])
 
-    return Mode(fit, make)
+    return EmbeddingSpec(make, fit)
 
 
 def main() -> None:
@@ -137,7 +139,7 @@ def main() -> None:
         for name in given.only:
             if (name, seed) in done:
                 continue
-            CONTENT_EMBEDDINGS["delta"] = mode(BOUNDS[name])
+            EMBEDDINGS["delta"] = mode(BOUNDS[name])
             asked = settings | {"seed": seed}
             result = recbole_delta.run("SASRecDelta", given.data.name, settings=asked, saved=False)
             row = {"bound": name, "seed": seed, **_validation(result)}

@@ -177,20 +177,20 @@ def _checkpoints(folder: Path) -> list[Path]:
 def _trained(folder: Path, output: str) -> dict[str, Any]:
     [path] = _checkpoints(folder)
     checkpoint = Checkpoint.load(path)
-    facts = dict(checkpoint.facts)
-    facts["curve"] = [{k: v for k, v in each.items() if k != "seconds"} for each in facts["curve"]]
-    facts["settings"] = {k: v for k, v in facts["settings"].items() if k != "data_path"}
+    said = checkpoint.metadata.as_json()
+    said["curve"] = [{k: v for k, v in each.items() if k != "seconds"} for each in said["curve"]]
+    said["settings"] = {k: v for k, v in said["settings"].items() if k != "data_path"}
     tensors = checkpoint.model | checkpoint.catalogue
     tensors |= {n: v for n, v in checkpoint.generators.items() if torch.is_tensor(v)}
     for index, each in checkpoint.optimizer["state"].items():
         tensors |= {f"optimizer {index} {name}": value for name, value in each.items()}
     printed = json.loads(output.strip().splitlines()[-1])["test_result"]
     arrays = {name: value.numpy().tobytes() for name, value in tensors.items()}
-    return {"facts": facts, "test result": printed, **arrays}
+    return {"metadata": said, "test result": printed, **arrays}
 
 
 def _epoch(folder: Path) -> dict[str, Any]:
-    return {str(path): Checkpoint.load(path).facts["epoch"] for path in _checkpoints(folder)}
+    return {str(path): Checkpoint.load(path).metadata.epoch for path in _checkpoints(folder)}
 
 
 def _measured(folder: Path) -> dict[str, Any]:

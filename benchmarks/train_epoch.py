@@ -40,7 +40,7 @@ def ours(data: Path, model: str, settings: dict[str, Any], loss: str) -> Callabl
     made = parts(model, data, **settings, loss=loss)
     trainer = made.trainer(made.config, made.model)
     trainer._begin(made.train)
-    return lambda: seconds(lambda: trainer._train_epoch(made.train, 0))
+    return lambda: trainer._timed_epoch(made.train, 0, show_progress=False)["seconds"]
 
 
 def recbole(data: Path, model: type, n: int, anomaly: bool, **settings: Any) -> Callable[[], float]:

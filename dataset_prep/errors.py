@@ -1,13 +1,15 @@
-"""What a user can mend, said in one sentence."""
+"""Errors in the user's input, each said in one sentence."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 LONGEST = 1000
 """Characters of a message: it may quote a file, and a file may be one line of a gigabyte."""
 
 
 class DeltaError(ValueError):
-    """Bad input: the message names the file, field or item at fault and the mend.
+    """Bad input: the message names the file, field or item at fault and the fix.
 
     Args:
         message: one sentence. It is put on one line, and a long one loses its middle.
@@ -28,6 +30,38 @@ def at_least_1(name: str, value: object) -> None:
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise DeltaError(f"{name} must be at least 1, but is {value!r}.")
+
+
+def at_least_0(name: str, value: object) -> None:
+    """Refuse what is not a number of at least 0; infinity is one.
+
+    Raises:
+        DeltaError: with the setting's name.
+    """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or math.isnan(value) or value < 0:  # type: ignore[arg-type, operator]
+        raise DeltaError(f"{name} must be a number >= 0, but is {value!r}.")
+
+
+def whole_number(name: str, value: object, least: int) -> None:
+    """Refuse what is not a whole number of at least ``least``.
+
+    Raises:
+        DeltaError: with the setting's name.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise DeltaError(f"{name} must be a whole number >= {least}, but is {value!r}.")
+
+
+def one_of(name: str, value: Any, choices: Sequence[Any]) -> None:
+    """Refuse a value that is none of the choices of the setting ``name``.
+
+    Raises:
+        DeltaError: with the choices.
+    """
+    if value not in choices:
+        listed = " | ".join(map(str, choices))
+        raise DeltaError(f"{name} must be one of {listed}, but is {value!r}.")
 
 
 def check_seed(seed: int) -> None:

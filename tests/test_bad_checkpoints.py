@@ -62,9 +62,9 @@ def test_a_checkpoint_is_refused_when_its_items_have_changed(tiny, train):
         lambda c: c.model.pop("LayerNorm.weight"),
         lambda c: c.model.update(more=c.model["LayerNorm.weight"]),
         lambda c: c.model.update({"LayerNorm.weight": c.model["LayerNorm.weight"][:3]}),
-        lambda c: c.facts.update(settings=1),
-        lambda c: c.facts.update(data=None),
-        lambda c: c.facts.update(curve=None),
+        lambda c: object.__setattr__(c.metadata, "settings", 1),
+        lambda c: object.__setattr__(c.metadata, "data", None),
+        lambda c: object.__setattr__(c.metadata, "curve", None),
         lambda c: c.optimizer.clear(),
         lambda c: c.optimizer["state"][0].pop("exp_avg_sq"),
         lambda c: c.optimizer["state"][0].update(exp_avg_sq=c.optimizer["state"][0]["exp_avg"][:1]),
@@ -92,7 +92,7 @@ def test_a_checkpoint_that_holds_something_else(tiny, train, tmp_path, spoil):
 )
 def test_a_small_checkpoint_takes_little_memory_whatever_it_claims(tiny, train, tmp_path, claim):
     checkpoint = Checkpoint.load(train(tiny, epochs=1)[0].checkpoint)
-    checkpoint.facts["settings"].update(claim)
+    checkpoint.metadata.settings.update(claim)
     checkpoint.save(tmp_path / "claims.safetensors")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(DeltaError, match="claims.safetensors does not fit together"):

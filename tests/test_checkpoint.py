@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,19 @@ from recbole_delta.config.run_config import RunConfig
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.model import BACKBONES, MODELS
 from recbole_delta.trainer.checkpoint import WITHOUT_DIGEST, Checkpoint, catalogue_of
+from recbole_delta.trainer.metadata import CheckpointMetadata
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 
 CATALOGUE = catalogue_of(["a", "b"], np.array([3]))
-FACTS_OF_SOME_RUN = {
-    "settings": {}, "data": {}, "epoch": 1, "cur_step": 0, "best_valid_score": 0.5,
-    "best_valid_result": None, "curve": [],
-}  # fmt: skip
+SOME_RUN = CheckpointMetadata(
+    settings={},
+    data={},
+    epoch=1,
+    cur_step=0,
+    best_valid_score=0.5,
+    best_valid_result=None,
+    curve=[],
+)
 
 
 def fresh(folder, backbone, epochs, **others):
@@ -65,7 +72,7 @@ def test_a_resumed_run_remembers_its_best_score_and_patience(tiny, tmp_path):
     trainer, data = fresh(tmp_path, "SASRecDelta", epochs=1)
     trainer.fit(data)
     checkpoint = Checkpoint.load(trainer.saved_model_file)
-    checkpoint.facts |= {"best_valid_score": 2.0, "cur_step": 3}
+    checkpoint.metadata = replace(checkpoint.metadata, best_valid_score=2.0, cur_step=3)
     checkpoint.save(trainer.saved_model_file)
     resumed, data = fresh(tmp_path, "SASRecDelta", epochs=50)
     resumed.resume_checkpoint(trainer.saved_model_file)
@@ -107,8 +114,7 @@ def test_runs_started_together_do_not_share_a_file(tiny, tmp_path):
 
 def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "run.safetensors"
-    facts = FACTS_OF_SOME_RUN
-    Checkpoint({"w": torch.ones(3)}, {}, {}, facts, CATALOGUE).save(path)
+    Checkpoint({"w": torch.ones(3)}, {}, {}, SOME_RUN, CATALOGUE).save(path)
 
     def full_disk(tensors, filename, metadata):
         Path(filename).write_bytes(b"half")
@@ -116,10 +122,10 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr("recbole_delta.trainer.checkpoint.save_file", full_disk)
     with pytest.raises(DeltaError, match="Cannot write .*run.safetensors .No space"):
-        Checkpoint({"w": torch.zeros(3)}, {}, {}, {**facts, "epoch": 2}, CATALOGUE).save(path)
+        Checkpoint({"w": torch.zeros(3)}, {}, {}, replace(SOME_RUN, epoch=2), CATALOGUE).save(path)
     monkeypatch.undo()
     old = Checkpoint.load(path)
-    assert old.facts == facts
+    assert old.metadata == SOME_RUN
     assert old.model["w"].eq(1).all()
     assert [each.name for each in tmp_path.iterdir()] == ["run.safetensors"]
 
@@ -136,7 +142,7 @@ def test_others_may_read_what_is_written(tmp_path):
     """safetensors alone writes files that only their owner can read."""
     (tmp_path / "plain").touch()
     path = tmp_path / "run.safetensors"
-    Checkpoint({"w": torch.ones(3)}, {}, {}, FACTS_OF_SOME_RUN, CATALOGUE).save(path)
+    Checkpoint({"w": torch.ones(3)}, {}, {}, SOME_RUN, CATALOGUE).save(path)
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from recbole_delta.config.settings import ITEM_EMBEDDINGS
+from recbole_delta.embedding import EMBEDDINGS
 from recbole_delta.evaluator.evaluate import MODES as EVALUATION_MODES
 from recbole_delta.evaluator.evaluate import evaluate_modes
 from recbole_delta.model import BACKBONES, MODELS
 
 CAUSAL = [m.__name__ for m in MODELS if m.__name__ in BACKBONES and m.causal]
 
-modes = pytest.mark.parametrize("mode", ITEM_EMBEDDINGS)
+modes = pytest.mark.parametrize("mode", EMBEDDINGS)
 backbones = pytest.mark.parametrize("backbone", BACKBONES)
 causal_backbones = pytest.mark.parametrize("backbone", CAUSAL)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from dataset_prep.errors import DeltaError
-from recbole_delta.embedding.modes import CONTENT_EMBEDDINGS, Known
+from recbole_delta.embedding import EMBEDDINGS, EmbeddingArgs
 
 N_WARM, N_ITEMS, CONTENT_DIM, DIM = 60, 81, 12, 8
 
@@ -27,9 +28,11 @@ COUNT = np.random.default_rng(1).integers(1, 50, N_WARM)
 
 def made(content, mode):
     """The embedding of a mode, fitted on the warm part of the content."""
-    chosen = CONTENT_EMBEDDINGS[mode]
+    chosen = EMBEDDINGS[mode]
     rows = F.pad(chosen.fit(content[:N_WARM], COUNT, DIM)(content), (0, 0, 1, 0))
-    return chosen.make(rows, Known(N_WARM, DIM, 0.5, torch.Generator().manual_seed(0)))
+    options = chosen.options() if chosen.options else None
+    generator = torch.Generator().manual_seed(0)
+    return chosen.make(EmbeddingArgs(rows, N_WARM, DIM, options, generator, nn.init.normal_))
 
 
 def test_alphafuse_keeps_the_whitened_content_and_learns_in_the_null_space(content):

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from recbole_delta.cli.main import main
 from recbole_delta.evaluator import inference
 from recbole_delta.model import MODELS
 from recbole_delta.trainer.checkpoint import Checkpoint
+from recbole_delta.trainer.metadata import RECOMMENDER
 
 
 def before_the_cold_items(prepared):
@@ -138,9 +140,9 @@ def test_an_id_may_be_strange_or_long(tiny, trained, tmp_path):
 @pytest.mark.parametrize("removed", [5, None, "i1", ["nobody"], [1], [["i1"]]])
 def test_a_checkpoint_that_has_removed_what_is_not_there_is_refused(trained, tmp_path, removed):
     checkpoint = Checkpoint.load(trained)
-    checkpoint.facts["removed"] = removed
+    checkpoint.metadata = replace(checkpoint.metadata, removed=removed, kind=RECOMMENDER)
     checkpoint.save(tmp_path / "odd.safetensors")
-    with pytest.raises(DeltaError, match="odd.safetensors: removed"):
+    with pytest.raises(DeltaError, match="odd.safetensors.*removed"):
         Recommender(tmp_path / "odd.safetensors")
 
 

@@ -38,9 +38,9 @@ def test_the_best_epoch_is_kept_and_tested(tiny, train):
     values = [entry["ndcg_warm@10"] for entry in result.curve]
     best = int(np.argmax(values))
     assert best < len(values) - 1
-    facts = Checkpoint.load(result.checkpoint).facts
-    assert facts["epoch"] == best
-    assert result.best_valid_score == values[best] == facts["best_valid_score"]
+    metadata = Checkpoint.load(result.checkpoint).metadata
+    assert metadata.epoch == best
+    assert result.best_valid_score == values[best] == metadata.best_valid_score
 
 
 def test_the_best_epoch_is_tested_not_the_last(tiny, train, tmp_path, monkeypatch):
@@ -62,7 +62,7 @@ def test_improvements_beyond_the_fourth_decimal_count(tiny, train, monkeypatch):
     metrics = lambda *_, **__: {"ndcg_warm@10": next(values)}  # noqa: E731
     monkeypatch.setattr(ColdWarmTrainer, "evaluate", metrics)
     result, _ = train(tiny, epochs=50, stopping_step=1)
-    assert Checkpoint.load(result.checkpoint).facts["epoch"] == 2
+    assert Checkpoint.load(result.checkpoint).metadata.epoch == 2
     assert len(result.curve) == 5
 
 

@@ -160,7 +160,7 @@ def _cases(test: ColdWarmDataset) -> Cases:
 
 
 def _drift(model: Any) -> np.ndarray | None:
-    embedding = getattr(model, "item_embedding", None)
+    embedding = model.content_embedding if model.content_model is model else None
     if not isinstance(embedding, DeltaEmbedding) or not embedding.delta.requires_grad:
         return None  # nothing drifts, or not from the same space
     warm = slice(1, embedding.n_warm + 1)

@@ -12,6 +12,7 @@ from recbole.config import Config
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.config.recbole_checks import check_given
+from recbole_delta.config.settings import own_settings
 from recbole_delta.config.yaml_file import read_yaml
 
 RECBOLE = Path(recbole.__file__).parent
@@ -63,6 +64,7 @@ def add_defaults(
         DeltaError: a setting that would be ignored, or one that asks for a pickled cache.
     """
     config._update_internal_config_dict(properties() / "overall.yaml")
+    config.internal_config_dict.update(own_settings())
     for file in _model_defaults(model):
         config._update_internal_config_dict(file)
     config.internal_config_dict.update(own)

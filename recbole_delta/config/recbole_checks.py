@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from dataset_prep.errors import DeltaError
-from recbole_delta.config.settings import _at_least_0, _whole, one_of
+from dataset_prep.errors import DeltaError, at_least_0, one_of, whole_number
 
-LEAST = {
+MIN_VALUES = {
     "epochs": 1,
     "train_batch_size": 1,
     "eval_batch_size": 1,
@@ -25,7 +24,7 @@ LEAST = {
 """Whole numbers of RecBole that crash far from here when they are too small or none."""
 
 
-MOST = {
+MAX_VALUES = {
     "n_layers": 256,
     "num_layers": 256,
     "nproc": 256,
@@ -36,8 +35,8 @@ MOST = {
 """Whole numbers that no memory or time is enough for beyond this; a checkpoint may ask for any."""
 
 
-MOST_K = 1_000_000
-"""Likewise of ``topk``."""
+MAX_K = 1_000_000
+"""The largest k of ``topk`` that memory is enough for."""
 
 
 LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop")
@@ -45,7 +44,7 @@ LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop")
 
 
 CLIP_ARGUMENTS = ("max_norm", "norm_type", "error_if_nonfinite", "foreach")
-"""Those of ``torch.nn.utils.clip_grad_norm_``."""
+"""Arguments of ``torch.nn.utils.clip_grad_norm_``."""
 
 
 def check_settings(config: Any) -> None:
@@ -54,21 +53,21 @@ def check_settings(config: Any) -> None:
     Raises:
         DeltaError: one has not.
     """
-    for name, least in LEAST.items():
-        _whole(name, config[name], least)
-    for name, most in MOST.items():
+    for name, least in MIN_VALUES.items():
+        whole_number(name, config[name], least)
+    for name, most in MAX_VALUES.items():
         if isinstance(config[name], (int, float)) and config[name] > most:
             raise DeltaError(f"{name} must be at most {most}, but is {config[name]!r}.")
     for k in config["topk"]:
-        _whole("topk", k, 1)
-        if k > MOST_K:
-            raise DeltaError(f"topk must be at most {MOST_K:,}, but is {k}.")
+        whole_number("topk", k, 1)
+        if k > MAX_K:
+            raise DeltaError(f"topk must be at most {MAX_K:,}, but is {k}.")
     if not isinstance(config["state"], (str, type(None))):
         raise DeltaError(f"state must be a level such as INFO, but is {config['state']!r}.")
     if config["seed"] >= 2**32:
         raise DeltaError(f"seed must be below 2^32, but is {config['seed']}.")
     for name in ("learning_rate", "weight_decay"):
-        _at_least_0(name, config[name])
+        at_least_0(name, config[name])
     one_of("learner", str(config["learner"]).lower(), LEARNERS)
     clip = config["clip_grad_norm"]
     if clip is not None and not (isinstance(clip, Mapping) and set(clip) <= set(CLIP_ARGUMENTS)):
@@ -113,7 +112,7 @@ def check_given(given: Mapping[str, Any], has_item_embedding: bool, known: Itera
             )
 
 
-def passed_over(config: Any) -> list[str]:
+def unused_settings(config: Any) -> list[str]:
     """Names of the user's settings that are those of other models."""
     given = {**config.file_config_dict, **config.variable_config_dict}
     own = {*config.internal_config_dict, "model", "dataset", "config_files", "encoding"}

@@ -1,19 +1,16 @@
-"""The settings this package adds to RecBole's, and checks of RecBole's own."""
+"""The settings this package adds to RecBole's."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from dataset_prep.errors import DeltaError
-from recbole_delta.embedding.modes import CONTENT_EMBEDDINGS
-from recbole_delta.loss.exact import EXACT_LOSSES
+from dataset_prep.errors import one_of
+from recbole_delta.embedding import EMBEDDINGS, EmbeddingSpec
+from recbole_delta.loss import LOSSES
 
 CANDIDATES = ("all", "warm")
 COLD_HISTORY = ("keep", "drop")
-LOSSES = (*EXACT_LOSSES, "sampled")
-ITEM_EMBEDDINGS = ("id", *CONTENT_EMBEDDINGS)
 TRAIN_POSITIONS = ("all", "last")
 
 
@@ -21,58 +18,72 @@ TRAIN_POSITIONS = ("all", "last")
 class DeltaSettings:
     """What ``properties/overall.yaml`` documents, with the same names.
 
+    Attributes:
+        embedding_options: settings of the chosen item embedding's own; None without any.
+        loss_options: settings of the chosen loss's own; None without any.
+
     Raises:
         DeltaError: a value that is not one of a setting's choices.
     """
 
     item_embedding: str
-    delta_max: float
     content_file: str | None
     train_positions: str | None
     loss: str
-    sampled_items: int
     valid_candidates: str
     test_candidates: str
     cold_history: str
     mask_history: bool
     require_cold: bool
+    embedding_options: Any = None
+    loss_options: Any = None
 
     def __post_init__(self) -> None:
-        one_of("item_embedding", self.item_embedding, ITEM_EMBEDDINGS)
+        one_of("item_embedding", self.item_embedding, tuple(EMBEDDINGS))
         if self.train_positions is not None:
             one_of("train_positions", self.train_positions, TRAIN_POSITIONS)
-        one_of("loss", self.loss, LOSSES)
-        _whole("sampled_items", self.sampled_items, 1)
+        one_of("loss", self.loss, tuple(LOSSES))
         one_of("valid_candidates", self.valid_candidates, CANDIDATES)
         one_of("test_candidates", self.test_candidates, CANDIDATES)
         one_of("cold_history", self.cold_history, COLD_HISTORY)
         one_of("mask_history", self.mask_history, (True, False))
         one_of("require_cold", self.require_cold, (True, False))
-        _at_least_0("delta_max", self.delta_max)
+
+    @property
+    def embedding_spec(self) -> EmbeddingSpec:
+        """What the chosen item embedding declares."""
+        return EMBEDDINGS[self.item_embedding]
 
     @classmethod
     def from_config(cls, config: Any) -> DeltaSettings:
-        """Read the settings from a RecBole ``Config``."""
-        return cls(**{field.name: config[field.name] for field in fields(cls)})
+        """Read the settings from a RecBole ``Config``.
+
+        Raises:
+            DeltaError: a value that cannot be used, be it of an embedding or a loss not chosen.
+        """
+        given = [each.name for each in fields(cls) if each.name not in DERIVED]
+        read: dict[type | None, Any] = {each: _read(each, config) for each in _declared()}
+        settings = cls(**{name: config[name] for name in given})
+        return replace(
+            settings,
+            embedding_options=read.get(settings.embedding_spec.options),
+            loss_options=read.get(LOSSES[settings.loss].options),
+        )
 
 
-def _whole(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise DeltaError(f"{name} must be a whole number >= {least}, but is {value!r}.")
+DERIVED = ("embedding_options", "loss_options")
 
 
-def _at_least_0(name: str, value: Any) -> None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or math.isnan(value) or value < 0:
-        raise DeltaError(f"{name} must be a number >= 0, but is {value!r}.")
+def own_settings() -> dict[str, Any]:
+    """Names and defaults of the settings that embeddings and losses have of their own."""
+    return {each.name: each.default for options in _declared() for each in fields(options)}
 
 
-def one_of(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    """Refuse a value that is none of the choices of the setting ``name``.
+def _declared() -> list[type]:
+    declared = [spec.options for spec in EMBEDDINGS.values()]
+    declared += [loss.options for loss in LOSSES.values()]
+    return [options for options in declared if options is not None]
 
-    Raises:
-        DeltaError: it is not.
-    """
-    if value not in choices:
-        listed = " | ".join(map(str, choices))
-        raise DeltaError(f"{name} must be one of {listed}, but is {value!r}.")
+
+def _read(options: type, config: Any) -> Any:
+    return options(**{each.name: config[each.name] for each in fields(options)})

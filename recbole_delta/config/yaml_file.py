@@ -20,7 +20,7 @@ class YamlLoader(yaml.SafeLoader):
         """The document; :class:`yaml.YAMLError` where it is huge when written out."""
         node = super().get_single_node()
         if node is not None:
-            _written_out(node, {})
+            _expanded_size(node, {})
         return node
 
 
@@ -28,19 +28,19 @@ YAML_FAULTS = (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, 
 """What the loader raises over what is not YAML, or not settings."""
 
 
-MOST_YAML = 2**20
+MAX_YAML = 2**20
 """Characters of a YAML file, and values once its aliases are written out."""
 
 
-def _written_out(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
-    """How many values a node stands for."""
+def _expanded_size(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
+    """Number of values of a node once its aliases are written out."""
     if node not in known:
-        known[node] = MOST_YAML  # until its own are counted, for one that holds itself
+        known[node] = MAX_YAML  # until its own are counted, for one that holds itself
         inner = node.value if isinstance(node, yaml.CollectionNode) else ()
         pairs = isinstance(node, yaml.MappingNode)
         nodes = [each for pair in inner for each in pair] if pairs else inner
-        known[node] = 1 + sum(_written_out(each, known) for each in nodes)
-        if known[node] > MOST_YAML:
+        known[node] = 1 + sum(_expanded_size(each, known) for each in nodes)
+        if known[node] > MAX_YAML:
             raise yaml.YAMLError("its aliases stand for too much")
     return known[node]
 
@@ -65,9 +65,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            text = file.read(MOST_YAML + 1)
-        if len(text) > MOST_YAML:
-            raise DeltaError(f"{path} has over {MOST_YAML:,} characters, too many for settings.")
+            text = file.read(MAX_YAML + 1)
+        if len(text) > MAX_YAML:
+            raise DeltaError(f"{path} has over {MAX_YAML:,} characters, too many for settings.")
         content = yaml.load(text, Loader=YamlLoader)
     except OSError as error:
         raise DeltaError(f"Cannot read {path}: {error.strerror}.") from error

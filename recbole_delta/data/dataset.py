@@ -20,8 +20,9 @@ from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.data.checks import check_order
 from recbole_delta.data.instances import Instances, Interactions
 from recbole_delta.data.prepared import PreparedDataset
+from recbole_delta.data.traits import traits_of
 from recbole_delta.embedding.content_map import ContentMap
-from recbole_delta.embedding.modes import Fit
+from recbole_delta.embedding.spec import Fit
 
 
 class ColdWarmDataset(PreparedDataset):
@@ -44,7 +45,7 @@ class ColdWarmDataset(PreparedDataset):
 
     def __init__(self, config: Any) -> None:
         self.settings = DeltaSettings.from_config(config)
-        self._trim = not getattr(config.model_class, "fixed_length", True)
+        self._trim = not traits_of(config.model_class).fixed_length
         super().__init__(config)
 
     def with_items(self, n_items: int) -> ColdWarmDataset:
@@ -58,6 +59,11 @@ class ColdWarmDataset(PreparedDataset):
         tokens = {self.iid_field: self.item_tokens[:n_items]}
         shown.field2id_token = {**self.field2id_token, **tokens}
         return shown
+
+    @property
+    def n_catalogue(self) -> int:
+        """Items of the whole data set, padding included, whatever is shown."""
+        return len(self.item_tokens)
 
     def content(self) -> np.ndarray:
         """Raw content vectors of items 1, 2, ..., ``[n_items - 1, content_dim]`` float32.
@@ -115,7 +121,8 @@ class ColdWarmDataset(PreparedDataset):
             raise DeltaError(f"No user of {self.dataset_name} has two training rows.")
         self.instances = training
         whole = self.with_items(len(self.item_tokens))
-        whole.drops_cold = self.settings.item_embedding == "id" or self.item_num <= self.n_warm + 1
+        has_cold_rows = self.settings.embedding_spec.embeds_cold_items
+        whole.drops_cold = not has_cold_rows or self.item_num <= self.n_warm + 1
         evaluated = (self.interactions.evaluation("valid"), test)
         return [self._over(training), *(whole._over(part) for part in evaluated)]
 
@@ -187,8 +194,8 @@ def train_positions(settings: DeltaSettings, model_class: type) -> str:
     """
     if not issubclass(model_class, SequentialRecommender):
         return "none"
-    masked = getattr(model_class, "takes_windows", False)
-    windows = masked or getattr(model_class, "causal", False)
+    traits = traits_of(model_class)
+    masked, windows = traits.takes_windows, traits.takes_windows or traits.causal
     chosen = settings.train_positions or ("all" if windows else "last")
     if chosen == "all" and not windows:
         raise DeltaError(

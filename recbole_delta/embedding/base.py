@@ -1,63 +1,92 @@
-"""What every item embedding has in common.
-
-Plain torch: nothing here knows RecBole. All classes follow one contract, so that a backbone can
-hold any:
-
-- items are numbered: 0 is padding, 1 .. ``n_warm`` are warm (seen in training), the rest cold;
-- ``forward(ids)`` looks rows up, ``weight`` is every row that the embedding can score,
-  ``trained_rows()`` those of the training softmax, padding before them;
-- ``embeds_cold_items`` says whether a cold item has a vector.
-"""
+"""The contract of all item embeddings. Plain torch: nothing here knows RecBole."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from recbole_delta.embedding.content_map import ContentMap
 
 
-class ContentEmbedding(nn.Module):
-    """What all item embeddings that know cold items have in common.
+class ItemEmbedding(nn.Module):
+    """Item vectors as a backbone looks them up, is trained on and is scored by.
 
-    A subclass gives ``forward``, ``trained_rows`` and ``all_rows``.
+    Items are numbered: 0 is padding, 1 .. ``n_warm`` are warm (seen in training), the rest cold.
 
     Args:
-        n_warm: rows 1 .. ``n_warm`` are warm items.
+        n_warm: number of warm items.
+
+    Attributes:
+        weight: ``[n, d]`` vectors of padding (zero) and of every item that has one.
+        sparse: whether :meth:`forward` gives a table a gradient of the looked-up rows only.
     """
 
-    embeds_cold_items = True
-    content: Tensor
-    """``[n_items, ...]`` rows of padding (zero) and all items, frozen."""
-    content_map: ContentMap
-    """What made them, and makes those of an item that is added."""
-    sparse = False
-    """Whether :meth:`forward` gives a table a gradient of the rows looked up only."""
+    embeds_cold_items: ClassVar[bool]
+    """Whether a cold item has a vector."""
+    weight: Tensor
+    sparse: bool = False
 
     def __init__(self, n_warm: int) -> None:
         super().__init__()
         self.n_warm = n_warm
-        self._cached: Tensor | None = None
 
     @property
     def embedding_dim(self) -> int:
         """Dimension d of an item vector."""
         raise NotImplementedError
 
-    def trained_rows(self) -> Tensor:
-        """Padding and the warm items that the training softmax ranks, ``[1 + n_warm, d]``."""
+    def forward(self, ids: Tensor) -> Tensor:
+        """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
         raise NotImplementedError
+
+    def trained_rows(self) -> Tensor:
+        """Vectors of padding and of the warm items, ``[1 + n_warm, d]``, with their gradient."""
+        raise NotImplementedError
+
+    def use_sparse_gradients(self, sparse: bool) -> None:
+        """Choose what gradient a lookup gives to a table.
+
+        Args:
+            sparse: of the looked-up rows only. An optimizer must understand it, unless a dense
+                gradient of the same table is added to it in each step.
+        """
+        self.sparse = sparse
+
+
+class ContentEmbedding(ItemEmbedding):
+    """An item embedding whose vectors follow from content, so that cold items have one.
+
+    A subclass gives ``embedding_dim``, ``forward``, ``trained_rows`` and ``all_rows``, and
+    registers its ``content`` as a buffer.
+
+    Args:
+        n_warm: number of warm items.
+
+    Attributes:
+        content: ``[n_items, ...]`` frozen rows of padding (zero) and of all items.
+        content_map: what made these rows, and makes the row of an item that is added.
+    """
+
+    embeds_cold_items = True
+    content: Tensor
+    content_map: ContentMap
+
+    def __init__(self, n_warm: int) -> None:
+        super().__init__(n_warm)
+        self._cached: Tensor | None = None
 
     def all_rows(self) -> Tensor:
         """Vectors of padding and of all items, ``[n_items, d]``."""
         raise NotImplementedError
 
     @property
-    def weight(self) -> Tensor:
-        """:meth:`all_rows`, as RecBole's models read them."""
+    def weight(self) -> Tensor:  # type: ignore[override]
+        """Vectors of padding and of all items, ``[n_items, d]``, as RecBole's models read them."""
         return self.all_rows() if self._cached is None else self._cached
 
     @contextmanager
@@ -70,14 +99,40 @@ class ContentEmbedding(nn.Module):
         finally:
             self._cached = None
 
+    def project_(self, ids: Tensor | None = None) -> None:
+        """Put rows back into their bounds after an update; there are none by default.
+
+        Args:
+            ids: ``[n]`` rows that may have left them, without repetition; all by default.
+        """
+
     @property
     def bounded(self) -> Tensor | None:
-        """The table that :meth:`project_` keeps in bounds, where there are some."""
+        """The table that :meth:`project_` changes; None where nothing is bounded."""
         return None
 
-    def project_(self, rows: Tensor | None = None) -> None:
-        """Back into the bounds: the table, or ``rows`` ``[n, d]`` that are to be written to it."""
+    def warm_rows(self, table: Tensor, ids: Tensor) -> Tensor:
+        """Rows of a table of the warm items, ``[..., k]``; zero for a cold item and for padding.
 
-    def own_rows(self, ids: Tensor) -> Tensor:
-        """Rows of the tables of warm items: a cold item reads row 0, which is always zero."""
-        return torch.where(ids <= self.n_warm, ids, 0)
+        Args:
+            table: ``[1 + n_warm, k]``, row 0 zero.
+            ids: any shape ``[...]``; cold ids map to row 0.
+        """
+        index = torch.where(ids <= self.n_warm, ids, 0)
+        return F.embedding(index, table, padding_idx=0, sparse=self.sparse)
+
+    def remember_map(self, content_map: ContentMap) -> None:
+        """Keep the map that made the content rows; it is part of the state dict from now on."""
+        self.content_map = content_map
+
+    def put_content(self, ids: Tensor, rows: Tensor) -> None:
+        """Give items a content, be they there or new.
+
+        Args:
+            ids: ``[n]`` their numbers; those beyond the last item are appended.
+            rows: ``[n, ...]`` their content, as :attr:`content_map` has made it.
+        """
+        n_items = max(len(self.content), int(ids.max()) + 1)
+        grown = F.pad(self.content, (0, 0, 0, n_items - len(self.content)))
+        grown[ids] = rows.to(grown.device)
+        self.content = grown

@@ -28,6 +28,16 @@ class DeltaEmbedding(ContentEmbedding):
 
     Raises:
         DeltaError: a radius below 0, or content that breaks the contract.
+
+    Example:
+        >>> import torch
+        >>> content = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> embedding = DeltaEmbedding(content, n_warm=1, delta_max=0.5, init_std=0.0)
+        >>> with torch.no_grad():
+        ...     _ = embedding.delta[1].copy_(torch.tensor([0.0, 2.0]))  # far outside the ball
+        >>> embedding.project_()
+        >>> embedding.weight.tolist()  # padding, a warm item, a cold one
+        [[0.0, 0.0], [1.0, 0.5], [0.0, 1.0]]
     """
 
     def __init__(
@@ -58,38 +68,40 @@ class DeltaEmbedding(ContentEmbedding):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
-        delta = F.embedding(self.own_rows(ids), self.delta, padding_idx=0, sparse=self.sparse)
+        delta = self.warm_rows(self.delta, ids)
         return F.embedding(ids, self.content).add_(delta)
 
     def trained_rows(self) -> Tensor:
-        """See :meth:`ContentEmbedding.trained_rows`."""
+        """Vectors of padding and of the warm items, ``[1 + n_warm, d]``, with their gradient."""
         return self.content[: self.n_warm + 1] + self.delta
 
     def all_rows(self) -> Tensor:
-        """See :meth:`ContentEmbedding.all_rows`."""
+        """Vectors of padding and of all items, ``[n_items, d]``."""
         known = self.n_warm + 1
         return torch.cat([self.content[:known] + self.delta, self.content[known:]])
 
     @property
     def bounded(self) -> Tensor:
-        """See :meth:`ContentEmbedding.bounded`."""
+        """The table of deltas, ``[1 + n_warm, d]``."""
         return self.delta
 
     @torch.no_grad()
-    def project_(self, rows: Tensor | None = None) -> None:
+    def project_(self, ids: Tensor | None = None) -> None:
         """Scale every delta outside the ball back onto it (the paper's renorm).
 
         Args:
-            rows: ``[n, d]`` deltas, changed in place; those of the table by default.
+            ids: ``[n]`` rows that may have left the ball, without repetition; all by default.
         """
-        if not 0 < self.delta_max < math.inf:  # by 0, deltas start and stay there
+        if not 0 < self.delta_max < math.inf:  # at radius 0, deltas start and stay there
             return
-        rows = self.delta if rows is None else rows
+        rows = self.delta if ids is None else self.delta.index_select(0, ids)
         norm = rows.norm(dim=1, keepdim=True)
         rows.mul_(self.delta_max / norm.clamp_(min=self.delta_max))
+        if ids is not None:
+            self.delta.index_copy_(0, ids, rows)
 
-    def let_drift(self, last: int) -> None:
-        """Items up to ``last`` have a delta from now on, 0 where they had none."""
+    def extend_deltas(self, last: int) -> None:
+        """Append zero rows to the deltas, so that items up to ``last`` become trainable."""
         rows = F.pad(self.delta.detach(), (0, 0, 0, max(0, last + 1 - len(self.delta))))
         self.delta = nn.Parameter(rows, requires_grad=self.delta.requires_grad)
         self.n_warm = len(rows) - 1

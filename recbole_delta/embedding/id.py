@@ -1,25 +1,32 @@
-"""The free table of IDs."""
+"""The free table of IDs: no content."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recbole_delta.embedding.base import ItemEmbedding
 
-class IdEmbedding(nn.Module):
+
+class IdEmbedding(ItemEmbedding):
     """One free row for padding and for each warm item; a cold item has none.
 
     Args:
-        rows: ``[n_warm + 1, d]`` initial values; row 0 belongs to padding and becomes zero.
+        rows: ``[1 + n_warm, d]`` initial values; row 0 belongs to padding and becomes zero.
+
+    Example:
+        >>> import torch
+        >>> embedding = IdEmbedding(torch.ones(4, 2))
+        >>> embedding(torch.tensor([0, 3])).tolist()
+        [[0.0, 0.0], [1.0, 1.0]]
+        >>> embedding.embeds_cold_items
+        False
     """
 
     embeds_cold_items = False
-    sparse = False
-    """Whether :meth:`forward` gives a gradient of the rows looked up only."""
 
     def __init__(self, rows: Tensor) -> None:
-        super().__init__()
-        self.n_warm = rows.size(0) - 1
+        super().__init__(rows.size(0) - 1)
         rows = rows.detach().clone()
         rows[0] = 0
         self.weight = nn.Parameter(rows)
@@ -34,5 +41,5 @@ class IdEmbedding(nn.Module):
         return F.embedding(ids, self.weight, padding_idx=0, sparse=self.sparse)
 
     def trained_rows(self) -> Tensor:
-        """Padding and the warm items that the training softmax ranks, ``[1 + n_warm, d]``."""
+        """Vectors of padding and of the warm items, ``[1 + n_warm, d]``."""
         return self.weight

@@ -1,25 +1,27 @@
-"""The setting ``item_embedding``: from content vectors to each kind of item embedding."""
+"""The values of the setting ``item_embedding``: from content to each kind of item embedding."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from dataset_prep.errors import DeltaError
+from dataset_prep.errors import DeltaError, at_least_0
 from recbole_delta.embedding.base import ContentEmbedding
 from recbole_delta.embedding.content_map import ContentMap
 from recbole_delta.embedding.delta import DeltaEmbedding
+from recbole_delta.embedding.id import IdEmbedding
 from recbole_delta.embedding.published import (
     AdaptedEmbedding,
     AlphaFuseEmbedding,
     DroppedIdEmbedding,
     MixtureOfExperts,
 )
+from recbole_delta.embedding.spec import EmbeddingArgs, EmbeddingSpec
 
 INIT_STD = 0.02
 """Standard deviation of initial deltas (the official code's value) and ID vectors."""
@@ -29,57 +31,42 @@ POPULAR = 0.1
 
 
 @dataclass(frozen=True)
-class Known:
-    """What an item embedding is made of, besides the rows of its content.
+class DeltaOptions:
+    """Settings of ``item_embedding: delta``.
 
     Attributes:
-        n_warm: number of warm items, which come first.
-        dim: d of the embedding.
-        delta_max: radius of the deltas.
-        generator: source of initial values.
+        delta_max: radius of the ball around each content vector; 0 is frozen.
+
+    Raises:
+        DeltaError: a radius below 0.
     """
 
-    n_warm: int
-    dim: int
-    delta_max: float
-    generator: torch.Generator
+    delta_max: float = 0.5
+
+    def __post_init__(self) -> None:
+        at_least_0("delta_max", self.delta_max)
 
 
-Fit = Callable[[np.ndarray, np.ndarray, int], ContentMap]
-Make = Callable[[Tensor, Known], ContentEmbedding]
+def _id(args: EmbeddingArgs) -> IdEmbedding:
+    """RecBole's own table, for warm items; its random numbers come from the global generator."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(args.generator.initial_seed())
+        table = nn.Embedding(args.n_warm + 1, args.dim, padding_idx=0)
+        args.init_table(table)
+    return IdEmbedding(table.weight)
 
 
-@dataclass(frozen=True)
-class Mode:
-    """A value of the setting ``item_embedding``.
-
-    Attributes:
-        fit: from content ``[n_warm, c]`` and training rows ``[n_warm]`` of the warm items, and d,
-            to what maps any item's content to its row.
-        make: from the rows ``[n_items, ...]``, padding (zero) first, to the embedding.
-    """
-
-    fit: Fit
-    make: Make
-
-
-def standardised(warm: np.ndarray, train_count: np.ndarray, dim: int) -> ContentMap:
-    """The paper's: standardise → PCA → unit norm."""
-    return ContentMap.standardised(warm, dim)
-
-
-def _init(rows: Tensor, known: Known) -> ContentEmbedding:
+def _init(args: EmbeddingArgs) -> ContentEmbedding:
     """Content-based initialisation, then free fine-tuning."""
-    return DeltaEmbedding(rows, known.n_warm, float("inf"), init_std=0.0)
+    return DeltaEmbedding(args.content, args.n_warm, math.inf, init_std=0.0)
 
 
-def _frozen(rows: Tensor, known: Known) -> ContentEmbedding:
-    return DeltaEmbedding(rows, known.n_warm, 0.0)
+def _frozen(args: EmbeddingArgs) -> ContentEmbedding:
+    return DeltaEmbedding(args.content, args.n_warm, 0.0)
 
 
-def _delta(rows: Tensor, known: Known) -> ContentEmbedding:
-    start: dict[str, Any] = {"init_std": INIT_STD, "generator": known.generator}
-    return DeltaEmbedding(rows, known.n_warm, known.delta_max, **start)
+def _delta(args: EmbeddingArgs) -> ContentEmbedding:
+    return DeltaEmbedding(args.content, args.n_warm, args.options.delta_max, **_start(args))
 
 
 def _half_whitened(warm: np.ndarray, train_count: np.ndarray, dim: int) -> ContentMap:
@@ -92,9 +79,9 @@ def _half_whitened(warm: np.ndarray, train_count: np.ndarray, dim: int) -> Conte
     return ContentMap.whitened(warm, size, variance=1 / size)
 
 
-def _alphafuse(rows: Tensor, known: Known) -> ContentEmbedding:
-    start: dict[str, Any] = {"init_std": INIT_STD, "generator": known.generator}
-    return AlphaFuseEmbedding(rows, known.n_warm, known.dim - rows.size(1), **start)
+def _alphafuse(args: EmbeddingArgs) -> ContentEmbedding:
+    null_dim = args.dim - args.content.size(1)
+    return AlphaFuseEmbedding(args.content, args.n_warm, null_dim, **_start(args))
 
 
 def _most_varied(warm: np.ndarray, train_count: np.ndarray, dim: int) -> ContentMap:
@@ -118,47 +105,53 @@ def _all_whitened(warm: np.ndarray, train_count: np.ndarray, dim: int) -> Conten
     return ContentMap.whitened(warm, min(warm.shape[1], len(warm) - 1))
 
 
-def _whitening(rows: Tensor, known: Known) -> ContentEmbedding:
+def _whitening(args: EmbeddingArgs) -> ContentEmbedding:
     """WhitenRec (Zhang et al., ICDE 2024): whitened content, then Linear and GELU."""
-    adaptor = nn.Sequential(nn.Linear(rows.size(1), known.dim), nn.GELU())
-    return AdaptedEmbedding(rows, known.n_warm, _seeded(adaptor, known, INIT_STD), known.dim)
+    adaptor = nn.Sequential(nn.Linear(args.content.size(1), args.dim), nn.GELU())
+    return AdaptedEmbedding(args.content, args.n_warm, _seeded(adaptor, args, INIT_STD), args.dim)
 
 
 def _own_dimension(warm: np.ndarray, train_count: np.ndarray, dim: int) -> ContentMap:
     return ContentMap.standardised(warm, warm.shape[1])
 
 
-def _moe(rows: Tensor, known: Known) -> ContentEmbedding:
+def _moe(args: EmbeddingArgs) -> ContentEmbedding:
     """UniSRec's adaptor over the standardised content."""
+    adaptor = MixtureOfExperts(args.content.size(1), args.dim)
     # Rows of unit length stay so.
-    adaptor = _seeded(MixtureOfExperts(rows.size(1), known.dim), known, known.dim**-0.5)
-    return AdaptedEmbedding(rows, known.n_warm, adaptor, known.dim)
+    _seeded(adaptor, args, args.dim**-0.5)
+    return AdaptedEmbedding(args.content, args.n_warm, adaptor, args.dim)
 
 
-def _id_dropout(rows: Tensor, known: Known) -> ContentEmbedding:
-    start: dict[str, Any] = {"init_std": INIT_STD, "generator": known.generator}
-    return DroppedIdEmbedding(rows, known.n_warm, ID_DROPOUT, **start)
+def _id_dropout(args: EmbeddingArgs) -> ContentEmbedding:
+    return DroppedIdEmbedding(args.content, args.n_warm, ID_DROPOUT, **_start(args))
 
 
-CONTENT_EMBEDDINGS = {
-    "init": Mode(standardised, _init),
-    "frozen": Mode(standardised, _frozen),
-    "delta": Mode(standardised, _delta),
-    "alphafuse": Mode(_half_whitened, _alphafuse),
-    "llminit": Mode(_most_varied, _init),
-    "whitening": Mode(_all_whitened, _whitening),
-    "moe": Mode(_own_dimension, _moe),
-    "id_dropout": Mode(standardised, _id_dropout),
+EMBEDDINGS: dict[str, EmbeddingSpec] = {
+    "id": EmbeddingSpec(_id, fit=None),
+    "init": EmbeddingSpec(_init),
+    "frozen": EmbeddingSpec(_frozen, learns_warm=False),
+    "delta": EmbeddingSpec(_delta, options=DeltaOptions),
+    "alphafuse": EmbeddingSpec(_alphafuse, _half_whitened),
+    "llminit": EmbeddingSpec(_init, _most_varied),
+    "whitening": EmbeddingSpec(_whitening, _all_whitened, learns_cold=True),
+    "moe": EmbeddingSpec(_moe, _own_dimension, learns_cold=True),
+    "id_dropout": EmbeddingSpec(_id_dropout),
 }
-"""By the setting ``item_embedding``; the remaining one is ``id``."""
+"""By the setting ``item_embedding``. A new one is an :class:`EmbeddingSpec` and an entry here."""
 
 
-def _seeded(adaptor: nn.Module, known: Known, std: float) -> nn.Module:
+def _start(args: EmbeddingArgs) -> dict[str, Any]:
+    """Where free rows start."""
+    return {"init_std": INIT_STD, "generator": args.generator}
+
+
+def _seeded(adaptor: nn.Module, args: EmbeddingArgs, std: float) -> nn.Module:
     """Weights N(0, std²) from the generator, so that they depend on nothing else."""
     with torch.no_grad():
         for parameter in adaptor.parameters():
             if parameter.dim() == 1:
                 parameter.zero_()
             elif parameter.any():
-                parameter.normal_(0.0, std, generator=known.generator)
+                parameter.normal_(0.0, std, generator=args.generator)
     return adaptor

@@ -1,4 +1,4 @@
-"""Other ways from content to item embeddings, as published, for comparison. Plain torch."""
+"""Baseline embeddings from the literature, for comparison with the delta. Plain torch."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class AlphaFuseEmbedding(ContentEmbedding):
     """AlphaFuse (Hu et al., SIGIR 2025): IDs are learnt where the content says little.
 
     An item's vector is its whitened content along the leading principal directions, which stays
-    as it is, and an ID vector along the others, whose content is dropped. That of a cold item is
-    zero.
+    as it is, and an ID vector along the others, whose content is dropped. A cold item's ID vector
+    is zero.
 
     Args:
         content: ``[n_items, s]`` of padding (zero) and all items.
         n_warm: rows 1 .. ``n_warm`` have an ID vector.
-        null_dim: its dimension; d = s + ``null_dim``.
+        null_dim: dimension of the ID vectors; d = s + ``null_dim``.
         init_std: ID vectors start at N(0, init_std²).
-        generator: source of these.
+        generator: source of their initial values.
     """
 
     content: Tensor
@@ -51,15 +51,15 @@ class AlphaFuseEmbedding(ContentEmbedding):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
-        own = F.embedding(self.own_rows(ids), self.identity, padding_idx=0, sparse=self.sparse)
+        own = self.warm_rows(self.identity, ids)
         return torch.cat([F.embedding(ids, self.content), own], -1)
 
     def trained_rows(self) -> Tensor:
-        """See :meth:`ContentEmbedding.trained_rows`."""
+        """Vectors of padding and of the warm items, ``[1 + n_warm, d]``, with their gradient."""
         return torch.cat([self.content[: self.n_warm + 1], self.identity], 1)
 
     def all_rows(self) -> Tensor:
-        """See :meth:`ContentEmbedding.all_rows`."""
+        """Vectors of padding and of all items, ``[n_items, d]``."""
         n_cold = len(self.content) - len(self.identity)
         return torch.cat([self.content, F.pad(self.identity, (0, 0, 0, n_cold))], 1)
 
@@ -71,7 +71,7 @@ class AdaptedEmbedding(ContentEmbedding):
         content: ``[n_items, c]`` of padding (zero) and all items.
         n_warm: rows 1 .. ``n_warm`` are warm items.
         adaptor: from ``[..., c]`` to ``[..., d]``.
-        dim: d.
+        dim: dimension d of an item vector.
     """
 
     content: Tensor
@@ -91,11 +91,11 @@ class AdaptedEmbedding(ContentEmbedding):
         return self.adaptor(F.embedding(ids, self.content)) * (ids > 0).unsqueeze(-1)
 
     def trained_rows(self) -> Tensor:
-        """See :meth:`ContentEmbedding.trained_rows`."""
+        """Vectors of padding and of the warm items, ``[1 + n_warm, d]``, with their gradient."""
         return self._rows(self.content[: self.n_warm + 1])
 
     def all_rows(self) -> Tensor:
-        """See :meth:`ContentEmbedding.all_rows`."""
+        """Vectors of padding and of all items, ``[n_items, d]``."""
         return self._rows(self.content)
 
     def _rows(self, content: Tensor) -> Tensor:
@@ -110,9 +110,9 @@ class MixtureOfExperts(nn.Module):
 
     Args:
         content_dim: c.
-        dim: d.
+        dim: dimension d of an item vector.
         experts: number of experts.
-        dropout: on their inputs.
+        dropout: rate at which the experts' inputs are dropped.
     """
 
     def __init__(self, content_dim: int, dim: int, experts: int = 8, dropout: float = 0.2) -> None:
@@ -146,11 +146,11 @@ class DroppedIdEmbedding(DeltaEmbedding):
     can do without that of a cold item.
 
     Args:
-        content: as :class:`DeltaEmbedding`.
-        n_warm: likewise.
+        content: ``[n_items, d]`` float; row 0 (padding) is zero, every other row has unit norm.
+        n_warm: rows 1 .. ``n_warm`` have an ID vector.
         rate: probability that an item's ID vector is dropped where it is looked up or ranked.
         init_std: ID vectors start at N(0, init_std²).
-        generator: source of these.
+        generator: source of their initial values.
     """
 
     def __init__(self, content: Tensor, n_warm: int, rate: float, **init: Any) -> None:
@@ -159,11 +159,11 @@ class DroppedIdEmbedding(DeltaEmbedding):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
-        own = F.embedding(self.own_rows(ids), self.delta, padding_idx=0, sparse=self.sparse)
+        own = self.warm_rows(self.delta, ids)
         return F.embedding(ids, self.content) + self._drop(own)
 
     def trained_rows(self) -> Tensor:
-        """See :meth:`ContentEmbedding.trained_rows`."""
+        """Vectors of padding and of the warm items, ``[1 + n_warm, d]``, with their gradient."""
         return self.content[: self.n_warm + 1] + self._drop(self.delta)
 
     def _drop(self, own: Tensor) -> Tensor:

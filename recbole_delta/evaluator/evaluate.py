@@ -55,10 +55,10 @@ class Evaluation:
     empty_history: np.ndarray
 
     def metrics(self, metrics: Sequence[str], topk: Sequence[int]) -> dict[str, float]:
-        """See :func:`recbole_delta.evaluator.metrics.grouped_metrics`."""
+        """Mean of each metric at each k over cold, warm and all cases (``ndcg_cold@10``, ...)."""
         return grouped_metrics(self.ranks, self.is_cold, metrics, topk)
 
-    def record(self, metrics: Sequence[str], topk: Sequence[int]) -> dict[str, Any]:
+    def as_json(self, metrics: Sequence[str], topk: Sequence[int]) -> dict[str, Any]:
         """The evaluation as JSON values: mode, counts by group, metrics."""
         groups = group_masks(self.is_cold).items()
         return {
@@ -73,7 +73,7 @@ class Evaluation:
 
 
 def evaluate_modes(
-    model: torch.nn.Module,
+    model: Any,
     cases: ColdWarmDataset,
     modes: Sequence[Mode],
     *,
@@ -83,7 +83,8 @@ def evaluate_modes(
     """Rank every target of ``cases`` in each of ``modes``.
 
     Args:
-        model: a RecBole model; in evaluation mode afterwards.
+        model: a :class:`recbole_delta.model.contract.CatalogueModel`; afterwards it is in
+            evaluation mode.
         cases: a validation or test data set.
         modes: evaluated together: one forward pass for each kind of history.
         batch_size: most sequences at a time.
@@ -98,14 +99,14 @@ def evaluate_modes(
 
 
 def _evaluate(
-    model: torch.nn.Module,
+    model: Any,
     cases: ColdWarmDataset,
     modes: Sequence[Mode],
     batch_size: int,
     show_progress: bool,
 ) -> list[Evaluation]:
-    embeds_cold = getattr(getattr(model, "item_embedding", None), "embeds_cold_items", False)
-    twins = _twins(model) if embeds_cold else None
+    embeds_cold, vectors = model.embeds_cold_items, model.vectors_of_all()
+    twins = _twins(vectors) if vectors is not None else None
     drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
     ranks = {mode: TargetRanks.missed(len(cases)) for mode in modes}
     step = min(batch_size, cases_at_once(cases.item_num))
@@ -136,10 +137,9 @@ def _evaluate(
     ]
 
 
-def _twins(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def _twins(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Items whose vector is exactly that of an earlier item, and that earlier item, ``[n]`` ids."""
-    weight = model.item_embedding.weight
-    # Whoever differs in the first number differs: few rows are left to compare whole.
+    # Rows that differ in column 0 cannot be equal: few are left to compare whole.
     _, group, size = torch.unique(weight[:, 0], return_inverse=True, return_counts=True)
     ids = torch.nonzero(size[group] > 1).flatten()
     _, group = torch.unique(weight[ids], dim=0, return_inverse=True)

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from recbole_delta.compute.matmul import quick_float32
-from recbole_delta.embedding.base import ContentEmbedding
 
 SCORES_AT_ONCE = 2**22
 """Scores held at a time: 16 MiB of float32, which stay in the cache while they are compared."""
@@ -34,12 +33,12 @@ def inference_mode(model: Any) -> Iterator[None]:
     """Without gradients, and with all item vectors computed once for what is scored inside.
 
     Args:
-        model: any RecBole model; only one with content embeddings has vectors to compute.
+        model: a :class:`recbole_delta.model.contract.CatalogueModel`.
     """
-    embedding = getattr(getattr(model, "by_content", model), "item_embedding", None)
+    embedding = model.content_embedding
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(quick_float32(model_device(model)))
-        if isinstance(embedding, ContentEmbedding):
+        if embedding is not None:
             stack.enter_context(embedding.cached_weight())
         yield

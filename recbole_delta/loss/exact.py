@@ -1,7 +1,7 @@
-"""Cross entropy over the warm items: exact in two orders of work, or over a sample of them.
+"""Cross entropy over all warm items, in two orders of work.
 
-The exact ones form the gradients in the forward pass, while a block of logits is in the cache, and
-never hold the logits of all positions and items.
+The gradients are formed in the forward pass, while a block of logits is in the cache; the logits
+of all positions and items are never held together.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from recbole_delta.compute.matmul import ROWS
+from recbole_delta.loss.base import ItemVectors, TrainingLoss
 
 BLOCK = 2**22
 """Logits in a block of positions: 16 MiB of float32."""
@@ -21,26 +22,63 @@ BLOCK = 2**22
 CATALOGUE_BLOCK = 2**20
 """Logits in a block of items: 4 MiB of float32."""
 
-HARMLESS = 60.0
+MAX_SAFE_LOGIT = 60.0
 """e to this power, either sign, leaves room in float32 for the sum over any catalogue."""
+
+
+class CrossEntropy(TrainingLoss):
+    """``loss: ce``: exact, a block of positions and the whole catalogue at a time."""
+
+    gradient_of_all_items = True
+
+    def forward(self, hidden: Tensor, target: Tensor, items: ItemVectors) -> Tensor:
+        """Mean cross entropy over the positions; see :meth:`TrainingLoss.forward`."""
+        return cross_entropy(hidden, items.all_warm(), target)
+
+
+class ChunkedCrossEntropy(TrainingLoss):
+    """``loss: chunked``: exact, all positions and a block of the catalogue at a time.
+
+    Faster than ``ce`` from some 100,000 items on, in memory that does not grow with them.
+    """
+
+    gradient_of_all_items = True
+
+    def forward(self, hidden: Tensor, target: Tensor, items: ItemVectors) -> Tensor:
+        """Mean cross entropy over the positions; see :meth:`TrainingLoss.forward`."""
+        return chunked_cross_entropy(hidden, items.all_warm(), target)
 
 
 def cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:
     """Mean of −log softmax(h · Wᵀ)[target] over the positions; the whole catalogue at a time.
 
     Args:
-        hidden: ``[N, d]``.
+        hidden: ``[N, d]`` outputs of the backbone.
         table: ``[1 + V, d]``, padding and W, a row an item. Padding is no choice of the softmax.
         target: ``[N]`` int64 rows of ``table``.
+
+    Example:
+        >>> import torch
+        >>> table = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> hidden, target = torch.tensor([[2.0, 0.0]]), torch.tensor([1])
+        >>> loss = cross_entropy(hidden, table, target)
+        >>> expected = torch.nn.functional.cross_entropy(hidden @ table[1:].T, target - 1)
+        >>> torch.allclose(loss, expected)
+        True
     """
     return _Exact.apply(hidden, table, target, _by_positions)
 
 
 def chunked_cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:
-    """The same but for rounding, a part of the catalogue at a time.
+    """:func:`cross_entropy` but for rounding, a part of the catalogue at a time.
 
     The memory besides the gradients does not grow with the catalogue. The logits are computed
-    twice, but the gradient of ``table`` is written once: faster from some 100,000 items on.
+    twice, but the gradient of ``table`` is written once.
+
+    Args:
+        hidden: ``[N, d]`` outputs of the backbone.
+        table: ``[1 + V, d]``, padding and a row an item.
+        target: ``[N]`` int64 rows of ``table``.
     """
     return _Exact.apply(hidden, table, target, _by_items)
 
@@ -68,7 +106,7 @@ class _Exact(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:  # type: ignore[override]
-        return *_scaled(ctx.saved_tensors, grad), None, None
+        return *scaled_gradients(ctx.saved_tensors, grad), None, None
 
 
 def _by_positions(
@@ -77,14 +115,14 @@ def _by_positions(
     """The softmax's denominator, and its part in the gradients.
 
     Args:
-        hidden: ``[N, d]``.
-        weight: ``[V, d]``.
+        hidden: ``[N, d]`` outputs of the backbone.
+        weight: ``[V, d]`` item vectors.
         grad_weight: ``[V, d]``, overwritten by ``scale`` times the derivative by ``weight``; None
             where it is not wanted.
-        scale: see there.
+        scale: one over the number of positions that are averaged over.
 
     Returns:
-        Its log ``[N]``, and its derivative by ``hidden``.
+        The log of the denominator ``[N]``, and its derivative by ``hidden`` ``[N, d]``.
     """
     n_positions, n_items = len(hidden), len(weight)
     blocks = -(-n_positions * n_items // BLOCK)
@@ -93,13 +131,13 @@ def _by_positions(
     block = hidden.new_empty(step, n_items)
     total = hidden.new_empty(n_positions, 1)
     grad_hidden = torch.empty_like(hidden)
-    harmless = _are_harmless(hidden, weight)
+    no_shift = exp_cannot_overflow(hidden, weight)
     for start in range(0, n_positions, step):
         part = slice(start, start + step)
         rows = hidden[part]
         share = torch.mm(rows, weight.T, out=block[: len(rows)])
-        top = share.new_zeros(()) if harmless else share.amax(1, keepdim=True)
-        if not harmless:
+        top = share.new_zeros(()) if no_shift else share.amax(1, keepdim=True)
+        if not no_shift:
             share.sub_(top)
         mass = share.exp_().sum(1, keepdim=True)
         total[part] = mass.log() + top
@@ -113,16 +151,21 @@ def _by_positions(
     return total[:, 0], grad_hidden
 
 
-def _are_harmless(hidden: Tensor, weight: Tensor) -> bool:
-    """Whether the exponential of no logit needs its row's largest taken off, by |h·w| ≤ ‖h‖‖w‖."""
+def exp_cannot_overflow(hidden: Tensor, weight: Tensor) -> bool:
+    """Whether logits need no shift by their row's largest before exp, by |h·w| ≤ ‖h‖‖w‖.
+
+    Args:
+        hidden: ``[N, d]`` outputs of the backbone.
+        weight: ``[V, d]`` item vectors.
+    """
     longest = hidden.norm(dim=1).amax() * weight.norm(dim=1).amax()
-    return float(longest) < HARMLESS
+    return float(longest) < MAX_SAFE_LOGIT
 
 
 def _by_items(
     hidden: Tensor, weight: Tensor, grad_weight: Tensor | None, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """As :func:`_by_positions`."""
+    """:func:`_by_positions`, with the blocks along the catalogue."""
     n_positions, n_items = len(hidden), len(weight)
     step = min(n_items, max(ROWS, CATALOGUE_BLOCK // n_positions))
     block = hidden.new_empty(n_positions * step)
@@ -147,12 +190,8 @@ def _by_items(
     return total[:, 0], grad_hidden
 
 
-def _scaled(gradients: Sequence[Tensor | None], grad: Tensor) -> Sequence[Tensor | None]:
-    """Times the gradient of the loss; a table is large: no copy where nothing scales the loss."""
+def scaled_gradients(gradients: Sequence[Tensor | None], grad: Tensor) -> Sequence[Tensor | None]:
+    """The gradients times that of the loss; a table is large: no copy where nothing scales it."""
     if grad == 1:
         return gradients
     return [each if each is None else each * grad for each in gradients]
-
-
-EXACT_LOSSES = {"ce": cross_entropy, "chunked": chunked_cross_entropy}
-"""By the setting ``loss``; the remaining one is ``sampled``."""

@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dataset_prep.errors import whole_number
 from recbole_delta.compute.matmul import ROWS
-from recbole_delta.loss.exact import _are_harmless, _scaled
+from recbole_delta.loss.base import ItemVectors, TrainingLoss
+from recbole_delta.loss.exact import exp_cannot_overflow, scaled_gradients
+from recbole_delta.loss.sampler import ItemSampler, hits
+
+
+@dataclass(frozen=True)
+class SampledOptions:
+    """Settings of ``loss: sampled``.
+
+    Attributes:
+        sampled_items: items drawn at each step, for all positions together.
+
+    Raises:
+        DeltaError: fewer than one.
+    """
+
+    sampled_items: int = 512
+
+    def __post_init__(self) -> None:
+        whole_number("sampled_items", self.sampled_items, 1)
+
+
+class SampledCrossEntropy(TrainingLoss):
+    """``loss: sampled``: the softmax's denominator estimated from items drawn by popularity."""
+
+    gradient_of_all_items = False
+    options = SampledOptions
+
+    def __init__(self, train_count: Tensor, options: SampledOptions) -> None:
+        super().__init__(train_count, options)
+        self.sampler = ItemSampler(train_count, options.sampled_items)
+
+    def forward(self, hidden: Tensor, target: Tensor, items: ItemVectors) -> Tensor:
+        """Mean estimated cross entropy over the positions; see :meth:`TrainingLoss.forward`."""
+        drawn, weight = self.sampler.draw()
+        rows = items.of(torch.cat([target, drawn]))
+        return sampled_cross_entropy(hidden, rows, hits(target, drawn), weight)
 
 
 def sampled_cross_entropy(
@@ -17,14 +55,14 @@ def sampled_cross_entropy(
 ) -> Tensor:
     """Cross entropy with the softmax's denominator estimated from items drawn for all positions.
 
-    Of position n the denominator is exp(h·w_target) + Σ weight_i · exp(h·w_i) over the
+    The denominator at position n is exp(h·w_target) + Σ weight_i · exp(h·w_i) over the
     drawn items that are not its target: unbiased (the logQ correction of sampled softmax, Bengio
     & Senécal 2008), so that the loss and its gradients come near the exact ones with more draws.
 
     Args:
-        hidden: ``[N, d]``.
+        hidden: ``[N, d]`` outputs of the backbone.
         rows: ``[N + S, d]`` vectors of the targets, then of the drawn items.
-        hits: positions and drawn items ``[H]`` that fall together, see
+        hits: positions and drawn items ``[H]`` that hold the same item, from
             :func:`recbole_delta.loss.sampler.hits`.
         weight: ``[S]`` one over an item's expected number of draws.
     """
@@ -32,7 +70,7 @@ def sampled_cross_entropy(
 
 
 class _Sampled(torch.autograd.Function):
-    """As :class:`_Exact`, the target beside the drawn items."""
+    """Value and gradients in one pass: the derivative by the logits is softmax − one-hot."""
 
     @staticmethod
     def forward(
@@ -46,7 +84,7 @@ class _Sampled(torch.autograd.Function):
         positive, drawn = rows[:n_positions], rows[n_positions:]
         share = (F.pad(hidden, (0, 0, 0, -n_positions % ROWS)) @ drawn.T)[:n_positions]
         own = (hidden * positive).sum(1, keepdim=True)
-        if _are_harmless(hidden, rows):
+        if exp_cannot_overflow(hidden, rows):
             top = torch.zeros_like(own)
         else:
             top = torch.maximum(share.amax(1, keepdim=True), own)
@@ -67,4 +105,4 @@ class _Sampled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:  # type: ignore[override]
-        return *_scaled(ctx.saved_tensors, grad), None, None
+        return *scaled_gradients(ctx.saved_tensors, grad), None, None

@@ -14,12 +14,8 @@ from dataset_prep.errors import DeltaError
 from recbole_delta.compute.distributed import world_size
 from recbole_delta.compute.dropout import use_fast_dropout
 from recbole_delta.data.dataset import ColdWarmDataset, train_positions
-from recbole_delta.embedding.base import ContentEmbedding
-from recbole_delta.embedding.id import IdEmbedding
-from recbole_delta.embedding.modes import CONTENT_EMBEDDINGS, Known
-from recbole_delta.loss.exact import EXACT_LOSSES
-from recbole_delta.loss.sampled import sampled_cross_entropy
-from recbole_delta.loss.sampler import ItemSampler, hits
+from recbole_delta.embedding import ContentEmbedding, EmbeddingArgs, ItemEmbedding
+from recbole_delta.loss import LOSSES, ItemVectors
 from recbole_delta.model.catalogue import WholeCatalogue
 
 
@@ -43,10 +39,8 @@ class ContentBackbone(WholeCatalogue):
         DeltaError: a loss other than CE, a data set without prepared split, or bad content.
     """
 
-    causal = False
-    takes_windows = False
     fixed_length = False
-    item_embedding: ContentEmbedding | IdEmbedding
+    item_embedding: ItemEmbedding
 
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         if not isinstance(dataset, ColdWarmDataset):
@@ -55,27 +49,23 @@ class ContentBackbone(WholeCatalogue):
             raise DeltaError(f"loss_type must be CE, but is {config['loss_type']!r}.")
         # Built over padding alone: the backbone's weights do not depend on the catalogue.
         super().__init__(config, dataset.with_items(1))
-        self.n_items = self.n_catalogue = dataset.item_num
+        self.n_items = dataset.item_num
         self.positions = train_positions(dataset.settings, type(self))
-        self.loss = dataset.settings.loss
         self.item_embedding = self._build_item_embedding(config["seed"], dataset)
-        self.updates_rows = self.loss == "sampled" and _is_plain_adam(config) and world_size() == 1
-        # The gradient of the softmax over all items takes in that of the lookups.
-        self.item_embedding.sparse = self.updates_rows or self.loss != "sampled"
-        if self.loss == "sampled":
-            count = torch.from_numpy(dataset.train_counts())
-            self.sampler = ItemSampler(count, dataset.settings.sampled_items)
+        loss = LOSSES[dataset.settings.loss]
+        counts = torch.from_numpy(dataset.train_counts())
+        self.training_loss = loss(counts, dataset.settings.loss_options)
+        sees_few = not loss.gradient_of_all_items
+        self.updates_rows = sees_few and _is_plain_adam(config) and world_size() == 1
+        # The dense gradient of a loss over all items takes in the sparse one of the lookups.
+        self.item_embedding.use_sparse_gradients(self.updates_rows or not sees_few)
         use_fast_dropout(self)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
-        """Cross entropy over the warm items, mean over the targets of the batch."""
+        """Training loss over the warm items, mean over the targets of the batch."""
         hidden, target = self.examples(interaction)
-        if self.loss != "sampled":
-            loss = EXACT_LOSSES[self.loss]
-            return loss(hidden, self.ranked(self.item_embedding.trained_rows()), target)
-        drawn, weight = self.sampler.draw()
-        rows = self.ranked(self.item_embedding(torch.cat([target, drawn])))
-        return sampled_cross_entropy(hidden, rows, hits(target, drawn), weight)
+        items = ItemVectors(self.item_embedding, self.output_item_vectors)
+        return self.training_loss(hidden, target, items)
 
     def examples(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
         """Outputs ``[N, d]`` and targets ``[N]`` of a training batch.
@@ -91,12 +81,17 @@ class ContentBackbone(WholeCatalogue):
             return self.every_position(item_seq), target
         return self.last_position(item_seq, item_seq_len), target
 
-    def ranked(self, rows: Tensor) -> Tensor:
-        """Item vectors ``[..., d]`` as the outputs are multiplied by them."""
+    def output_item_vectors(self, rows: Tensor) -> Tensor:
+        """Item vectors ``[..., d]`` as the outputs are multiplied by them; identity by default."""
         return rows
 
     def last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
-        """Outputs ``[B, d]`` of histories ``[B, L]`` of lengths ``[B]``: what comes next."""
+        """Sequence representation ``[B, d]`` at the last item of histories ``[B, L]``.
+
+        Args:
+            item_seq: ``[B, L]`` item ids, padded with 0 on the right.
+            item_seq_len: ``[B]`` number of items of each.
+        """
         return self.forward(item_seq, item_seq_len)
 
     def padded_last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
@@ -106,12 +101,14 @@ class ContentBackbone(WholeCatalogue):
     def predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B]`` of the interaction's items."""
         hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
-        return (hidden * self.ranked(self.item_embedding(interaction[self.ITEM_ID]))).sum(1)
+        return (
+            hidden * self.output_item_vectors(self.item_embedding(interaction[self.ITEM_ID]))
+        ).sum(1)
 
     def score_known(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n]`` of padding and all items that have a vector."""
         hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
-        return hidden @ self.ranked(self.item_embedding.weight).T
+        return hidden @ self.output_item_vectors(self.item_embedding.weight).T
 
     def n_targets(self, interaction: Interaction) -> int:
         """Number of targets that :meth:`calculate_loss` averages over."""
@@ -129,24 +126,34 @@ class ContentBackbone(WholeCatalogue):
             return output
         return super().gather_indexes(output, gather_index)
 
-    def _build_item_embedding(
-        self, seed: int, dataset: ColdWarmDataset
-    ) -> ContentEmbedding | IdEmbedding:
-        """Replace the backbone's table; its rows have random numbers of their own."""
-        settings, n_warm = dataset.settings, dataset.n_warm
-        seed = rows_seed(seed)
-        dim = self.item_embedding.embedding_dim
-        if settings.item_embedding == "id":
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                table = nn.Embedding(n_warm + 1, dim, padding_idx=0)
-                self.init_id_table(table)
-            return IdEmbedding(table.weight)
-        mode = CONTENT_EMBEDDINGS[settings.item_embedding]
-        content_map, rows = dataset.content_rows(mode.fit, dim)
-        generator = torch.Generator().manual_seed(seed)
-        embedding = mode.make(rows, Known(n_warm, dim, settings.delta_max, generator))
-        embedding.content_map = content_map
+    @property
+    def content_embedding(self) -> ContentEmbedding | None:
+        """The item embedding; None for a table of IDs."""
+        embedding = self.item_embedding
+        return embedding if isinstance(embedding, ContentEmbedding) else None
+
+    def vectors_of_all(self) -> Tensor | None:
+        """``[n_catalogue, d]`` item vectors; None for a table of IDs."""
+        return self.item_embedding.weight if self.content_embedding is not None else None
+
+    def _build_item_embedding(self, seed: int, dataset: ColdWarmDataset) -> ItemEmbedding:
+        """What replaces the backbone's table; its rows have random numbers of their own."""
+        spec, dim = dataset.settings.embedding_spec, self.item_embedding.embedding_dim
+        content_map, content = None, torch.empty(0)
+        if spec.fit is not None:
+            content_map, content = dataset.content_rows(spec.fit, dim)
+        embedding = spec.make(
+            EmbeddingArgs(
+                content=content,
+                n_warm=dataset.n_warm,
+                dim=dim,
+                options=dataset.settings.embedding_options,
+                generator=torch.Generator().manual_seed(rows_seed(seed)),
+                init_table=self.init_id_table,
+            )
+        )
+        if isinstance(embedding, ContentEmbedding) and content_map is not None:
+            embedding.remember_map(content_map)
         return embedding
 
     def init_id_table(self, table: nn.Embedding) -> None:

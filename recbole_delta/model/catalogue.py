@@ -12,15 +12,19 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, inf
 from torch.nn import functional as F
 
+from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.model.contract import CatalogueModel
 
-class WholeCatalogue(SequentialRecommender):
+
+class WholeCatalogue(CatalogueModel, SequentialRecommender):
     """In front of a sequential RecBole model: its scores end with −inf for items it does not know.
 
     RecBole's tools, ``full_sort_topk`` among them, take one score for each item.
     """
 
-    n_catalogue: int
-    """Items of the data set, padding included."""
+    def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
+        super().__init__(config, dataset)
+        self.n_catalogue = dataset.n_catalogue
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``; −inf for an item without a vector."""
@@ -32,10 +36,15 @@ class WholeCatalogue(SequentialRecommender):
         return super().full_sort_predict(interaction).view(len(interaction[self.ITEM_SEQ]), -1)
 
 
-class GeneralCatalogue(GeneralRecommender):
-    """The same in front of a model that knows users instead of histories, such as BPR."""
+class GeneralCatalogue(CatalogueModel, GeneralRecommender):
+    """In front of a RecBole model that knows users instead of histories, such as BPR.
 
-    n_catalogue: int
+    Its scores end with −inf for items it does not know.
+    """
+
+    def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
+        super().__init__(config, dataset)
+        self.n_catalogue = dataset.n_catalogue
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``; −inf for an item without a vector."""
@@ -45,6 +54,8 @@ class GeneralCatalogue(GeneralRecommender):
 
 class PopularityCatalogue(GeneralCatalogue):
     """In front of RecBole's ``Pop``: counts are taken from the training rows, in one go."""
+
+    is_trained = False
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
@@ -59,9 +70,15 @@ class HistoryCatalogue(GeneralCatalogue):
     A test user may have none of these, and has a history all the same.
     """
 
+    is_trained = False
+
+    def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
+        super().__init__(config, dataset)
+        self.item_seq_field = config["ITEM_ID_FIELD"] + config["LIST_SUFFIX"]
+
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Sums ``[B, n_catalogue]`` of an item's similarities to those of the history."""
-        item_seq = interaction[_ITEM_SEQ].cpu().numpy()
+        item_seq = interaction[self.item_seq_field].cpu().numpy()
         row, _ = np.nonzero(item_seq)
         seen = csr_matrix(
             (np.ones(len(row), dtype=np.float32), (row, item_seq[item_seq > 0])),
@@ -70,8 +87,6 @@ class HistoryCatalogue(GeneralCatalogue):
         scores = torch.from_numpy((seen @ self.w).toarray()).to(self.device)
         return _padded(scores, self.n_catalogue)
 
-
-_ITEM_SEQ = "item_id_list"
 
 BASELINES = {"Pop": PopularityCatalogue, "ItemKNN": HistoryCatalogue}
 """RecBole's models that are computed, not trained, and what goes in front of them."""

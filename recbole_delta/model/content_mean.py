@@ -11,11 +11,12 @@ from torch import Tensor
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.data.dataset import ColdWarmDataset
-from recbole_delta.embedding.delta import DeltaEmbedding
-from recbole_delta.embedding.modes import standardised
+from recbole_delta.embedding import DeltaEmbedding
+from recbole_delta.embedding.spec import standardised
+from recbole_delta.model.contract import CatalogueModel
 
 
-class ContentMean(SequentialRecommender):
+class ContentMean(CatalogueModel, SequentialRecommender):
     """Scores by the dot product with the mean content vector of the history.
 
     The content is reduced as for the trained models, to ``embedding_size``; the history is
@@ -23,6 +24,8 @@ class ContentMean(SequentialRecommender):
     """
 
     input_type = InputType.POINTWISE
+    fixed_length = False
+    is_trained = False
 
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         if not isinstance(dataset, ColdWarmDataset):
@@ -30,7 +33,17 @@ class ContentMean(SequentialRecommender):
         super().__init__(config, dataset)
         content_map, rows = dataset.content_rows(standardised, config["embedding_size"])
         self.item_embedding = DeltaEmbedding(rows, dataset.n_warm, delta_max=0.0)
-        self.item_embedding.content_map = content_map
+        self.item_embedding.remember_map(content_map)
+        self.n_catalogue = dataset.n_catalogue
+
+    @property
+    def content_embedding(self) -> DeltaEmbedding:
+        """The frozen content."""
+        return self.item_embedding
+
+    def vectors_of_all(self) -> Tensor:
+        """``[n_catalogue, d]`` content vectors."""
+        return self.item_embedding.weight
 
     def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Mean vectors ``[B, d]`` of histories ``[B, L]`` with lengths ``[B]``."""

@@ -11,10 +11,10 @@ class COREDelta(ContentBackbone, CORE):
     """RecBole's ``CORE`` (Hou et al., SIGIR 2022) with our item embedding."""
 
     def last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
-        """Outputs ``[B, d]`` of histories ``[B, L]``: unit vectors, over the temperature."""
+        """Sequence representation ``[B, d]``: unit vectors, over the temperature."""
         return self.forward(item_seq) / self.temperature
 
-    def ranked(self, rows: Tensor) -> Tensor:
+    def output_item_vectors(self, rows: Tensor) -> Tensor:
         """Unit vectors; some of their numbers are dropped in training."""
         return F.normalize(self.item_dropout(rows), dim=-1)
 

@@ -15,11 +15,12 @@ from torch.nn import functional as F
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.data.dataset import ColdWarmDataset
-from recbole_delta.embedding.base import ContentEmbedding
+from recbole_delta.embedding import ContentEmbedding
+from recbole_delta.model.contract import CatalogueModel
 from recbole_delta.model.sasrec import SASRecDelta
 
 
-class SASRecEnsemble(SequentialRecommender):
+class SASRecEnsemble(CatalogueModel, SequentialRecommender):
     """Two SASRecs, trained side by side without a common parameter; their scores are added.
 
     After "ID and text embeddings are complementary" (arXiv 2512.17820). One has
@@ -38,18 +39,29 @@ class SASRecEnsemble(SequentialRecommender):
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         if not isinstance(dataset, ColdWarmDataset):
             raise DeltaError("SASRecEnsemble needs a data set prepared with dataset_prep.")
-        if dataset.settings.item_embedding == "id":
+        if not dataset.settings.embedding_spec.embeds_cold_items:
             raise DeltaError("item_embedding of SASRecEnsemble is that of the content; not id.")
         super().__init__(config, dataset)
         of_ids = copy.copy(dataset)
         of_ids.settings = replace(dataset.settings, item_embedding="id")
         self.by_id, self.by_content = (_as_alone(config, part) for part in (of_ids, dataset))
-        self.n_warm, self.updates_rows = dataset.n_warm, self.by_id.updates_rows
+        self.n_warm, self.n_catalogue = dataset.n_warm, dataset.n_catalogue
+        self.updates_rows = self.by_id.updates_rows
 
     @property
-    def item_embedding(self) -> ContentEmbedding:
-        """Both vectors of an item as one."""
-        return _Joint(self.by_id.item_embedding, self.by_content.item_embedding)
+    def content_model(self) -> SASRecDelta:
+        """The one that knows content."""
+        return self.by_content
+
+    @property
+    def content_embedding(self) -> ContentEmbedding | None:
+        """The item embedding of :attr:`content_model`."""
+        return self.by_content.content_embedding
+
+    def vectors_of_all(self) -> Tensor:
+        """``[n_catalogue, 2 d]`` both vectors of each item; a cold one has no ID."""
+        content, ids = self.by_content.item_embedding.weight, self.by_id.item_embedding.weight
+        return torch.cat([content, F.pad(ids, (0, 0, 0, len(content) - len(ids)))], 1)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Sum of the two losses."""
@@ -88,30 +100,6 @@ def _as_alone(config: Any, dataset: ColdWarmDataset) -> SASRecDelta:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config["seed"])
         return SASRecDelta(config, dataset)
-
-
-class _Joint(ContentEmbedding):
-    """What the evaluation and the trainer ask of an item embedding, of both."""
-
-    def __init__(self, by_id: Any, by_content: Any) -> None:
-        super().__init__(by_id.n_warm)
-        self.by_id, self.by_content = by_id, by_content
-
-    @property
-    def embedding_dim(self) -> int:
-        return self.by_id.embedding_dim + self.by_content.embedding_dim
-
-    def all_rows(self) -> Tensor:
-        content = self.by_content.weight
-        ids = self.by_id.weight
-        return torch.cat([content, F.pad(ids, (0, 0, 0, len(content) - len(ids)))], 1)
-
-    @property
-    def bounded(self) -> Tensor | None:
-        return self.by_content.bounded
-
-    def project_(self, rows: Tensor | None = None) -> None:
-        self.by_content.project_(rows)
 
 
 def _without(dropped: Tensor, item_seq: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from typing import Any
 from recbole.model.sequential_recommender.sasrec import SASRec
 from torch import Tensor
 
-from recbole_delta.config.settings import one_of
+from dataset_prep.errors import one_of
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.model.transformer.encoder import BLOCKS, encode, encode_padded

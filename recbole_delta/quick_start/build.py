@@ -15,7 +15,7 @@ from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_s
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.compute.distributed import rank, world_size
-from recbole_delta.config.recbole_checks import passed_over
+from recbole_delta.config.recbole_checks import unused_settings
 from recbole_delta.config.run_config import RunConfig, explained
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.data.fingerprint import check_data, data_fingerprint
@@ -83,7 +83,7 @@ def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts
         train, valid, test = data_preparation(config, dataset)
     if checkpoint is not None:
         found = data_fingerprint(dataset)
-        check_data(config["dataset"], found, checkpoint.facts["data"], checkpoint.path)
+        check_data(config["dataset"], found, checkpoint.metadata.data, checkpoint.path)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
     if config["eval_step"]:
         check_validation(valid_metric, valid.dataset)
@@ -113,9 +113,7 @@ def _build(model_class: Any, config: RunConfig, train: Any) -> torch.nn.Module:
     if not is_registered(model_class):
         model_class = _over_all_items(model_class, dataset)
     model = model_class(config, dataset).to(config["device"])
-    model.n_catalogue = len(dataset.item_tokens)
-    trained = config["model"] not in BASELINES
-    if trained and any(parameter.requires_grad for parameter in model.parameters()):
+    if model.is_trained and any(parameter.requires_grad for parameter in model.parameters()):
         _try_out(model, train)
     return model
 
@@ -171,7 +169,7 @@ def _start_log(config: RunConfig) -> None:
         if handler not in others:
             handler.of_a_run = True  # type: ignore[attr-defined]
     root.info(config)
-    for name in passed_over(config):
+    for name in unused_settings(config):
         root.warning(f"{config['model']} has no setting {name}; it is passed over.")
 
 
@@ -187,4 +185,6 @@ def _trainer_class(config: RunConfig) -> type[ColdWarmTrainer]:
             f"{config['model']} has a training of its own in RecBole ({stock.__name__}), which "
             "does not know cold and warm; it does not run here."
         )
-    return type(f"ColdWarm{stock.__name__}", (ColdWarmTrainer, stock), {})
+    # One with a training step of its own keeps it.
+    own = {} if stock._train_epoch is Trainer._train_epoch else {"_train_epoch": stock._train_epoch}
+    return type(f"ColdWarm{stock.__name__}", (ColdWarmTrainer, stock), own)

@@ -16,10 +16,11 @@ from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.evaluate import MODES, Evaluation
 from recbole_delta.quick_start.build import Parts, make_parts
 from recbole_delta.trainer.checkpoint import Checkpoint
+from recbole_delta.trainer.metadata import RUN
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 
 RESUMABLE = ("epochs", "stopping_step", "eval_batch_size", "show_progress", "state")
-"""Settings that may change when a run is resumed: the epochs trained so far do not hang on them."""
+"""Settings that may change when a run is resumed: no epoch so far depends on them."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunRe
             f"A resumed run keeps its {other[0]}; only {', '.join(RESUMABLE)} may change."
         )
     checkpoint = _load_trained(path)
-    config = RunConfig(config_dict={**checkpoint.facts["settings"], **settings})
+    config = RunConfig(config_dict={**checkpoint.metadata.settings, **settings})
     if _starts_others(config):
         return launch(resume, config["nproc"], path, settings)
     with process_group(config):
@@ -116,7 +117,7 @@ def _load_trained(path: str | Path) -> Checkpoint:
         DeltaError: a recommender has, whose items need not be those of the data set.
     """
     checkpoint = Checkpoint.load(path)
-    if "removed" in checkpoint.facts:
+    if checkpoint.metadata.kind != RUN:
         raise DeltaError(
             f"{path} was written after training, to recommend from; use the run's own checkpoint."
         )
@@ -138,7 +139,7 @@ def train(
     if saved:
         trainer.load_best()
     evaluations = trainer.evaluate_modes(parts.test, MODES)
-    records = [each.record(trainer.metrics, config["topk"]) for each in evaluations]
+    records = [each.as_json(trainer.metrics, config["topk"]) for each in evaluations]
     configured = MODES.index(trainer.configured_mode(parts.test))
     result = RunResult(
         settings=run_settings(config),
@@ -163,6 +164,6 @@ def load_run(path: str | Path) -> tuple[Any, torch.nn.Module, ColdWarmDataset, A
         DeltaError: the file is not a whole checkpoint, or its data set has changed since.
     """
     checkpoint = _load_trained(path)
-    config = RunConfig(config_dict=checkpoint.facts["settings"])
+    config = RunConfig(config_dict=checkpoint.metadata.settings)
     parts = make_parts(config, checkpoint)
     return config, parts.model, parts.dataset, parts.train, parts.valid, parts.test

@@ -97,7 +97,7 @@ def _write_items(model: ContentBackbone, items: ServedItems, folder: Path) -> st
     row = {token: n for n, token in enumerate(known)}
     with torch.no_grad():
         looked_up = model.item_embedding.weight[1:]
-        ranked = model.ranked(looked_up)
+        ranked = model.output_item_vectors(looked_up)
     write_content(folder / ITEMS, listed, _numpy(ranked)[[row[token] for token in listed]])
     if listed == known and torch.equal(looked_up, ranked):
         return ITEMS
@@ -151,7 +151,7 @@ class _Exported:
         import onnxruntime
 
         self.description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        self.ranked = _by_token(read_content(folder / self.description["items"]))
+        self.scored = _by_token(read_content(folder / self.description["items"]))
         self.looked_up = _by_token(read_content(folder / self.description["history"]))
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised as well
@@ -168,7 +168,7 @@ class _Exported:
         for row, history in zip(vectors, recent):
             row[: len(history)] = self.looked_up(history)
         [session] = self.encoder.run(["session"], {"history": vectors, "length": length})
-        return session @ self.ranked(items).T
+        return session @ self.scored(items).T
 
 
 def _by_token(table: ContentTable) -> Callable[[Sequence[str]], np.ndarray]:

@@ -15,7 +15,7 @@ from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.embedding.content_map import ContentMap
 from recbole_delta.embedding.delta import DeltaEmbedding
-from recbole_delta.embedding.modes import Fit
+from recbole_delta.embedding.spec import Fit
 from recbole_delta.model.registry import is_registered
 from recbole_delta.serving.memory_guard import Allowance
 from recbole_delta.trainer.checkpoint import Checkpoint, catalogue_tokens
@@ -69,7 +69,7 @@ def stored_model(checkpoint: Checkpoint) -> tuple[Any, StoredCatalogue]:
     Raises:
         DeltaError: it is a model of RecBole's own, or the file does not fit together.
     """
-    config = RunConfig(config_dict=checkpoint.facts["settings"])
+    config = RunConfig(config_dict=checkpoint.metadata.settings)
     model_class = get_model(config["model"])
     if not is_registered(model_class):
         raise DeltaError(
@@ -89,7 +89,6 @@ def stored_model(checkpoint: Checkpoint) -> tuple[Any, StoredCatalogue]:
         ) from error
     for name, module in model.named_modules():
         if isinstance(module, DeltaEmbedding):
-            module.let_drift(len(checkpoint.model[f"{name}.delta"]) - 1)
+            module.extend_deltas(len(checkpoint.model[f"{name}.delta"]) - 1)
     checkpoint.load_into(model)
-    model.n_catalogue = len(catalogue.item_tokens)
     return model.eval(), catalogue

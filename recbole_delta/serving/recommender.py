@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dataset_prep.errors import DeltaError, at_least_1
 from dataset_prep.format.content import ContentTable
@@ -24,6 +23,7 @@ from recbole_delta.serving.load import stored_model
 from recbole_delta.serving.search import ExactSearch, IndexSearch, Search
 from recbole_delta.serving.warm_up import fit_deltas, read_contexts
 from recbole_delta.trainer.checkpoint import Checkpoint, catalogue_of
+from recbole_delta.trainer.metadata import RECOMMENDER
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Recommender:
         if self._embedding is None:
             tokens = tokens[: n_warm + 1]
         self._items = ServedItems(tokens, n_warm)
-        self._items.remove(self._checkpoint.facts.get("removed", []), f"{path}: removed")
+        self._items.remove(self._checkpoint.metadata.removed, f"{path}: removed")
         self._index: IndexSearch | None = None
 
     @property
@@ -80,7 +80,7 @@ class Recommender:
     @property
     def encoding(self) -> dict[str, Any]:
         """How dataset_prep made the content of the run: encoder, template, ..."""
-        return self._checkpoint.facts.get("content", {})
+        return self._checkpoint.metadata.content
 
     def add_items(self, tokens: Sequence[str], vectors: np.ndarray) -> None:
         """Add items, or give items that are there another content.
@@ -102,13 +102,10 @@ class Recommender:
         if not len(tokens):
             return
         table = ContentTable(tokens, np.asarray(vectors, dtype=np.float32), "The content")
-        rows = embedding.content_map(table.align(tokens)).to(embedding.content.device)
-        place = self._items.add(tokens)
-        grown = F.pad(embedding.content, (0, 0, 0, len(self._items) - len(embedding.content)))
-        grown[place] = rows
-        embedding.content = grown
+        rows = embedding.content_map(table.align(tokens))  # refuses before anything has changed
+        embedding.put_content(self._items.add(tokens), rows)
         self._index = None
-        self._model.n_catalogue = self._model.n_items = len(self._items)
+        self._model.extend_catalogue(len(self._items))
 
     def remove_items(self, tokens: Sequence[str]) -> None:
         """Recommend these items no more; in histories they may stay.
@@ -145,11 +142,11 @@ class Recommender:
         fitted, count = following[new[following]].unique(return_counts=True)
         if not len(fitted):
             raise DeltaError("In these histories no cold item follows another item.")
-        with inference_mode(self._content_model):
-            contexts = read_contexts(self._content_model, ids, new)
+        with inference_mode(self._model.content_model):
+            contexts = read_contexts(self._model.content_model, ids, new)
             fitted = fitted.to(embedding.delta.device)
-            delta = fit_deltas(self._content_model, embedding, n_warm, contexts, fitted)
-        embedding.let_drift(int(fitted.max()))
+            delta = fit_deltas(self._model.content_model, embedding, n_warm, contexts, fitted)
+        embedding.extend_deltas(int(fitted.max()))
         embedding.delta.data[fitted] = delta
         self._index = None
         return {tokens[item]: n for item, n in zip(fitted.tolist(), count.tolist())}
@@ -211,9 +208,11 @@ class Recommender:
         """Write the recommender with its present items as a checkpoint to recommend from."""
         kept = {name: value.cpu() for name, value in self._model.state_dict().items()}
         count = self._checkpoint.catalogue["train_count"].numpy()
-        facts = {**self._checkpoint.facts, "removed": sorted(self._items.removed)}
+        metadata = replace(
+            self._checkpoint.metadata, kind=RECOMMENDER, removed=sorted(self._items.removed)
+        )
         catalogue = catalogue_of(self.known_items, count)
-        Checkpoint(kept, {}, self._checkpoint.generators, facts, catalogue).save(path)
+        Checkpoint(kept, {}, self._checkpoint.generators, metadata, catalogue).save(path)
 
     def export(self, folder: str | Path) -> None:
         """Write item vectors and session encoder, see :func:`recbole_delta.serving.export.export`.
@@ -242,13 +241,7 @@ class Recommender:
     @property
     def _embedding(self) -> ContentEmbedding | None:
         """Where content is; None in a model of IDs."""
-        embedding = self._content_model.item_embedding
-        return embedding if isinstance(embedding, ContentEmbedding) else None
-
-    @property
-    def _content_model(self) -> Any:
-        """The part of an ensemble that knows content, or the model itself."""
-        return getattr(self._model, "by_content", self._model)
+        return self._model.content_embedding
 
     def _require_content(self, what: str) -> ContentEmbedding:
         if self._embedding is None:

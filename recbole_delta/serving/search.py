@@ -99,7 +99,7 @@ class IndexSearch:
             )
         self._faiss, self._model = _faiss(), model
         with torch.no_grad():
-            rows = model.ranked(model.item_embedding.weight)
+            rows = model.output_item_vectors(model.item_embedding.weight)
         self._vectors = np.ascontiguousarray(rows.cpu().numpy())
         if len(self._vectors) > SMALL:
             self._build(*self._vectors.shape)
@@ -164,7 +164,7 @@ def _batch(model: Any, histories: list[Tensor]) -> dict[str, Tensor]:
     """The latest items of the histories, as many as the model takes."""
     longest = int(model.max_seq_length)
     recent = [each[-longest:] for each in histories]
-    width = longest if getattr(model, "fixed_length", False) else max(map(len, recent))
+    width = longest if model.fixed_length else max(map(len, recent))
     item_seq = torch.stack([F.pad(each, (0, width - len(each))) for each in recent])
     device = model_device(model)
     lengths = torch.tensor([*map(len, recent)], device=device)

@@ -92,7 +92,7 @@ def fit_deltas(
         ``[k, d]``.
     """
     hidden, weight = contexts.hidden, contexts.weight[:, None]
-    warm = model.ranked(embedding.weight[1 : n_warm + 1])
+    warm = model.output_item_vectors(embedding.weight[1 : n_warm + 1])
     parts = hidden.split(max(1, SCORES_AT_ONCE // n_warm))
     known = torch.cat([(part @ warm.T).logsumexp(1) for part in parts])
     place = torch.full((len(embedding.content),), -1, device=ids.device)
@@ -100,27 +100,30 @@ def fit_deltas(
     target = place[contexts.target]
     is_new = target >= 0
     content = embedding.content[ids]
-    pull = torch.zeros_like(content).index_add_(0, target[is_new], hidden[is_new])
+    linear_term = torch.zeros_like(content).index_add_(0, target[is_new], hidden[is_new])
     size = contexts.weight * hidden.square().sum(1)
-    bend = content.new_zeros(len(ids)).index_add_(0, target[is_new], size[is_new] / 4)
-    delta = ahead = torch.zeros_like(content)
-    pace = 1.0
+    curvature_floor = content.new_zeros(len(ids)).index_add_(0, target[is_new], size[is_new] / 4)
+    delta = momentum_point = torch.zeros_like(content)
+    t = 1.0
     for _ in range(STEPS):
         with torch.enable_grad():
-            at = ahead.clone().requires_grad_()
-            rows = model.ranked(content + at)
+            at = momentum_point.clone().requires_grad_()
+            rows = model.output_item_vectors(content + at)
         scores = hidden @ rows.detach().T
         total = torch.logaddexp(known, scores.logsumexp(1))[:, None]
         share = scores.sub_(total).exp_()
         # No greater than the trace of an item's part of the Hessian, diag(p) − p pᵀ.
-        curvature = (size @ share + bend)[:, None]
-        (slope,) = torch.autograd.grad(rows, at, (share * weight).T @ hidden - pull)
-        before, delta = delta, (ahead - slope / curvature).renorm(2, 0, embedding.delta_max)
+        curvature = (size @ share + curvature_floor)[:, None]
+        (gradient,) = torch.autograd.grad(rows, at, (share * weight).T @ hidden - linear_term)
+        before, delta = (
+            delta,
+            (momentum_point - gradient / curvature).renorm(2, 0, embedding.delta_max),
+        )
         step = delta - before
-        if (slope * step).sum() > 0:  # uphill: the momentum has gone too far
-            pace = 1.0
-        last, pace = pace, (1 + (1 + 4 * pace**2) ** 0.5) / 2
-        ahead = delta + (last - 1) / pace * step
+        if (gradient * step).sum() > 0:  # uphill: the momentum has gone too far
+            t = 1.0
+        last, t = t, (1 + (1 + 4 * t**2) ** 0.5) / 2
+        momentum_point = delta + (last - 1) / t * step
     return delta
 
 

@@ -18,20 +18,11 @@ from torch import Tensor
 
 from dataset_prep.errors import DeltaError
 from dataset_prep.files import replacing
+from recbole_delta.trainer.metadata import CheckpointMetadata
 
 FORMAT = "recbole_delta-4"
 WITHOUT_DIGEST = "recbole_delta-3"
 """The same as :data:`FORMAT`, but for the digest; still read."""
-FACTS: dict[str, type | tuple[type, ...]] = {
-    "settings": dict,
-    "data": dict,
-    "epoch": int,
-    "cur_step": int,
-    "best_valid_score": (int, float),
-    "best_valid_result": (dict, type(None)),
-    "curve": list,
-}
-"""What the JSON of every checkpoint says at least, and of what kind it is."""
 
 
 @dataclass
@@ -43,15 +34,15 @@ class Checkpoint:
         catalogue: ``tokens`` of items 1, 2, ... (UTF-8, joined by line feeds) and ``train_count``
             of the warm ones among them, which come first.
         optimizer: the optimizer's state dict; empty for an untrained model.
-        generators: states of the random number generators, see :func:`generator_states`.
-        facts: JSON values, :data:`FACTS` among them.
+        generators: states of the random number generators, by :func:`generator_states`.
+        metadata: of the run: settings, data, epoch, ...
         path: where it was read, for messages.
     """
 
     model: dict[str, Tensor]
     optimizer: dict[str, Any]
     generators: dict[str, Any]
-    facts: dict[str, Any]
+    metadata: CheckpointMetadata
     catalogue: dict[str, Tensor]
     path: str = ""
 
@@ -64,13 +55,14 @@ class Checkpoint:
             tensors |= {f"optimizer/{index}/{key}": value for key, value in state.items()}
         for name in [name for name, value in generators.items() if isinstance(value, Tensor)]:
             tensors[f"generator/{name}"] = generators.pop(name)
-        header = {"facts": self.facts, "optimizer": optimizer, "generators": generators}
+        header = {"facts": self.metadata.as_json(), "optimizer": optimizer}
+        header["generators"] = generators
         text = json.dumps(header, default=_plain)
         # Cloned: safetensors refuses tensors that share memory.
         tensors = {name: value.detach().cpu().clone() for name, value in tensors.items()}
-        metadata = {"format": FORMAT, "header": text, "sha256": _digest(tensors, text)}
+        file_metadata = {"format": FORMAT, "header": text, "sha256": _digest(tensors, text)}
         with replacing(path) as temporary:
-            save_file(tensors, temporary, metadata)
+            save_file(tensors, temporary, file_metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> Checkpoint:
@@ -116,14 +108,11 @@ class Checkpoint:
         if optimizer:
             optimizer["state"] = _by_index(parts["optimizer"])
         generators = {**header["generators"], **parts["generator"]}
-        facts = header["facts"]
-        for name, kind in FACTS.items():
-            if not isinstance(facts[name], kind):
-                raise TypeError(f"{name} is {type(facts[name]).__name__}")
+        metadata = CheckpointMetadata.from_json(header["facts"])
         catalogue = parts["catalogue"]
         for name in ("tokens", "train_count"):
             catalogue[name]
-        return cls(parts["model"], optimizer, generators, facts, catalogue, path)
+        return cls(parts["model"], optimizer, generators, metadata, catalogue, path)
 
     def load_into(
         self, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None

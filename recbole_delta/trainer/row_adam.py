@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -17,20 +17,33 @@ class RowAdam(torch.optim.Adam):
     where Adam keeps them, so that each goes on from the state of the other.
 
     Args:
-        params: as of Adam.
+        params: parameters to optimise.
         lr: learning rate.
-        before: given a table and its updated rows ``[n, d]``, before they are written.
+
+    Example:
+        >>> table = torch.nn.Parameter(torch.zeros(4, 2))
+        >>> optimizer = RowAdam([table], lr=0.1)
+        >>> rows = torch.nn.functional.embedding(torch.tensor([2]), table, sparse=True)
+        >>> rows.sum().backward()
+        >>> optimizer.step()
+        >>> optimizer.updated_rows(table).tolist()
+        [2]
+        >>> table.detach().round(decimals=3).tolist()
+        [[0.0, 0.0], [0.0, 0.0], [-0.1, -0.1], [0.0, 0.0]]
     """
 
-    def __init__(
-        self, params: Iterable[Tensor], lr: float, before: Callable[[Tensor, Tensor], None]
-    ) -> None:
+    def __init__(self, params: Iterable[Tensor], lr: float) -> None:
         super().__init__(params, lr, fused=True)
-        self.before = before
+        self._updated: dict[int, Tensor | None] = {}
+
+    def updated_rows(self, table: Tensor) -> Tensor | None:
+        """``[n]`` rows of ``table`` that the last step has changed; None for all of them."""
+        return self._updated.get(id(table))
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
         """Update what has a gradient."""
+        self._updated = {}
         for group in self.param_groups:
             updates = [
                 self._update(each, each.grad) for each in group["params"] if each.grad is not None
@@ -59,8 +72,8 @@ class RowAdam(torch.optim.Adam):
                 maximize=False,
             )
             for each in updates:
+                self._updated[id(each.wholes[0])] = each.rows
                 if each.rows is not None:
-                    self.before(each.wholes[0], each.parts[0])
                     for whole, part in zip(each.wholes, each.parts, strict=True):
                         whole.index_copy_(0, each.rows, part)
 

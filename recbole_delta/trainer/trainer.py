@@ -1,4 +1,4 @@
-"""RecBole's trainer with the cold/warm evaluation, the projection and a checkpoint of our own."""
+"""RecBole's trainer with our training step, the cold/warm evaluation and a checkpoint of ours."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from recbole.trainer import Trainer
 from recbole.utils import get_local_time
+from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
 from dataset_prep.errors import DeltaError
@@ -21,7 +22,6 @@ from recbole_delta.compute.matmul import quick_float32
 from recbole_delta.config.run_config import run_settings
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.data.fingerprint import check_data, data_fingerprint, encoding
-from recbole_delta.embedding.base import ContentEmbedding
 from recbole_delta.evaluator.evaluate import Evaluation, Mode, evaluate_modes
 from recbole_delta.evaluator.recbole_metrics import (
     check_valid_metric,
@@ -34,24 +34,33 @@ from recbole_delta.trainer.checkpoint import (
     generator_states,
     restore_generators,
 )
-from recbole_delta.trainer.row_adam import RowAdam
+from recbole_delta.trainer.metadata import CheckpointMetadata
+from recbole_delta.trainer.optimizer import project, quicker
 
 
 class ColdWarmTrainer(Trainer):
-    """RecBole's ``Trainer``, different in three points.
+    """RecBole's ``Trainer``, different in four points.
 
+    The training step is spelt out here, with the projection of the deltas as its last line.
     Evaluation reports every metric for cold, warm and all targets, unrounded. Early stopping
     compares these values strictly: RecBole rounds to four decimals and takes a tie for an
     improvement. Checkpoints are safetensors with a name of their own.
 
-    In front of another RecBole trainer in a class's bases it gives that one the same.
+    In front of another RecBole trainer in a class's bases it gives that one the last three.
+
+    Args:
+        config: a RecBole ``Config``.
+        model: a :class:`recbole_delta.model.contract.CatalogueModel`.
+
+    Raises:
+        DeltaError: ``valid_metric`` is not among the metrics.
     """
 
     best_valid_score: float
     best_valid_result: dict[str, float] | None
     cur_step: int
 
-    def __init__(self, config: Any, model: torch.nn.Module) -> None:
+    def __init__(self, config: Any, model: Any) -> None:
         super().__init__(config, model)
         self.settings = DeltaSettings.from_config(config)
         self.metrics = wanted_metrics(config["metrics"])
@@ -60,6 +69,7 @@ class ColdWarmTrainer(Trainer):
         self.saved_model_file = str(Path(self.checkpoint_dir) / f"{name}.safetensors")
         self.curve: list[dict[str, float]] = []
         """One entry an epoch: ``epoch``, ``train_loss``, ``seconds`` and validation metrics."""
+        self._resumed: Checkpoint | None = None
 
     def fit(
         self,
@@ -73,44 +83,61 @@ class ColdWarmTrainer(Trainer):
         """Train, validate every ``eval_step`` epochs, keep the best; as RecBole's ``fit``.
 
         Raises:
-            DeltaError: ``valid_metric`` has no value on the validation data.
+            DeltaError: ``valid_metric`` has no value on the validation data, or the loss is NaN.
         """
         self._begin(train_data)
-        evaluates = bool(valid_data) and self.eval_step > 0
-        if valid_data is not None and self.eval_step > 0:
-            check_validation(self.valid_metric, valid_data.dataset)
-            if not evaluates:
-                name = valid_data.dataset.dataset_name
-                self.logger.warning(f"{name} has no validation targets: no early stopping.")
+        validates = self._has_validation(valid_data)
         for epoch in range(self.start_epoch, self.epochs):
-            started = perf_counter()
-            best = f", best {self.best_valid_score:.4f}" if self.best_valid_result else ""
-            bar = tqdm(train_data, f"epoch {epoch}{best}", leave=False, disable=not show_progress)
-            loss = self._finite_epoch(bar, epoch)
-            entry = {"epoch": epoch, "train_loss": loss / len(train_data)}
-            entry["seconds"] = perf_counter() - started
+            entry = self._timed_epoch(train_data, epoch, show_progress)
             self.curve.append(entry)
             self._log("train", entry, epoch, verbose)
-            if not evaluates:
-                if saved:
-                    self._save_checkpoint(epoch, verbose=verbose)
-                continue
-            if (epoch + 1) % self.eval_step:
-                continue
-            score, result = self._valid_epoch(valid_data, show_progress=show_progress)
-            entry.update(result)
-            self._log("valid", result, epoch, verbose)
-            improved = score > self.best_valid_score
-            self.cur_step = 0 if improved else self.cur_step + 1
-            if improved:
-                self.best_valid_score, self.best_valid_result = score, result
-                if saved:
-                    self._save_checkpoint(epoch, verbose=verbose)
-            if callback_fn:
+            improved = not validates  # without validation, the last epoch is kept
+            if validates:
+                if (epoch + 1) % self.eval_step:
+                    continue
+                score, result = self._valid_epoch(valid_data, show_progress=show_progress)
+                entry.update(result)
+                self._log("valid", result, epoch, verbose)
+                improved = score > self.best_valid_score
+                self.cur_step = 0 if improved else self.cur_step + 1
+                if improved:
+                    self.best_valid_score, self.best_valid_result = score, result
+            if improved and saved:
+                self._save_checkpoint(epoch, verbose=verbose)
+            if validates and callback_fn:
                 callback_fn(epoch, score)
             if self.cur_step > self.stopping_step:
                 break
         return self.best_valid_score, self.best_valid_result
+
+    def _train_epoch(
+        self,
+        train_data: Any,
+        epoch_idx: int,
+        loss_func: Callable[[Any], Any] | None = None,
+        show_progress: bool = False,
+    ) -> float:
+        """One pass over the training data; the sum of the losses of its batches."""
+        self.model.train()
+        loss_of = loss_func or self._loss
+        scaler = torch.amp.GradScaler(self.device.type, enabled=self.enable_scaler)
+        total = 0.0
+        for batch in train_data:
+            interaction = batch.to(self.device)
+            self.optimizer.zero_grad()
+            with torch.autocast(self.device.type, enabled=self.enable_amp):
+                losses = loss_of(interaction)
+            # Some of RecBole's models give the parts of their loss.
+            loss: Any = sum(losses) if isinstance(losses, tuple) else losses
+            total += loss.item()
+            self._check_nan(loss)
+            scaler.scale(loss).backward()
+            if self.clip_grad_norm:
+                clip_grad_norm_(self.model.parameters(), **self.clip_grad_norm)
+            scaler.step(self.optimizer)
+            scaler.update()
+            project(self.model, self.optimizer)
+        return total
 
     def evaluate(
         self,
@@ -154,7 +181,7 @@ class ColdWarmTrainer(Trainer):
         """Load the weights of the best epoch, or of another checkpoint.
 
         Raises:
-            DeltaError: as :meth:`Checkpoint.load`.
+            DeltaError: the file is missing, damaged, or holds another model's state.
         """
         if model_file is not None or rank() == 0:
             Checkpoint.load(model_file or self.saved_model_file).load_into(self.model)
@@ -168,79 +195,24 @@ class ColdWarmTrainer(Trainer):
                 another data set.
         """
         checkpoint = Checkpoint.load(resume_file)
-        model = checkpoint.facts["settings"]["model"]
-        if model != self.config["model"]:
-            raise DeltaError(f"{resume_file} holds a {model}, not a {self.config['model']}.")
+        metadata = checkpoint.metadata
+        if metadata.settings["model"] != self.config["model"]:
+            raise DeltaError(
+                f"{resume_file} holds a {metadata.settings['model']}, not a {self.config['model']}."
+            )
         checkpoint.load_into(self.model, self.optimizer)
         self.saved_model_file = str(resume_file)
-        facts = checkpoint.facts
-        self.start_epoch, self.cur_step = facts["epoch"] + 1, facts["cur_step"]
-        self.best_valid_score = facts["best_valid_score"]
-        self.best_valid_result = facts["best_valid_result"]
-        self.curve = facts["curve"]
+        self.start_epoch, self.cur_step = metadata.epoch + 1, metadata.cur_step
+        self.best_valid_score = metadata.best_valid_score
+        self.best_valid_result = metadata.best_valid_result
+        self.curve = list(metadata.curve)
         self._resumed = checkpoint
 
     # -- inside ----------------------------------------------------------------------------
 
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer | None:
         kwargs.setdefault("params", [p for p in self.model.parameters() if p.requires_grad])
-        optimizer = super()._build_optimizer(**kwargs)
-        embedding: Any = getattr(self.model, "item_embedding", None)
-        bounded = embedding.bounded if isinstance(embedding, ContentEmbedding) else None
-
-        def project(table: torch.Tensor, rows: torch.Tensor) -> None:
-            if table is bounded:
-                embedding.project_(rows)
-
-        if getattr(self.model, "updates_rows", False):
-            return RowAdam(kwargs["params"], optimizer.defaults["lr"], project)
-        if type(optimizer) in (torch.optim.Adam, torch.optim.AdamW):
-            # One pass over the moments instead of one for each operation.
-            given = {name: optimizer.defaults[name] for name in ("lr", "weight_decay")}
-            optimizer = type(optimizer)(kwargs["params"], **given, fused=True)
-        if bounded is not None:
-            optimizer.register_step_post_hook(lambda *_: embedding.project_())
-        return optimizer
-
-    def _train_epoch(self, *args: Any, **kwargs: Any) -> Any:
-        self._train_data.dataset.draw_windows(self._train_data.generator)
-        with quick_float32(self.device):
-            loss = super()._train_epoch(*args, loss_func=self._loss, **kwargs)
-        return sum(loss) if isinstance(loss, tuple) else mean(loss)
-
-    def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
-        facts = {
-            "settings": run_settings(self.config),
-            "data": self._fingerprint,
-            "content": self._encoding,
-            "epoch": epoch,
-            "cur_step": self.cur_step,
-            "best_valid_score": self.best_valid_score,
-            "best_valid_result": self.best_valid_result,
-            "curve": self.curve,
-            "versions": versions(),
-        }
-        optimizer = self.optimizer.state_dict() if self.optimizer else {}
-        generators = generator_states(self._train_data.generator)
-        others = gather(generators["torch"])[1:]
-        generators |= {f"torch of process {n}": state for n, state in enumerate(others, 1)}
-        path = kwargs.pop("saved_model_file", self.saved_model_file)
-        if rank():
-            return
-        state = self.model.state_dict()
-        Checkpoint(state, optimizer, generators, facts, self._catalogue).save(path)
-        if verbose:
-            self.logger.info(f"Saved {path}")
-
-    def _finite_epoch(self, batches: Any, epoch: int) -> Any:
-        try:
-            return self._train_epoch(batches, epoch)
-        except ValueError as error:
-            if "nan" not in str(error):
-                raise
-            raise DeltaError(
-                f"The training loss became NaN in epoch {epoch}; lower learning_rate."
-            ) from error
+        return quicker(super()._build_optimizer(**kwargs), self.model.updates_rows)
 
     def _begin(self, train_data: Any) -> None:
         """Take the training data, and over it what a resumed checkpoint says of it."""
@@ -249,10 +221,10 @@ class ColdWarmTrainer(Trainer):
         data = train_data.dataset
         self._fingerprint, self._encoding = data_fingerprint(data), encoding(data)
         self._catalogue = catalogue_of(data.item_tokens[1:].tolist(), data.train_counts())
-        checkpoint = self.__dict__.pop("_resumed", None)
+        checkpoint, self._resumed = self._resumed, None
         if checkpoint is not None:
-            name, expected = train_data.dataset.dataset_name, checkpoint.facts["data"]
-            check_data(name, self._fingerprint, expected, self.saved_model_file)
+            expected = checkpoint.metadata.data
+            check_data(data.dataset_name, self._fingerprint, expected, self.saved_model_file)
             try:
                 restore_generators(checkpoint.generators, train_data.generator)
                 if rank():
@@ -261,6 +233,60 @@ class ColdWarmTrainer(Trainer):
                 raise DeltaError(
                     f"{checkpoint.path} lacks the random state to go on from; train again."
                 ) from error
+
+    def _has_validation(self, valid_data: Any) -> bool:
+        """Whether to validate; :class:`DeltaError` where it would say nothing."""
+        if valid_data is None or self.eval_step <= 0:
+            return False
+        check_validation(self.valid_metric, valid_data.dataset)
+        if not valid_data:
+            name = valid_data.dataset.dataset_name
+            self.logger.warning(f"{name} has no validation targets: no early stopping.")
+        return bool(valid_data)
+
+    def _timed_epoch(self, train_data: Any, epoch: int, show_progress: bool) -> dict[str, float]:
+        """Train for an epoch; its entry of :attr:`curve`."""
+        started = perf_counter()
+        self._epoch = epoch
+        train_data.dataset.draw_windows(train_data.generator)
+        best = f", best {self.best_valid_score:.4f}" if self.best_valid_result else ""
+        bar = tqdm(train_data, f"epoch {epoch}{best}", leave=False, disable=not show_progress)
+        with quick_float32(self.device):
+            total = self._train_epoch(bar, epoch, self._loss)
+        # A trainer of RecBole's own may give the sums of the parts of its loss.
+        loss = sum(total) if isinstance(total, tuple) else mean(total)
+        seconds = perf_counter() - started
+        return {"epoch": epoch, "train_loss": loss / len(train_data), "seconds": seconds}
+
+    def _check_nan(self, loss: torch.Tensor) -> None:
+        if torch.isnan(loss):
+            raise DeltaError(
+                f"The training loss became NaN in epoch {self._epoch}; lower learning_rate."
+            )
+
+    def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
+        metadata = CheckpointMetadata(
+            settings=run_settings(self.config),
+            data=self._fingerprint,
+            epoch=epoch,
+            cur_step=self.cur_step,
+            best_valid_score=self.best_valid_score,
+            best_valid_result=self.best_valid_result,
+            curve=self.curve,
+            content=self._encoding,
+            versions=versions(),
+        )
+        optimizer = self.optimizer.state_dict() if self.optimizer else {}
+        generators = generator_states(self._train_data.generator)
+        others = gather(generators["torch"])[1:]
+        generators |= {f"torch of process {n}": state for n, state in enumerate(others, 1)}
+        path = kwargs.pop("saved_model_file", self.saved_model_file)
+        if rank():
+            return
+        state = self.model.state_dict()
+        Checkpoint(state, optimizer, generators, metadata, self._catalogue).save(path)
+        if verbose:
+            self.logger.info(f"Saved {path}")
 
     def _log(self, head: str, values: dict[str, float], epoch: int, verbose: bool) -> None:
         if rank():

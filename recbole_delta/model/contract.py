@@ -1,0 +1,60 @@
+"""What trainer, evaluator and serving may ask of a model: nothing else is read or set."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from recbole.data.interaction import Interaction
+from torch import Tensor
+
+from recbole_delta.data.traits import SequenceTraits
+from recbole_delta.embedding.base import ContentEmbedding
+
+
+class CatalogueModel(SequenceTraits):
+    """A model that scores every item of the data set; all that run here extend it.
+
+    Its ``full_sort_predict`` gives scores ``[B, n_catalogue]`` as in RecBole, −inf for an item
+    without a vector. The values here are those of a model without item vectors of ours, such as
+    RecBole's own.
+
+    Attributes:
+        n_catalogue: items of the data set, padding included.
+    """
+
+    n_catalogue: int
+    n_items: int
+
+    updates_rows: bool = False
+    """Whether a step gives gradients to few rows of the item table, so that an optimizer may
+    leave the others alone."""
+
+    is_trained: ClassVar[bool] = True
+    """Whether there is anything to train; a baseline without parameters is validated once."""
+
+    def n_targets(self, interaction: Interaction) -> int:
+        """Number of targets that ``calculate_loss`` averages over."""
+        return len(interaction)
+
+    @property
+    def content_model(self) -> Any:
+        """The model, or the part of it, whose item vectors follow from content."""
+        return self
+
+    @property
+    def content_embedding(self) -> ContentEmbedding | None:
+        """The item embedding of :attr:`content_model`; None where it knows no content."""
+        return None
+
+    @property
+    def embeds_cold_items(self) -> bool:
+        """Whether cold items can be scored, and shown in a history."""
+        return self.content_embedding is not None
+
+    def vectors_of_all(self) -> Tensor | None:
+        """``[n_catalogue, d]``: items with equal rows have equal scores; None without such."""
+        return None
+
+    def extend_catalogue(self, n_items: int) -> None:
+        """Score ``n_items`` from now on, padding included; their content is there already."""
+        self.n_catalogue = self.n_items = n_items

@@ -1,0 +1,76 @@
+"""What a checkpoint says of itself, beside its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+RUN, RECOMMENDER = "run", "recommender"
+
+
+@dataclass(frozen=True)
+class CheckpointMetadata:
+    """JSON values; written and checked from here alone.
+
+    Attributes:
+        settings: what the user has set, enough to build the run's Config again.
+        data: SHA-256 of the data set's items and rows.
+        epoch: the epoch of the weights, from 0.
+        cur_step: validations without improvement since the best one.
+        best_valid_score: value of ``valid_metric`` at the best epoch so far.
+        best_valid_result: validation metrics there; None before the first.
+        curve: one entry an epoch.
+        content: how dataset_prep has made the content (encoder, template, ...); empty if it has
+            not.
+        versions: of this package and of what the numbers depend on.
+        removed: ids of items that a recommender no longer recommends.
+        kind: ``run``, written by training, which can be resumed; or ``recommender``, written
+            after it, whose items need not be those of the data set.
+    """
+
+    settings: dict[str, Any]
+    data: dict[str, str]
+    epoch: int
+    cur_step: int
+    best_valid_score: float
+    best_valid_result: dict[str, float] | None
+    curve: list[dict[str, float]]
+    content: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    kind: str = RUN
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> CheckpointMetadata:
+        """The metadata in the JSON of a file.
+
+        Raises:
+            KeyError: a value without a default is missing.
+            TypeError: one is of another type.
+            ValueError: an unknown kind.
+        """
+        # Files of before this key was written have "removed" in recommenders only.
+        given = {"kind": RECOMMENDER if "removed" in values else RUN, **values}
+        known = {each.name for each in fields(cls)}
+        for name, hint in get_type_hints(cls).items():
+            if name in given and not isinstance(given[name], _classes(hint)):
+                raise TypeError(f"{name} is {type(given[name]).__name__}")
+        metadata = cls(**{name: value for name, value in given.items() if name in known})
+        if metadata.kind not in (RUN, RECOMMENDER):
+            raise ValueError(f"kind is {metadata.kind!r}")
+        return metadata
+
+    def as_json(self) -> dict[str, Any]:
+        """What :meth:`from_json` reads."""
+        return asdict(self)
+
+
+def _classes(hint: Any) -> tuple[type, ...]:
+    """Classes of the JSON values that a type hint allows."""
+    if isinstance(hint, UnionType):
+        return tuple(each for part in get_args(hint) for each in _classes(part))
+    if hint is float:
+        return (int, float)
+    return (get_origin(hint) or hint,)
