@@ -10,7 +10,7 @@ OVERRIDDEN = {
     "config.configurator.Config._convert_config_dict": "values stay as they are, never evaluated",
     "config.configurator.Config._load_cmd_line": "sys.argv belongs to the program, not to a run",
     "config.configurator.Config._load_config_files": "errors name the file; several files merge",
-    "config.configurator.Config._get_model_and_dataset": "an unknown model is named, with near ones",
+    "config.configurator.Config._get_model_and_dataset": "an unknown model is named",
     "config.configurator.Config._set_default_parameters": "metrics are checked first",
     "data.dataset.dataset.Dataset._load_data": "files are checked; ids become codes",
     "data.dataset.dataset.Dataset._load_feat": "ten million rows by polars; faults name the line",
