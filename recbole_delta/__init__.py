@@ -1,8 +1,13 @@
 """Item cold start for RecBole: frozen content vectors plus a small bounded trainable delta.
 
-Importing this package mends RecBole for the current stack and registers the models of
-:data:`recbole_delta.model.MODELS` with it: ``model: SASRecDelta`` works in any YAML, under
-RecBole's own ``run_recbole`` too.
+Importing this package fixes RecBole 1.2.1 for current NumPy, PyTorch and SciPy, and registers the
+models of :data:`recbole_delta.model.MODELS` with it: ``model: SASRecDelta`` works in any YAML,
+under RecBole's own ``run_recbole`` too. The names here are the whole public interface of a run:
+
+- :func:`run`, :func:`resume`, :func:`load_run`: train and evaluate, go on, load again;
+- :class:`Recommender`: recommend from a checkpoint, and add items to it;
+- :func:`register`: make a backbone of one's own known to RecBole;
+- :class:`DeltaError`: every error in the user's input.
 """
 
 from recbole_delta._version import __version__

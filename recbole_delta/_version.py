@@ -8,6 +8,6 @@ __version__ = "0.1.0"
 
 
 def versions() -> dict[str, str]:
-    """Of this package and of what a run's numbers depend on."""
+    """Installed versions of this package and of what a run's numbers depend on, by name."""
     others = ("recbole", "torch", "numpy", "pandas", "scikit-learn")
     return {"recbole_delta": __version__} | {name: version(name) for name in others}

@@ -1,4 +1,11 @@
-"""The models: a RecBole backbone with one of our item embeddings, and the untrained baseline."""
+"""The models: a RecBole backbone with one of our item embeddings, and the untrained baseline.
+
+To add a backbone to this package: a subclass of
+:class:`~recbole_delta.model.backbone.ContentBackbone` in a file of its own here (``narm.py`` is the
+shortest), its defaults in ``properties/model/<name>.yaml``, and an entry in :data:`MODELS`. The
+contract suite then runs it with every item embedding. A backbone outside this package is made known
+by :func:`recbole_delta.register` instead.
+"""
 
 from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.model.bert4rec import BERT4RecDelta
@@ -22,9 +29,9 @@ MODELS = (
     SASRecEnsemble,
     ContentMean,
 )
-"""What ``import recbole_delta`` makes known to RecBole. A new model is listed here."""
+"""Models that ``import recbole_delta`` makes known to RecBole."""
 
 BACKBONES = tuple(model.__name__ for model in MODELS if issubclass(model, ContentBackbone))
-"""Names of those that have an ``item_embedding`` to choose."""
+"""Names of the models that have an item embedding to choose (setting ``item_embedding``)."""
 
 __all__ = ["BACKBONES", "MODELS", *(model.__name__ for model in MODELS)]

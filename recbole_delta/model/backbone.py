@@ -22,21 +22,44 @@ from recbole_delta.model.catalogue import WholeCatalogue
 class ContentBackbone(WholeCatalogue):
     """A RecBole sequential model over our item embedding.
 
-    To add a backbone, subclass it with this class in front, and list it in
-    :data:`recbole_delta.model.MODELS`::
+    To add a backbone, subclass RecBole's class with this one in front of it. The RecBole class must
+    look items up in ``self.item_embedding`` and score by the dot product with its rows. What else
+    differs is declared by :class:`~recbole_delta.data.traits.SequenceTraits`: ``causal``,
+    ``takes_windows``, ``fixed_length``. A causal backbone learns from every position of a window;
+    any other learns from a prefix for each target, as in RecBole.
 
-        class SASRecDelta(ContentBackbone, SASRec):
-            causal = True
+    Args:
+        config: a RecBole ``Config``.
+        dataset: the training data.
 
-    The RecBole class must look items up in ``self.item_embedding`` and score by the dot product
-    with its rows. ``causal`` says that the output at a position does not depend on later items,
-    and that its ``forward`` ends in ``gather_indexes``: it then learns from every position of a
-    window. Any other backbone learns from a prefix for each target, as in RecBole; where its own
-    way of training, :meth:`examples`, takes windows, it sets ``takes_windows``. ``fixed_length``
-    is for one whose output depends on the padding.
+    Attributes:
+        item_embedding: the embedding that the setting ``item_embedding`` names.
+        positions: where it learns, ``all`` or ``last``.
+        training_loss: the loss that the setting ``loss`` names.
 
     Raises:
         DeltaError: a loss other than CE, a data set without prepared split, or bad content.
+
+    Example:
+        RecBole's NextItNet with every item embedding and loss of this package; its defaults are
+        those of RecBole's NextItNet:
+
+        >>> import recbole_delta
+        >>> from recbole.model.sequential_recommender.nextitnet import NextItNet
+        >>> from recbole_delta.model import ContentBackbone
+        >>> class NextItNetDelta(ContentBackbone, NextItNet):
+        ...     fixed_length = True  # its convolutions see the padding
+        ...     def last_position(self, item_seq, item_seq_len):
+        ...         return self.forward(item_seq)
+        >>> recbole_delta.register(NextItNetDelta)
+
+        From now on it runs under ``recbole_delta.run`` and RecBole's own ``run_recbole``:
+
+        >>> from recbole_delta.quick_start.example import example_data
+        >>> settings = {**example_data(), "epochs": 1, "item_embedding": "delta"}
+        >>> result = recbole_delta.run("NextItNetDelta", "example", settings=settings)
+        >>> result.test_mode["embeds_cold_items"]
+        True
     """
 
     fixed_length = False
@@ -62,16 +85,19 @@ class ContentBackbone(WholeCatalogue):
         use_fast_dropout(self)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
-        """Training loss over the warm items, mean over the targets of the batch."""
+        """Training loss over the warm items: a scalar, the mean over the targets of the batch."""
         hidden, target = self.examples(interaction)
         items = ItemVectors(self.item_embedding, self.output_item_vectors)
         return self.training_loss(hidden, target, items)
 
     def examples(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
-        """Outputs ``[N, d]`` and targets ``[N]`` of a training batch.
+        """Sequence representations and the items that came next, of a training batch.
 
         With ``train_positions: all`` the item after each position is a target; with ``last``
         only the item after the sequence, as in RecBole.
+
+        Returns:
+            representations ``[N, d]``, and targets ``[N]`` int64.
         """
         item_seq = interaction[self.ITEM_SEQ]
         item_seq_len = interaction[self.ITEM_SEQ_LEN]
@@ -82,20 +108,41 @@ class ContentBackbone(WholeCatalogue):
         return self.last_position(item_seq, item_seq_len), target
 
     def output_item_vectors(self, rows: Tensor) -> Tensor:
-        """Item vectors ``[..., d]`` as the outputs are multiplied by them; identity by default."""
+        """What a sequence representation is multiplied by to score items; identity by default.
+
+        Args:
+            rows: ``[..., d]`` item vectors.
+
+        Returns:
+            ``[..., d]``, a row for each of them.
+        """
         return rows
 
     def last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
-        """Sequence representation ``[B, d]`` at the last item of histories ``[B, L]``.
+        """Sequence representation at the last position.
 
         Args:
             item_seq: ``[B, L]`` item ids, padded with 0 on the right.
-            item_seq_len: ``[B]`` number of items of each.
+            item_seq_len: ``[B]`` number of items of each sequence, at least 1.
+
+        Returns:
+            ``[B, d]``.
         """
         return self.forward(item_seq, item_seq_len)
 
     def padded_last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
-        """:meth:`last_position` in shapes that depend on no data, so that it can be exported."""
+        """Sequence representation at the last position, in shapes that depend on no data.
+
+        Only so can torch trace it for ONNX. Where :meth:`last_position` has no data-dependent
+        shapes, as by default, this is the same call.
+
+        Args:
+            item_seq: ``[B, L]`` item ids, padded with 0 on the right.
+            item_seq_len: ``[B]`` number of items of each sequence, at least 1.
+
+        Returns:
+            ``[B, d]``.
+        """
         return self.last_position(item_seq, item_seq_len)
 
     def predict(self, interaction: Interaction) -> Tensor:
@@ -117,11 +164,26 @@ class ContentBackbone(WholeCatalogue):
         return len(interaction)
 
     def every_position(self, item_seq: Tensor) -> Tensor:
-        """Outputs ``[N, d]`` at each of the N items of ``item_seq`` ``[B, L]``, row by row."""
+        """Sequence representation at every position that holds an item.
+
+        Args:
+            item_seq: ``[B, L]`` item ids, padded with 0 on the right; N items in all.
+
+        Returns:
+            ``[N, d]``, row by row.
+        """
         return self.forward(item_seq, _every_prefix(item_seq))[item_seq > 0]
 
     def gather_indexes(self, output: Tensor, gather_index: Tensor) -> Tensor:
-        """RecBole's gather; a two-dimensional index asks for every position at once."""
+        """RecBole's ``gather_indexes``, which also gives every position at once.
+
+        Args:
+            output: ``[B, L, d]`` the encoder's outputs.
+            gather_index: ``[B]`` a position of each sequence, or ``[B, L]`` for all of them.
+
+        Returns:
+            ``[B, d]``, or ``output`` itself.
+        """
         if gather_index.dim() == 2:
             return output
         return super().gather_indexes(output, gather_index)
@@ -157,12 +219,15 @@ class ContentBackbone(WholeCatalogue):
         return embedding
 
     def init_id_table(self, table: nn.Embedding) -> None:
-        """Initial values of a table of IDs, as the backbone has them in RecBole."""
+        """Give a table of IDs, in place, the initial values that the backbone has in RecBole."""
         self._init_weights(table)
 
 
 def rows_seed(seed: int) -> int:
-    """A seed for the item rows that is not the backbone's, whose very draws they would repeat."""
+    """A seed for the item rows, from that of the run.
+
+    With the run's own seed they would repeat the very numbers that the backbone draws.
+    """
     return int.from_bytes(hashlib.sha256(f"item rows {seed}".encode()).digest()[:4], "big")
 
 
@@ -178,6 +243,20 @@ def _every_prefix(item_seq: Tensor) -> Tensor:
 
 
 def next_items(item_seq: Tensor, item_seq_len: Tensor, last: Tensor) -> Tensor:
-    """``[B, L]``: the item after each position, ``last`` after the end of the sequence."""
+    """The item that comes after each position.
+
+    Args:
+        item_seq: ``[B, L]`` item ids, padded with 0 on the right.
+        item_seq_len: ``[B]`` number of items of each sequence, at least 1.
+        last: ``[B]`` the item that comes after the whole sequence.
+
+    Returns:
+        ``[B, L]``, 0 at padding.
+
+    Example:
+        >>> import torch
+        >>> next_items(torch.tensor([[5, 6, 0]]), torch.tensor([2]), torch.tensor([7])).tolist()
+        [[6, 7, 0]]
+    """
     following = F.pad(item_seq[:, 1:], (0, 1))
     return following.scatter(1, (item_seq_len - 1)[:, None], last[:, None])

@@ -32,9 +32,12 @@ class BERT4RecDelta(ContentBackbone, BERT4Rec):
         self.mask_embedding = nn.Parameter(mask)
 
     def examples(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
-        """Outputs at the masked items of the windows, and these items.
+        """Sequence representations at the masked items of the windows, and these items.
 
-        Of a window with its target, ``mask_ratio`` of the items are masked, at least one.
+        A share ``mask_ratio`` of a window's items, its target included, is masked: at least one.
+
+        Returns:
+            representations ``[N, d]``, and targets ``[N]`` int64.
         """
         lengths = interaction[self.ITEM_SEQ_LEN]
         whole, end = self._with_next(interaction[self.ITEM_SEQ], lengths)
@@ -48,7 +51,15 @@ class BERT4RecDelta(ContentBackbone, BERT4Rec):
         return int(self._n_masked(interaction[self.ITEM_SEQ_LEN]).sum())
 
     def last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
-        """Outputs ``[B, d]`` at a mask after histories ``[B, L]`` of lengths ``[B]``."""
+        """Sequence representation at a mask that stands after the last item.
+
+        Args:
+            item_seq: ``[B, L]`` item ids, padded with 0 on the right.
+            item_seq_len: ``[B]`` number of items of each sequence.
+
+        Returns:
+            ``[B, d]``.
+        """
         item_seq, end = self._with_next(item_seq, item_seq_len)
         masked = torch.arange(item_seq.size(1), device=end.device) == end[:, None]
         return self.gather_indexes(self._encode(item_seq, masked), end)

@@ -19,7 +19,11 @@ from recbole_delta.model.contract import CatalogueModel
 class WholeCatalogue(CatalogueModel, SequentialRecommender):
     """In front of a sequential RecBole model: its scores end with −inf for items it does not know.
 
-    RecBole's tools, ``full_sort_topk`` among them, take one score for each item.
+    RecBole's tools, ``full_sort_topk`` among them, take one score for each item of the data set.
+
+    Args:
+        config: a RecBole ``Config``.
+        dataset: the training data, which may show the model fewer items than there are.
     """
 
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
@@ -40,6 +44,10 @@ class GeneralCatalogue(CatalogueModel, GeneralRecommender):
     """In front of a RecBole model that knows users instead of histories, such as BPR.
 
     Its scores end with −inf for items it does not know.
+
+    Args:
+        config: a RecBole ``Config``.
+        dataset: the training data, which may show the model fewer items than there are.
     """
 
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
@@ -53,7 +61,7 @@ class GeneralCatalogue(CatalogueModel, GeneralRecommender):
 
 
 class PopularityCatalogue(GeneralCatalogue):
-    """In front of RecBole's ``Pop``: counts are taken from the training rows, in one go."""
+    """In front of RecBole's ``Pop``: popularity is counted over the training rows at once."""
 
     is_trained = False
 
@@ -67,7 +75,7 @@ class PopularityCatalogue(GeneralCatalogue):
 class HistoryCatalogue(GeneralCatalogue):
     """In front of RecBole's ``ItemKNN``: it scores the given history, not the user's training rows.
 
-    A test user may have none of these, and has a history all the same.
+    A test user may have no training rows, but has a history.
     """
 
     is_trained = False
@@ -77,7 +85,7 @@ class HistoryCatalogue(GeneralCatalogue):
         self.item_seq_field = config["ITEM_ID_FIELD"] + config["LIST_SUFFIX"]
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
-        """Sums ``[B, n_catalogue]`` of an item's similarities to those of the history."""
+        """Scores ``[B, n_catalogue]``: sums of an item's similarities to the history's items."""
         item_seq = interaction[self.item_seq_field].cpu().numpy()
         row, _ = np.nonzero(item_seq)
         seen = csr_matrix(
@@ -89,7 +97,7 @@ class HistoryCatalogue(GeneralCatalogue):
 
 
 BASELINES = {"Pop": PopularityCatalogue, "ItemKNN": HistoryCatalogue}
-"""RecBole's models that are computed, not trained, and what goes in front of them."""
+"""RecBole's models that are computed, not trained, and the class that goes in front of each."""
 
 
 def _padded(scores: Tensor, n_items: int) -> Tensor:

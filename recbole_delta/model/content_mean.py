@@ -17,10 +17,17 @@ from recbole_delta.model.contract import CatalogueModel
 
 
 class ContentMean(CatalogueModel, SequentialRecommender):
-    """Scores by the dot product with the mean content vector of the history.
+    """Scores by the dot product with the mean content vector of the history; nothing is trained.
 
-    The content is reduced as for the trained models, to ``embedding_size``; the history is
-    the last MAX_ITEM_LIST_LENGTH items, as for them.
+    Content is standardised and reduced to ``embedding_size`` dimensions as for the trained models;
+    the history is its last MAX_ITEM_LIST_LENGTH items.
+
+    Args:
+        config: a RecBole ``Config``.
+        dataset: the training data.
+
+    Raises:
+        DeltaError: a data set without prepared split, or bad content.
     """
 
     input_type = InputType.POINTWISE

@@ -11,14 +11,22 @@ class COREDelta(ContentBackbone, CORE):
     """RecBole's ``CORE`` (Hou et al., SIGIR 2022) with our item embedding."""
 
     def last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
-        """Sequence representation ``[B, d]``: unit vectors, over the temperature."""
+        """Sequence representation at the last position: unit vectors, over the temperature.
+
+        Args:
+            item_seq: ``[B, L]`` item ids, padded with 0 on the right.
+            item_seq_len: ``[B]`` number of items of each sequence; not needed.
+
+        Returns:
+            ``[B, d]``.
+        """
         return self.forward(item_seq) / self.temperature
 
     def output_item_vectors(self, rows: Tensor) -> Tensor:
-        """Unit vectors; some of their numbers are dropped in training."""
+        """Unit vectors ``[..., d]`` of item vectors, with CORE's dropout on items in training."""
         return F.normalize(self.item_dropout(rows), dim=-1)
 
     def init_id_table(self, table: nn.Embedding) -> None:
-        """Uniform, as ``CORE`` has all its parameters."""
+        """Give a table, in place, the uniform initial values that ``CORE`` has everywhere."""
         bound = table.embedding_dim**-0.5
         nn.init.uniform_(table.weight, -bound, bound)

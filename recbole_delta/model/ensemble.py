@@ -25,8 +25,12 @@ class SASRecEnsemble(CatalogueModel, SequentialRecommender):
 
     After "ID and text embeddings are complementary" (arXiv 2512.17820). One has
     ``item_embedding: id``, the other the ``item_embedding`` that is set. The scores of each are
-    standardised over the warm items first. The ID model has no opinion on cold items, nor on
-    anything after a history without a warm item: it adds 0 there.
+    standardised over the warm items first. The ID model adds 0 for cold items, and for every item
+    after a history without a warm one.
+
+    Args:
+        config: a RecBole ``Config``.
+        dataset: the training data.
 
     Raises:
         DeltaError: ``item_embedding`` is ``id``, or what :class:`SASRecDelta` refuses.
@@ -50,7 +54,7 @@ class SASRecEnsemble(CatalogueModel, SequentialRecommender):
 
     @property
     def content_model(self) -> SASRecDelta:
-        """The one that knows content."""
+        """The SASRec over content vectors."""
         return self.by_content
 
     @property
@@ -64,7 +68,7 @@ class SASRecEnsemble(CatalogueModel, SequentialRecommender):
         return torch.cat([content, F.pad(ids, (0, 0, 0, len(content) - len(ids)))], 1)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor:
-        """Sum of the two losses."""
+        """Training loss: a scalar, the sum of the two models' losses."""
         return self.by_id.calculate_loss(interaction) + self.by_content.calculate_loss(interaction)
 
     def n_targets(self, interaction: Interaction) -> int:
@@ -96,7 +100,7 @@ class SASRecEnsemble(CatalogueModel, SequentialRecommender):
 
 
 def _as_alone(config: Any, dataset: ColdWarmDataset) -> SASRecDelta:
-    """The model with the initial weights that it has by itself."""
+    """A SASRec with the initial weights that it would have outside the ensemble."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config["seed"])
         return SASRecDelta(config, dataset)

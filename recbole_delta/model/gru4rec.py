@@ -13,7 +13,14 @@ class GRU4RecDelta(ContentBackbone, GRU4Rec):
     causal = True
 
     def every_position(self, item_seq: Tensor) -> Tensor:
-        """RecBole's weights and results, without computing padding."""
+        """Sequence representation at every position: RecBole's results, no padding computed.
+
+        Args:
+            item_seq: ``[B, L]`` item ids, padded with 0 on the right; N items in all.
+
+        Returns:
+            ``[N, d]``, row by row.
+        """
         inside = item_seq > 0
         ids = pack_padded_sequence(
             item_seq, inside.sum(1).cpu(), batch_first=True, enforce_sorted=False

@@ -1,4 +1,4 @@
-"""The models that are ours."""
+"""Which models are ours: registered classes, with the defaults given at registration."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ _registered: dict[type, Mapping[str, Any]] = {}
 
 
 def is_registered(model: type) -> bool:
-    """Whether a model is one of ours; RecBole's own see the warm items only."""
+    """Whether a model's class is registered; RecBole's own models see the warm items only."""
     return model in _registered

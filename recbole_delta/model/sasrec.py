@@ -14,7 +14,16 @@ from recbole_delta.model.transformer.encoder import BLOCKS, encode, encode_padde
 class SASRecDelta(ContentBackbone, SASRec):
     """RecBole's ``SASRec`` (Kang & McAuley, ICDM 2018) with our item embedding.
 
-    The setting ``block`` chooses how its layers are put together, with the same weights.
+    The setting ``block`` chooses how its layers are put together, with the same weights: as in
+    RecBole (``recbole``), or as in its authors' code (``original``).
+
+    Args:
+        config: a RecBole ``Config``.
+        dataset: the training data.
+
+    Raises:
+        DeltaError: an unknown ``block``, a loss other than CE, a data set without prepared split,
+            or bad content.
     """
 
     causal = True
@@ -25,14 +34,29 @@ class SASRecDelta(ContentBackbone, SASRec):
         super().__init__(config, dataset)
 
     def every_position(self, item_seq: Tensor) -> Tensor:
-        """RecBole's weights and results, without computing padding."""
+        """Sequence representation at every position: RecBole's results, no padding computed.
+
+        Args:
+            item_seq: ``[B, L]`` item ids, padded with 0 on the right; N items in all.
+
+        Returns:
+            ``[N, d]``, row by row.
+        """
         return encode(self, item_seq)
 
     def forward(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
-        """Outputs ``[B, d]`` at the last items of sequences ``[B, L]`` of lengths ``[B]``."""
+        """Sequence representation at the last position.
+
+        Args:
+            item_seq: ``[B, L]`` item ids, padded with 0 on the right.
+            item_seq_len: ``[B]`` number of items of each sequence, at least 1.
+
+        Returns:
+            ``[B, d]``.
+        """
         items = (item_seq > 0).sum(1).clamp(min=1)
         return encode(self, item_seq, items.cumsum(0) - items + item_seq_len - 1)
 
     def padded_last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
-        """See :meth:`ContentBackbone.padded_last_position`."""
+        """Sequence representation ``[B, d]`` at the last position, in shapes that can be traced."""
         return encode_padded(self, item_seq, item_seq_len)

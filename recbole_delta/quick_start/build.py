@@ -38,11 +38,13 @@ class Parts:
     """What a run is made of.
 
     Attributes:
-        config: its settings.
+        config: settings of the run.
         dataset: the whole data set.
-        train: loader of training data; ``valid`` and ``test`` those of evaluation cases.
+        train: RecBole data loader of the training data.
+        valid: RecBole data loader of the validation cases.
+        test: RecBole data loader of the test cases.
         model: untrained, or with the weights of a checkpoint.
-        trainer: ours, over RecBole's own for the model.
+        trainer: class of the trainer: our evaluation over RecBole's own trainer of the model.
     """
 
     config: RunConfig
@@ -55,11 +57,11 @@ class Parts:
 
 
 def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts:
-    """Build them, drawing random numbers in the order of RecBole's ``run_recbole``.
+    """Build data, model and trainer, drawing random numbers in the order of ``run_recbole``.
 
     Args:
-        config: the settings.
-        checkpoint: its weights are loaded, and its data set must be this one.
+        config: settings of the run.
+        checkpoint: checkpoint whose weights are loaded; it must be of this very data set.
 
     Raises:
         DeltaError: settings, data or a checkpoint that cannot be used; nothing is written then.
@@ -119,10 +121,10 @@ def _build(model_class: Any, config: RunConfig, train: Any) -> torch.nn.Module:
 
 
 def _over_all_items(model_class: Any, train: ColdWarmDataset) -> Any:
-    """A model of RecBole's that scores every item of the data set.
+    """The class of a RecBole model, extended so that it scores every item of the data set.
 
     Raises:
-        DeltaError: it knows users only, and a test user has no training row.
+        DeltaError: the model knows users only, and a test user has no training row.
     """
     name = model_class.__name__
     if issubclass(model_class, SequentialRecommender):
@@ -170,7 +172,7 @@ def _start_log(config: RunConfig) -> None:
             handler.of_a_run = True  # type: ignore[attr-defined]
     root.info(config)
     for name in unused_settings(config):
-        root.warning(f"{config['model']} has no setting {name}; it is passed over.")
+        root.warning(f"{config['model']} has no setting {name}; it is ignored.")
 
 
 def _trainer_class(config: RunConfig) -> type[ColdWarmTrainer]:

@@ -28,15 +28,17 @@ class RunResult:
     """What a run gives back.
 
     Attributes:
-        settings: what was asked, enough to run it again.
+        settings: what the user has set, enough to run it again.
         best_valid_score: value of ``valid_metric`` at the best epoch.
-        best_valid_result: validation metrics there.
-        test_result: test metrics in the configured mode, as RecBole's ``test_result``.
-        test_mode: the record of the configured mode: what was recommended and shown, counts of
+        best_valid_result: validation metrics at the best epoch; None without validation.
+        test_result: test metrics in the configured mode by name (``ndcg@10``, ``ndcg_cold@10``,
+            ...), as RecBole's ``test_result``; unrounded, from 0 to 1.
+        test_mode: the evaluation in the configured mode: what was recommended and shown, counts of
             cases and of empty histories by group, metrics.
-        test_modes: such a record for each of the four modes.
-        curve: one entry an epoch.
-        checkpoint: the saved file, or None.
+        test_modes: such an evaluation for each of the four modes of
+            :data:`recbole_delta.evaluator.evaluate.MODES`.
+        curve: an entry for each epoch: its number, training loss, seconds, validation metrics.
+        checkpoint: path of the saved file; None where nothing is saved.
     """
 
     settings: dict[str, Any]
@@ -56,20 +58,37 @@ def run(
     settings: Mapping[str, Any] | None = None,
     saved: bool = True,
 ) -> RunResult:
-    """As RecBole's ``run_recbole``, for our models and RecBole's own alike.
+    """Train and test one model: RecBole's ``run_recbole``, for our models and RecBole's own.
 
-    A built-in model gets the same split and evaluation. It has no vectors for cold items:
-    its catalogue is the warm ones, in the training softmax and at recommendation.
+    One of RecBole's own gets the same split and evaluation. It has no vectors for cold items: its
+    catalogue is the warm ones, in the training softmax and at recommendation.
 
     Args:
-        model: name of a model; may stand in the settings instead.
-        dataset: name of a prepared data set; likewise.
-        config_files: YAML files, later ones first in rank.
-        settings: single settings, above the files. Taken as they are, never evaluated.
+        model: name of a model; it may stand in the settings instead.
+        dataset: name of a prepared data set; it may stand in the settings instead.
+        config_files: YAML files; a later one overrides an earlier one.
+        settings: single settings, which override the files. They are taken as they are, never
+            evaluated as code.
         saved: keep the best epoch in a checkpoint, and test it; else test the last epoch.
 
+    Returns:
+        metrics by group in every evaluation mode, the training curve and the checkpoint's path.
+
     Raises:
-        DeltaError: settings or data that cannot be used; the message says what to mend.
+        DeltaError: settings or data that cannot be used; the message says what to change.
+
+    Example:
+        >>> import recbole_delta
+        >>> from recbole_delta.quick_start.example import example_data
+        >>> settings = example_data()  # a small prepared data set, and settings for it
+        >>> result = recbole_delta.run("SASRecDelta", "example", settings=settings)
+        >>> list(result.test_result)[:3]
+        ['ndcg@10', 'ndcg_cold@10', 'ndcg_warm@10']
+        >>> result.test_result["ndcg_cold@10"] > 0.3  # items that nobody took in training
+        True
+        >>> stock = recbole_delta.run("GRU4Rec", "example", settings=settings)  # RecBole's own
+        >>> stock.test_result["ndcg_cold@10"]
+        0.0
     """
     config = RunConfig(model, dataset, config_files, dict(settings or {}))
     if _starts_others(config):
@@ -82,16 +101,30 @@ def run(
 def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunResult:
     """Go on with an interrupted run after the epoch of its checkpoint, as if nothing had been.
 
-    The checkpoint is that of the best epoch so far; the epochs after it are trained again,
-    to the same numbers.
+    The checkpoint holds the best epoch so far; the epochs after it are trained again, to the same
+    numbers bit for bit.
 
     Args:
-        path: the checkpoint, which is replaced as training improves.
-        settings: any of :data:`RESUMABLE`, above those of the run.
+        path: path of the checkpoint, which is replaced as training improves.
+        settings: any of :data:`RESUMABLE`; they override those of the run.
+
+    Returns:
+        the result of the whole run, its epochs before the interruption included.
 
     Raises:
         DeltaError: the file is not a whole checkpoint, its data set has changed since, or a
             setting would make it another run.
+
+    Example:
+        >>> import recbole_delta
+        >>> from recbole_delta.quick_start.example import example_data
+        >>> settings = {**example_data(), "epochs": 1}
+        >>> begun = recbole_delta.run("SASRecDelta", "example", settings=settings)
+        >>> done = recbole_delta.resume(begun.checkpoint, {"epochs": 3})
+        >>> [entry["epoch"] for entry in done.curve]
+        [0, 1, 2]
+        >>> done.curve[0] == begun.curve[0]
+        True
     """
     settings = dict(settings or {})
     other = sorted(settings.keys() - set(RESUMABLE))
@@ -114,7 +147,7 @@ def _load_trained(path: str | Path) -> Checkpoint:
     """A checkpoint that training has written.
 
     Raises:
-        DeltaError: a recommender has, whose items need not be those of the data set.
+        DeltaError: a recommender has written it, whose items need not be those of the data set.
     """
     checkpoint = Checkpoint.load(path)
     if checkpoint.metadata.kind != RUN:
@@ -131,7 +164,16 @@ def _starts_others(config: RunConfig) -> bool:
 def train(
     parts: Parts, trainer: ColdWarmTrainer, saved: bool
 ) -> tuple[RunResult, list[Evaluation]]:
-    """Train and test the model of ``parts``; the ranks of every test case in each mode."""
+    """Train and test one model.
+
+    Args:
+        parts: data and settings of the run.
+        trainer: trainer of the model of ``parts``.
+        saved: keep the best epoch in a checkpoint, and test it; else test the last epoch.
+
+    Returns:
+        the result, and the ranks of every test case in each of the four modes.
+    """
     config = parts.config
     score, valid_result = trainer.fit(
         parts.train, parts.valid, saved=saved, show_progress=config["show_progress"]
@@ -139,15 +181,15 @@ def train(
     if saved:
         trainer.load_best()
     evaluations = trainer.evaluate_modes(parts.test, MODES)
-    records = [each.as_json(trainer.metrics, config["topk"]) for each in evaluations]
+    modes = [each.as_json(trainer.metrics, config["topk"]) for each in evaluations]
     configured = MODES.index(trainer.configured_mode(parts.test))
     result = RunResult(
         settings=run_settings(config),
         best_valid_score=score,
         best_valid_result=valid_result,
-        test_result=records[configured]["metrics"],
-        test_mode=records[configured],
-        test_modes=records,
+        test_result=modes[configured]["metrics"],
+        test_mode=modes[configured],
+        test_modes=modes,
         curve=trainer.curve,
         checkpoint=trainer.saved_model_file if saved else None,
     )
@@ -157,11 +199,25 @@ def train(
 def load_run(path: str | Path) -> tuple[Any, torch.nn.Module, ColdWarmDataset, Any, Any, Any]:
     """RecBole's ``load_data_and_model`` for our checkpoints; nothing is unpickled.
 
+    Args:
+        path: path of a checkpoint that training has written.
+
     Returns:
         config, model, dataset, train_data, valid_data, test_data.
 
     Raises:
         DeltaError: the file is not a whole checkpoint, or its data set has changed since.
+
+    Example:
+        >>> import recbole_delta
+        >>> from recbole_delta.quick_start.example import example_data
+        >>> settings = {**example_data(), "epochs": 1}
+        >>> result = recbole_delta.run("SASRecDelta", "example", settings=settings)
+        >>> config, model, dataset, train, valid, test = recbole_delta.load_run(result.checkpoint)
+        >>> model.item_embedding.weight.shape  # 48 items and padding
+        torch.Size([49, 16])
+        >>> dataset.n_warm, len(test.dataset)  # items with a training row, test targets
+        (34, 112)
     """
     checkpoint = _load_trained(path)
     config = RunConfig(config_dict=checkpoint.metadata.settings)

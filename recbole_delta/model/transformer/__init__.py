@@ -1,1 +1,1 @@
-"""SASRec's encoder by its own weights: packed without padding for speed, padded for export."""
+"""SASRec's encoder on real items only: sequences packed into rows, and the blocks of its layers."""

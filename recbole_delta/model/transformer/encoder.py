@@ -17,15 +17,18 @@ Batch = PackedBatch | PaddedBatch
 
 
 def encode(model: Any, item_seq: Tensor, chosen: Tensor | None = None) -> Tensor:
-    """What RecBole's ``SASRec`` computes before it gathers a position, for real items only.
+    """Sequence representations of RecBole's ``SASRec`` at every position, or at chosen ones.
+
+    They are what ``SASRec.forward`` computes before it gathers the last position, but padding is
+    not computed.
 
     Args:
-        model: a ``SASRec`` with a ``block``, one of :data:`BLOCKS`.
-        item_seq: ``[B, L]`` padded on the right, with N items.
-        chosen: ``[n]`` the items whose output is wanted, counted row by row; all by default.
+        model: a ``SASRec`` with an attribute ``block``, one of :data:`BLOCKS`.
+        item_seq: ``[B, L]`` item ids, padded with 0 on the right; N items in all.
+        chosen: ``[n]`` positions in the N items, counted row by row; all by default.
 
     Returns:
-        ``[n, d]``: the output at each of them.
+        ``[n, d]`` (``[N, d]`` by default).
     """
     batch = PackedBatch(item_seq, model.position_embedding.num_embeddings)
     if chosen is None:
@@ -36,12 +39,14 @@ def encode(model: Any, item_seq: Tensor, chosen: Tensor | None = None) -> Tensor
 
 
 def encode_padded(model: Any, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
-    """The same at the last items, in shapes that depend on no data: it can be traced.
+    """Sequence representation of RecBole's ``SASRec`` at the last position, traceable for ONNX.
+
+    Its shapes depend on no data; padding is computed.
 
     Args:
-        model: as for :func:`encode`.
-        item_seq: ``[B, L]`` padded on the right.
-        item_seq_len: ``[B]`` numbers of items, at least 1.
+        model: a ``SASRec`` with an attribute ``block``, one of :data:`BLOCKS`.
+        item_seq: ``[B, L]`` item ids, padded with 0 on the right.
+        item_seq_len: ``[B]`` number of items of each sequence, at least 1.
 
     Returns:
         ``[B, d]``.
@@ -65,16 +70,19 @@ def _outputs(model: Any, batch: Batch, wanted: Tensor | None) -> Tensor:
 
 
 class RecBoleBlock:
-    """RecBole's ``TransformerLayer``: normalised after each part and its residual, as in BERT."""
+    """RecBole's ``TransformerLayer``, post-norm as in BERT: each part, its residual, LayerNorm.
+
+    A block is three functions over the weights of RecBole's layers, for M items of a batch.
+    """
 
     @staticmethod
     def begin(model: Any, items: Tensor, positions: Tensor) -> Tensor:
-        """Inputs ``[M, d]`` of the first layer, from those of items and of positions."""
+        """Inputs ``[M, d]`` of the first layer, from vectors of items and positions ``[M, d]``."""
         return drop_(model.dropout, model.LayerNorm(positions.add_(items)))
 
     @staticmethod
     def layer(layer: Any, hidden: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
-        """Outputs of a layer for the items of the batch, or for the ``wanted`` of them."""
+        """Outputs ``[M, d]`` of a layer, or ``[n, d]`` for the ``wanted`` ``[n]`` items only."""
         part, forward = layer.multi_head_attention, layer.feed_forward
         context, hidden = _attend(part, hidden, hidden, batch, wanted)
         hidden = part.LayerNorm(_added(drop_(part.out_dropout, context), hidden))
@@ -83,25 +91,25 @@ class RecBoleBlock:
 
     @staticmethod
     def end(model: Any, hidden: Tensor) -> Tensor:
-        """Outputs of the encoder from those of the last layer."""
+        """Outputs ``[n, d]`` of the encoder from those of the last layer."""
         return hidden
 
 
 class OriginalBlock:
     """The block of SASRec's own code (Kang & McAuley 2018), which the paper's code has too.
 
-    Items are scaled by √d, the queries of a layer and the inputs of its second part are
-    normalised before it, and the end of the encoder once more.
+    Items are scaled by √d, the queries of a layer and the inputs of its feed-forward part are
+    normalised beforehand, and the outputs of the encoder once more.
     """
 
     @staticmethod
     def begin(model: Any, items: Tensor, positions: Tensor) -> Tensor:
-        """See :meth:`RecBoleBlock.begin`."""
+        """Inputs ``[M, d]`` of the first layer, from vectors of items and positions ``[M, d]``."""
         return drop_(model.dropout, positions.add_(items, alpha=items.size(1) ** 0.5))
 
     @staticmethod
     def layer(layer: Any, hidden: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
-        """See :meth:`RecBoleBlock.layer`."""
+        """Outputs ``[M, d]`` of a layer, or ``[n, d]`` for the ``wanted`` ``[n]`` items only."""
         part, forward = layer.multi_head_attention, layer.feed_forward
         normal = part.LayerNorm(hidden)
         context, normal = _attend(part, normal, hidden, batch, wanted)
@@ -111,7 +119,7 @@ class OriginalBlock:
 
     @staticmethod
     def end(model: Any, hidden: Tensor) -> Tensor:
-        """See :meth:`RecBoleBlock.end`."""
+        """Outputs ``[n, d]`` of the encoder from those of the last layer."""
         return model.LayerNorm(hidden)
 
 
@@ -119,18 +127,20 @@ BLOCKS: dict[str, type[RecBoleBlock] | type[OriginalBlock]] = {
     "recbole": RecBoleBlock,
     "original": OriginalBlock,
 }
+"""Blocks by the setting ``block``."""
 
 
 def _attend(
-    part: Any, asking: Tensor, asked: Tensor, batch: Batch, wanted: Tensor | None
+    part: Any, query_input: Tensor, key_value_input: Tensor, batch: Batch, wanted: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Attention's outputs, and what asked for them, for the wanted items."""
-    query, key, value = part.query(asking), part.key(asked), part.value(asked)
+    """Attention's outputs and its query inputs, at the wanted items."""
+    query = part.query(query_input)
+    key, value = part.key(key_value_input), part.value(key_value_input)
     heads, drop = part.num_attention_heads, part.attn_dropout
     context = attention(query, key, value, batch.mask, heads, drop)
     if wanted is not None:
-        context, asking = F.embedding(wanted, context), F.embedding(wanted, asking)
-    return part.dense(context), asking
+        context, query_input = F.embedding(wanted, context), F.embedding(wanted, query_input)
+    return part.dense(context), query_input
 
 
 def _added(part: Tensor, hidden: Tensor) -> Tensor:

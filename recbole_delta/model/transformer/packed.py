@@ -21,12 +21,15 @@ class PackedBatch:
     Attributes:
         items: ``[R W]`` int64, the rows one after another, 0 where a row has room left.
         position: ``[R W]`` the position of each item in its sequence, from 0.
-        mask: ``[R, W, W]`` which items attend to which, see :func:`causal`.
+        mask: ``[R, W, W]`` float, 0 where a query may attend to a key, −inf elsewhere.
         back: ``[N]`` where the items of ``item_seq``, row by row, stand in ``items``.
+
+    Args:
+        item_seq: ``[B, L]`` item ids, padded with 0 on the right; N items in all.
+        longest: the most items that a sequence may have, which no row is wider than.
     """
 
     def __init__(self, item_seq: Tensor, longest: int) -> None:
-        """Pack ``item_seq`` ``[B, L]`` with sequences of at most ``longest`` items."""
         # An empty sequence is one padding item, as for RecBole's models.
         lengths = (item_seq > 0).sum(1).clamp(min=1)
         sizes = lengths.tolist()
@@ -54,9 +57,9 @@ def attention(
         query: ``[R W, d]``.
         key: ``[R W, d]``.
         value: ``[R W, d]``.
-        mask: ``[R, W, W]`` or ``[1, W, W]``, added to the scores; see :func:`causal`.
+        mask: ``[R, W, W]`` or ``[1, W, W]`` float of :func:`causal`, added to the scores.
         heads: number of heads.
-        drop: a module for the attention weights.
+        drop: dropout module for the attention weights.
 
     Returns:
         ``[R W, d]``.
@@ -76,19 +79,32 @@ def attention(
 
 
 def causal(barred: Tensor) -> Tensor:
-    """−inf where a query may not attend to a key, 0 elsewhere."""
+    """An attention mask to add to the scores.
+
+    Args:
+        barred: bool, of any shape: where a query may not attend to a key.
+
+    Returns:
+        float of that shape, −inf where it is barred and 0 elsewhere.
+    """
     return torch.zeros(barred.shape, device=barred.device).masked_fill_(barred, -torch.inf)
 
 
 def best_fit(lengths: list[int], width: int) -> tuple[int, list[int]]:
-    """Put every sequence, the longest first, into the fullest row that has room for it.
+    """Best-fit-decreasing bin packing of sequences into rows.
 
     Args:
-        lengths: between 1 and ``width``.
-        width: of a row.
+        lengths: length of each sequence, between 1 and ``width``.
+        width: width of a row.
 
     Returns:
-        the number of rows, and where each sequence starts, the rows one after another.
+        the number of rows, and where each sequence starts in the rows one after another.
+
+    Example:
+        Two rows of 8: the sequences of 5 and 3 in the first, those of 4 and 2 in the second.
+
+        >>> best_fit([2, 5, 3, 4], width=8)
+        (2, [12, 0, 5, 8])
     """
     starts = [0] * len(lengths)
     rows_by_room: list[list[int]] = [[] for _ in range(width + 1)]

@@ -9,14 +9,17 @@ from recbole_delta.model.transformer.packed import causal
 
 
 class PaddedBatch:
-    """Right-padded sequences as they stand; :class:`PackedBatch` for what is traced.
+    """Right-padded sequences as they stand, in place of a ``PackedBatch`` where torch traces.
 
     Padding stands after every item, where none attends to it.
+
+    Args:
+        item_seq: ``[B, L]`` item ids, padded with 0 on the right.
 
     Attributes:
         items: ``[B L]`` int64, the sequences row by row, padding included.
         position: ``[B L]`` the position of each in its sequence, from 0.
-        mask: ``[1, L, L]`` which items attend to which, see :func:`causal`.
+        mask: ``[1, L, L]`` float, 0 where a query may attend to a key, −inf elsewhere.
     """
 
     def __init__(self, item_seq: Tensor) -> None:
