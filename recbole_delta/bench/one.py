@@ -30,7 +30,7 @@ from recbole_delta._version import versions
 from recbole_delta.bench.plan import Spec, run_config
 from recbole_delta.bench.record import CASES, RECORD, Cases, save_record
 from recbole_delta.data.dataset import ColdWarmDataset, train_positions
-from recbole_delta.data.fingerprint import prepared_facts
+from recbole_delta.data.fingerprint import read_preparation
 from recbole_delta.embedding.delta import DeltaEmbedding
 from recbole_delta.quick_start.build import make_parts
 from recbole_delta.quick_start.run import train
@@ -170,7 +170,7 @@ def _drift(model: Any) -> np.ndarray | None:
 
 def _prepared(path: Path) -> dict[str, Any]:
     """What dataset_prep says of the data set, in short."""
-    said = prepared_facts(path)
+    said = read_preparation(path)
     kept = ("source", "protocol", "protocol_options", "items", "targets", "content")
     return {name: said[name] for name in kept if name in said}
 

@@ -1,1 +1,1 @@
-"""What training computes with: processes, products, dropout, ragged arrays. Plain torch."""
+"""What training computes with: processes, matrix products, dropout, ragged arrays. Plain torch."""

@@ -25,7 +25,7 @@ from dataset_prep.errors import DeltaError
 
 
 def rank() -> int:
-    """Number of this process; 0 saves, logs and reports."""
+    """Number of this process, from 0; process 0 saves, logs and reports."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
@@ -60,13 +60,18 @@ def process_group(config: Any) -> Iterator[None]:
 
 
 def launch(function: Callable[..., Any], nproc: int, *arguments: Any) -> Any:
-    """Call ``function(*arguments)`` in ``nproc`` processes of this machine.
+    """Call ``function(*arguments)`` in several processes of this machine.
+
+    Args:
+        function: function that can be pickled; every process calls it.
+        nproc: number of processes.
+        arguments: arguments of the function.
 
     Returns:
-        What it returned in process 0.
+        what the function has returned in process 0.
 
     Raises:
-        DeltaError: it raised one, or a process died.
+        DeltaError: the function has raised one, or a process has died.
     """
     config = LaunchConfig(
         min_nodes=1,
@@ -109,7 +114,7 @@ class SharedLoss(nn.Module):
         self.model = model
 
     def forward(self, interaction: Any) -> Tensor:
-        """Mean over the targets of the share, weighted so that the processes' mean is the batch's.
+        """The share's loss, a scalar weighted so that the processes' mean is that of the batch.
 
         Args:
             interaction: the whole batch.
@@ -123,7 +128,11 @@ class SharedLoss(nn.Module):
 
 
 def shared_loss(model: Any) -> Callable[[Any], Tensor]:
-    """The training loss of a batch, computed by all processes together."""
+    """A function from a batch to its training loss, a scalar that all processes compute together.
+
+    Args:
+        model: one of our backbones; with one process, any RecBole model.
+    """
     if world_size() == 1:
         return model.calculate_loss
     with warnings.catch_warnings():

@@ -16,11 +16,24 @@ ROWS = 64
 
 @contextmanager
 def quick_float32(device: torch.device) -> Iterator[None]:
-    """Let oneDNN multiply on a CPU where it keeps float32.
+    """Within the block, let oneDNN multiply on a CPU where it keeps float32.
 
     torch multiplies with MKL, the quicker one on Intel's processors, which leaves AVX-512 idle on
-    others: half the speed. "medium" hands products to oneDNN, which may round the factors to
-    bfloat16 if the processor has a unit for that; whether it does is tried out once.
+    others: half the speed. torch's matmul precision "medium" hands products to oneDNN, which may
+    round the factors to bfloat16 if the processor has a unit for that; whether it does is tried out
+    once.
+
+    Args:
+        device: device that the products are computed on; only a CPU is changed.
+
+    Example:
+        >>> import torch
+        >>> with quick_float32(torch.device("cpu")):
+        ...     product = torch.full((4, 4), 0.1) @ torch.full((4, 4), 0.1)
+        >>> round(product[0, 0].item(), 6)  # bfloat16 would give 0.040039
+        0.04
+        >>> torch.get_float32_matmul_precision()  # as it was
+        'highest'
     """
     before = torch.get_float32_matmul_precision()
     if device.type != "cpu" or before != "highest" or mkl_is_quick() or not _medium_keeps_float32():
@@ -35,7 +48,7 @@ def quick_float32(device: torch.device) -> Iterator[None]:
 
 @cache
 def mkl_is_quick() -> bool:
-    """Whether torch's own products on a CPU, by MKL, use all of it: those of Intel."""
+    """Whether MKL, which torch multiplies with, uses all of this CPU, as it does on Intel's."""
     cpuinfo = Path("/proc/cpuinfo")  # on Linux, where platform.processor() says nothing
     said = cpuinfo.read_text() if cpuinfo.exists() else platform.processor()
     return "GenuineIntel" in said

@@ -16,11 +16,10 @@ from recbole_delta.config.settings import own_settings
 from recbole_delta.config.yaml_file import read_yaml
 
 RECBOLE = Path(recbole.__file__).parent
-
+"""Folder of the installed RecBole."""
 
 NEVER = str(Path(__file__) / "caches are off")
 """No file can exist below a file: RecBole finds no pickled cache at this path."""
-
 
 CALLER_SETTINGS = frozenset(
     [
@@ -56,9 +55,9 @@ def add_defaults(
 
     Args:
         config: a Config that has just loaded RecBole's own defaults.
-        model: the model's class.
-        has_item_embedding: whether it has the setting of this name.
-        own: defaults that were given when it was registered.
+        model: class of the model.
+        has_item_embedding: whether the model has the setting ``item_embedding``.
+        own: defaults that were given when the model was registered.
 
     Raises:
         DeltaError: a setting that would be ignored, or one that asks for a pickled cache.

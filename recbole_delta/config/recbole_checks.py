@@ -21,8 +21,7 @@ MIN_VALUES = {
     "worker": 0,
     "nproc": 1,
 }
-"""Whole numbers of RecBole that crash far from here when they are too small or none."""
-
+"""Least values of RecBole's whole numbers, which crash far from here when they are smaller."""
 
 MAX_VALUES = {
     "n_layers": 256,
@@ -32,23 +31,23 @@ MAX_VALUES = {
     "train_batch_size": 2**31,
     "eval_batch_size": 2**31,
 }
-"""Whole numbers that no memory or time is enough for beyond this; a checkpoint may ask for any."""
-
+"""Greatest values that memory and time are enough for; a checkpoint may hold any."""
 
 MAX_K = 1_000_000
 """The largest k of ``topk`` that memory is enough for."""
 
-
 LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop")
-"""RecBole takes any other name for adam; its sparse_adam needs gradients that no model has."""
-
+"""Optimizers: RecBole takes any other name for adam, and no model has gradients for sparse_adam."""
 
 CLIP_ARGUMENTS = ("max_norm", "norm_type", "error_if_nonfinite", "foreach")
 """Arguments of ``torch.nn.utils.clip_grad_norm_``."""
 
 
 def check_settings(config: Any) -> None:
-    """RecBole's settings have a value that it can use.
+    """Check that RecBole's settings have values that it can use.
+
+    Args:
+        config: a RecBole ``Config``.
 
     Raises:
         DeltaError: one has not.
@@ -83,15 +82,15 @@ def check_settings(config: Any) -> None:
 
 
 def check_given(given: Mapping[str, Any], has_item_embedding: bool, known: Iterable[str]) -> None:
-    """No setting that the user has given is misspelt or would be overruled.
+    """Check that no setting of the user is misspelt or would be overruled.
 
     Args:
-        given: name and value.
+        given: values by the setting's name.
         has_item_embedding: whether the model has the setting ``item_embedding``.
         known: names of all settings.
 
     Raises:
-        DeltaError: one would.
+        DeltaError: a setting is unknown, or would have no effect.
     """
     refuse_unknown(given, known)
     if "item_embedding" in given and not has_item_embedding:
@@ -113,17 +112,24 @@ def check_given(given: Mapping[str, Any], has_item_embedding: bool, known: Itera
 
 
 def unused_settings(config: Any) -> list[str]:
-    """Names of the user's settings that are those of other models."""
+    """Names of the user's settings that the model does not have, but others do.
+
+    Args:
+        config: a RecBole ``Config``.
+    """
     given = {**config.file_config_dict, **config.variable_config_dict}
     own = {*config.internal_config_dict, "model", "dataset", "config_files", "encoding"}
     return sorted(given.keys() - own)
 
 
 def check_metrics(settings: Mapping[str, Any]) -> None:
-    """``metrics`` and ``valid_metric`` are names; RecBole fails far from here otherwise.
+    """Check that ``metrics`` and ``valid_metric`` are names; RecBole fails far from here otherwise.
+
+    Args:
+        settings: values by the setting's name.
 
     Raises:
-        DeltaError: they are not.
+        DeltaError: they are not, or ``topk`` is empty.
     """
     metrics, valid_metric = settings["metrics"], settings["valid_metric"]
     listed = [metrics] if isinstance(metrics, str) else metrics
@@ -136,10 +142,14 @@ def check_metrics(settings: Mapping[str, Any]) -> None:
 
 
 def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
-    """A misspelt setting would otherwise be ignored in silence.
+    """Refuse a misspelt setting, which would otherwise be ignored in silence.
+
+    Args:
+        given: names of the user's settings.
+        known: names of all settings.
 
     Raises:
-        DeltaError: a setting that nothing reads, with the nearest one that exists.
+        DeltaError: nothing reads a setting; the message names the nearest one that exists.
     """
     known = set(known)
     for name in given:

@@ -25,7 +25,7 @@ class RunConfig(Config):
 
     RecBole's passes every string through ``eval`` and reads ``sys.argv`` of whatever program
     it runs in. This one takes values as they are, reads YAML with the safe loader, and
-    refuses models and settings that do not exist.
+    refuses models and settings that do not exist. Its arguments are those of RecBole's.
 
     Raises:
         DeltaError: an unknown model or setting, a value that RecBole cannot use, or a YAML file
@@ -95,10 +95,13 @@ def _require_model(name: str) -> None:
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """RecBole checks by failing, somewhere and somehow: say at least what it could not use.
+    """Turn whatever the block raises into a sentence: RecBole checks its input by failing.
+
+    Args:
+        what: what RecBole is given, for the message.
 
     Raises:
-        DeltaError: the block failed.
+        DeltaError: the block has failed.
     """
     try:
         yield
@@ -111,7 +114,11 @@ def explained(what: str) -> Iterator[None]:
 
 
 def run_settings(config: Any) -> dict[str, Any]:
-    """What the user has set, with the paths made absolute: enough to build the Config again."""
+    """What the user has set, with absolute paths: enough to build the Config again.
+
+    Args:
+        config: a RecBole ``Config``.
+    """
     # Not resolve(): the name of a linked folder is the name of the data set.
     folder = Path(config["data_path"]).absolute().parent
     named = {"model": config["model"], "dataset": config["dataset"], "data_path": str(folder)}

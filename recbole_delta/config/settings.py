@@ -19,6 +19,15 @@ class DeltaSettings:
     """What ``properties/overall.yaml`` documents, with the same names.
 
     Attributes:
+        item_embedding: name in :data:`recbole_delta.embedding.EMBEDDINGS`.
+        content_file: path of the content vectors; None for the data set's only content file.
+        train_positions: ``all`` or ``last``; None for what the model can learn from.
+        loss: name in :data:`recbole_delta.loss.LOSSES`.
+        valid_candidates: items that are ranked on validation data, ``all`` or ``warm``.
+        test_candidates: items that are ranked on test data, ``all`` or ``warm``.
+        cold_history: whether the model sees cold items of a history, ``keep`` or ``drop``.
+        mask_history: whether items of the history are not recommended again.
+        require_cold: whether a data set without cold test targets is refused.
         embedding_options: settings of the chosen item embedding's own; None without any.
         loss_options: settings of the chosen loss's own; None without any.
 
@@ -59,7 +68,7 @@ class DeltaSettings:
         """Read the settings from a RecBole ``Config``.
 
         Raises:
-            DeltaError: a value that cannot be used, be it of an embedding or a loss not chosen.
+            DeltaError: a value cannot be used, even if its embedding or loss is not chosen.
         """
         given = [each.name for each in fields(cls) if each.name not in DERIVED]
         read: dict[type | None, Any] = {each: _read(each, config) for each in _declared()}
@@ -72,6 +81,7 @@ class DeltaSettings:
 
 
 DERIVED = ("embedding_options", "loss_options")
+"""Fields of :class:`DeltaSettings` that are no settings by themselves."""
 
 
 def own_settings() -> dict[str, Any]:

@@ -17,7 +17,11 @@ class YamlLoader(yaml.SafeLoader):
     """
 
     def get_single_node(self) -> yaml.Node | None:
-        """The document; :class:`yaml.YAMLError` where it is huge when written out."""
+        """The document.
+
+        Raises:
+            yaml.YAMLError: it is huge once its aliases are expanded.
+        """
         node = super().get_single_node()
         if node is not None:
             _expanded_size(node, {})
@@ -27,13 +31,12 @@ class YamlLoader(yaml.SafeLoader):
 YAML_FAULTS = (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 """What the loader raises over what is not YAML, or not settings."""
 
-
 MAX_YAML = 2**20
-"""Characters of a YAML file, and values once its aliases are written out."""
+"""The most characters of a YAML file, and values of it once its aliases are expanded."""
 
 
 def _expanded_size(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
-    """Number of values of a node once its aliases are written out."""
+    """Number of values of a node once its aliases are expanded."""
     if node not in known:
         known[node] = MAX_YAML  # until its own are counted, for one that holds itself
         inner = node.value if isinstance(node, yaml.CollectionNode) else ()
@@ -46,10 +49,17 @@ def _expanded_size(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
 
 
 def parse_setting(text: str) -> Any:
-    """The value of ``--name=text``: a YAML scalar, list or mapping.
+    """The value of ``--name=text`` on a command line.
+
+    Args:
+        text: a YAML scalar, list or mapping; nothing in it is executed.
 
     Raises:
-        DeltaError: it is not YAML.
+        DeltaError: the text is not YAML.
+
+    Example:
+        >>> parse_setting("[10, 20]"), parse_setting("1e-3"), parse_setting("None")
+        ([10, 20], 0.001, None)
     """
     try:
         return yaml.load(text, Loader=YamlLoader)
@@ -60,8 +70,14 @@ def parse_setting(text: str) -> Any:
 def read_yaml(path: Path) -> dict[str, Any]:
     """The settings in a YAML file, by the safe loader.
 
+    Args:
+        path: path of the file.
+
+    Returns:
+        values by the setting's name; empty for an empty file.
+
     Raises:
-        DeltaError: it cannot be read, or does not hold settings.
+        DeltaError: the file cannot be read, or does not hold settings.
     """
     try:
         with path.open(encoding="utf-8") as file:
@@ -81,5 +97,5 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def one_line(error: Exception) -> str:
-    """The message of an error as part of a sentence."""
+    """The message of an error on one line, to be part of a sentence."""
     return str(error).replace("\n", " ").strip().rstrip(".")

@@ -14,12 +14,17 @@ from recbole_delta.data.sequences import group_starts
 
 
 def check_shape(path: Path, separator: str, encoding: str | None) -> None:
-    """Every line has as many fields as the header.
+    """Check that every line has as many fields as the header.
 
     pandas would take one field too many for a row label and shift all columns by one.
 
+    Args:
+        path: path of an atomic file.
+        separator: separator of its fields.
+        encoding: encoding of the text; None for the platform's.
+
     Raises:
-        DeltaError: it is not so, or the file is not text.
+        DeltaError: a line has more or fewer fields, or the file is not text.
     """
     with path.open(encoding=encoding, newline="") as file:
         reader = csv.reader(file, delimiter=separator)
@@ -35,10 +40,15 @@ def check_shape(path: Path, separator: str, encoding: str | None) -> None:
 
 
 def check_inter(inter: pd.DataFrame, fields: list[str], name: str) -> None:
-    """Rows of ``name``.inter: ids, times and splits are there and make sense.
+    """Check that ids, times and splits of ``name``.inter are there and make sense.
+
+    Args:
+        inter: rows of .inter.
+        fields: names of the fields of users, items and, last, times.
+        name: name of the data set.
 
     Raises:
-        DeltaError: they do not.
+        DeltaError: a value is missing, a time is no number, a split is unknown, or there is no row.
     """
     require_filled(inter, [*fields, SPLIT_FIELD], f"{name}.inter")
     time = fields[-1]
@@ -62,15 +72,15 @@ def check_item(
     name: str,
     require_cold: bool,
 ) -> int:
-    """Rows of ``name``.item: they cover the interactions, and ``is_cold`` tells the truth.
+    """Check that ``name``.item covers the interactions, and that ``is_cold`` tells the truth.
 
     Args:
         item: rows of .item, an item's code each in ``field``.
-        codes: ``[rows]`` the interactions' items.
+        codes: ``[rows]`` codes of the interactions' items.
         trained: ``[rows]`` bool, whether it is a training row.
-        field: name of the item id.
-        texts: ids by code.
-        name: of the data set.
+        field: name of the field of item ids.
+        texts: ``[n_items]`` ids by code.
+        name: name of the data set.
         require_cold: whether some item has to be cold.
 
     Returns:
@@ -105,15 +115,15 @@ def check_item(
 
 
 def check_order(user: np.ndarray, split: np.ndarray, name: str) -> None:
-    """No user has a training row after a target: the model would know what comes next.
+    """Check that no user has a training row after a target: the model would know what comes next.
 
     Args:
-        user: ``[rows]`` equal ids adjacent, a user's rows in order of time.
+        user: ``[rows]`` ids, equal ones adjacent, a user's rows in order of time.
         split: ``[rows]`` positions in SPLITS.
-        name: of the data set.
+        name: name of the data set.
 
     Raises:
-        DeltaError: one has.
+        DeltaError: a user has one.
     """
     is_target = (split == SPLITS.index("valid")) | (split == SPLITS.index("test"))
     targets_before = is_target.cumsum() - is_target
@@ -128,10 +138,15 @@ def check_order(user: np.ndarray, split: np.ndarray, name: str) -> None:
 
 
 def require_filled(frame: pd.DataFrame, fields: list[str], name: str) -> None:
-    """The columns are there and have a value in each row.
+    """Check that columns are there and have a value in each row.
+
+    Args:
+        frame: rows of an atomic file.
+        fields: names of the columns.
+        name: name of the file, for messages.
 
     Raises:
-        DeltaError: they are not, or one is missing.
+        DeltaError: a column or a value is missing.
     """
     for field in fields:
         if field not in frame:

@@ -34,6 +34,13 @@ class ColdWarmDataset(PreparedDataset):
     to float32. Items are numbered by training rows first, so that warm ids are
     1 .. ``n_warm`` and do not depend on what is held out.
 
+    Args:
+        config: a RecBole ``Config``.
+
+    Attributes:
+        interactions: all rows by user and time.
+        instances: what is served: training instances, or validation or test cases.
+
     Raises:
         DeltaError: a file is missing or malformed, or a setting would change the split.
     """
@@ -41,7 +48,7 @@ class ColdWarmDataset(PreparedDataset):
     interactions: Interactions
     instances: Instances
     drops_cold = False
-    """Whether an index gives histories without cold items, for a model that has no such vectors."""
+    """Whether indexing gives histories without cold items, for a model without vectors for them."""
 
     def __init__(self, config: Any) -> None:
         self.settings = DeltaSettings.from_config(config)
@@ -49,7 +56,7 @@ class ColdWarmDataset(PreparedDataset):
         super().__init__(config)
 
     def with_items(self, n_items: int) -> ColdWarmDataset:
-        """A shallow copy that shows only the first ``n_items`` items (padding included).
+        """A shallow copy that shows only the first ``n_items`` items, padding included.
 
         A RecBole model built over it has a table of that size, and its constructor draws as
         many random numbers as that size takes. Negative samples and mask tokens of its training
@@ -62,31 +69,39 @@ class ColdWarmDataset(PreparedDataset):
 
     @property
     def n_catalogue(self) -> int:
-        """Items of the whole data set, padding included, whatever is shown."""
+        """Number of items of the whole data set, padding included, whatever is shown."""
         return len(self.item_tokens)
 
     def content(self) -> np.ndarray:
         """Raw content vectors of items 1, 2, ..., ``[n_items - 1, content_dim]`` float32.
 
         Raises:
-            DeltaError: as :func:`read_content` and :meth:`ContentTable.align`.
+            DeltaError: the content file is missing or damaged, or a vector is missing, not finite
+                or all zero.
         """
         named = self.settings.content_file
         path = Path(named) if named else find_content(self.dataset_path, self.dataset_name)
         return read_content(path).align(self.item_tokens[1:].tolist())
 
     def content_rows(self, fit: Fit, dim: int) -> tuple[ContentMap, Tensor]:
-        """What maps content to rows of an embedding, fitted on warm items, and the rows.
+        """The map from content to rows of an embedding, fitted on warm items, and the rows.
+
+        Args:
+            fit: how the map is fitted.
+            dim: dimension d of the item embedding.
 
         Returns:
-            the map, and ``[n_items, ...]`` float32 with padding (zero) first.
+            the map, and ``[n_items, ...]`` float32 rows with padding (zero) first.
+
+        Raises:
+            DeltaError: the content cannot be read or mapped.
         """
         content = self.content()
         content_map = fit(content[: self.n_warm], self.train_counts(), dim)
         return content_map, F.pad(content_map(content), (0, 0, 1, 0))
 
     def train_counts(self) -> np.ndarray:
-        """``[n_warm]`` training rows of items 1, 2, ..."""
+        """``[n_warm]`` int64 training rows of items 1, 2, ..."""
         return self.interactions.train_counts()
 
     def _change_feat_format(self) -> None:
@@ -127,13 +142,22 @@ class ColdWarmDataset(PreparedDataset):
         return [self._over(training), *(whole._over(part) for part in evaluated)]
 
     def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
-        """The training rows as a sparse matrix ``[users, items]``, for models that want one."""
+        """The training rows as a sparse matrix ``[users, items]``; RecBole's ``inter_matrix``.
+
+        Args:
+            form: ``coo`` or ``csr``.
+            value_field: field of the values; ones by default.
+        """
         user, item = self.interactions.training_rows()
         rows = Interaction({self.uid_field: user, self.iid_field: item})
         return self._create_sparse_matrix(rows, self.uid_field, self.iid_field, form, value_field)
 
     def draw_windows(self, generator: torch.Generator) -> None:
-        """Training data of a further epoch: other windows where a loss is at every position."""
+        """Take the training data of a further epoch: other windows where it has windows.
+
+        Args:
+            generator: source of the windows' ends.
+        """
         positions = train_positions(self.settings, self.config.model_class)
         if positions == "all":
             seed = int(torch.randint(2**62, (1,), generator=generator))
@@ -166,10 +190,10 @@ class ColdWarmDataset(PreparedDataset):
             join: add the features of the user and the target item, as RecBole does.
 
         Returns:
-            user, target, ``item_seq`` ``[B, L]`` padded on the right and its length ``[B]``.
-            L is the longest of the batch for a backbone of ours that does not need a fixed length,
-            else MAX_ITEM_LIST_LENGTH.
-            An empty history is one padding item: RecBole's models look at the last of it.
+            user ``[B]``, target ``[B]``, ``item_seq`` ``[B, L]`` padded on the right and its length
+            ``[B]``. L is the longest of the batch for a backbone of ours that does not need a fixed
+            length, else MAX_ITEM_LIST_LENGTH. An empty history is one padding item, because
+            RecBole's models look at its last one.
         """
         chosen = self.instances.warm_history if drop_cold else self.instances.history
         item_seq, item_seq_len = chosen.padded(index, self.max_item_list_len, self._trim)
@@ -185,12 +209,19 @@ class ColdWarmDataset(PreparedDataset):
 
 
 def train_positions(settings: DeltaSettings, model_class: type) -> str:
-    """``all`` for a backbone that learns from windows, else ``last``, unless it is set.
+    """Where a model learns: at every position of windows, or at the last one of prefixes.
 
-    ``none`` for a model that knows no histories.
+    Args:
+        settings: settings of the run; ``train_positions`` may choose.
+        model_class: class of the model.
+
+    Returns:
+        ``all`` for a backbone that learns from windows, ``last`` for any other sequential one,
+        ``none`` for a model that knows no histories.
 
     Raises:
-        DeltaError: ``all`` asked of a model that would see the answer.
+        DeltaError: ``all`` is set for a model that would see the answer, or ``last`` for one that
+            learns from windows.
     """
     if not issubclass(model_class, SequentialRecommender):
         return "none"

@@ -1,4 +1,4 @@
-"""What a checkpoint says about its run."""
+"""What a checkpoint says about its data set: digests of it, and how its content was made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recbole_delta.data.dataset import ColdWarmDataset
 
 
 def data_fingerprint(dataset: ColdWarmDataset) -> dict[str, str]:
-    """SHA-256 of the ``items`` (tokens in the order of their ids) and of the ``rows``."""
+    """SHA-256 of the ``items`` (tokens in the order of their ids) and of the ``rows``, in hex."""
     rows = hashlib.sha256()
     for column in (dataset.interactions.user, dataset.interactions.item):
         rows.update(column.astype(np.int64).tobytes())
@@ -30,11 +30,11 @@ def encoding(dataset: ColdWarmDataset) -> dict[str, Any]:
     path = Path(dataset.dataset_path) / f"{dataset.dataset_name}.json"
     if dataset.settings.content_file or not path.is_file():
         return {}
-    return prepared_facts(path).get("content") or {}
+    return read_preparation(path).get("content") or {}
 
 
-def prepared_facts(path: Path) -> dict[str, Any]:
-    """What dataset_prep says of a data set in its ``name.json``; empty if nothing can be read."""
+def read_preparation(path: Path) -> dict[str, Any]:
+    """How dataset_prep has prepared a data set, by its ``name.json``; empty if it cannot be read."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -45,13 +45,13 @@ def prepared_facts(path: Path) -> dict[str, Any]:
 def check_data(
     name: str, found: dict[str, str], expected: dict[str, str], path: str | Path
 ) -> None:
-    """The data set is the one that a checkpoint was trained on.
+    """Check that a data set is the one that a checkpoint was trained on.
 
     Args:
-        name: of the data set.
-        found: its :func:`data_fingerprint`.
-        expected: that of the checkpoint.
-        path: of the checkpoint, for the message.
+        name: name of the data set.
+        found: :func:`data_fingerprint` of the data set.
+        expected: fingerprint in the checkpoint.
+        path: path of the checkpoint, for the message.
 
     Raises:
         DeltaError: its items or rows have changed since.

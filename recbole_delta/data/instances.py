@@ -31,12 +31,14 @@ class Interactions:
     def training(
         self, positions: str, max_length: int, rng: np.random.Generator | None = None
     ) -> Instances:
-        """Windows for a loss at every position (``all``), or one prefix a target (``last``).
+        """Training data; only training rows are in it, as inputs and as targets.
 
-        ``none`` gives every row as a target without a history, for models that know users only.
-
-        Only training rows are in it, as inputs and as targets. With ``rng`` the windows are those
-        of one epoch, see :func:`window_slices`.
+        Args:
+            positions: ``all`` for windows with a loss at every position, ``last`` for one prefix a
+                target, ``none`` for targets without a history, for models that know users only.
+            max_length: the most items of a window.
+            rng: source of the windows' ends in one epoch; without it a user's last window ends at
+                the last row.
         """
         rows = self._of("train")
         user, item = self.user[rows], self.item[rows]
@@ -55,11 +57,15 @@ class Interactions:
         return _tensor(self.user[rows]), _tensor(self.item[rows])
 
     def train_counts(self) -> np.ndarray:
-        """``[n_warm]`` training rows of items 1, 2, ..."""
+        """``[n_warm]`` int64 training rows of items 1, 2, ..."""
         return np.bincount(self.item[self._of("train")], minlength=self.n_warm + 1)[1:]
 
     def evaluation(self, split: str) -> Instances:
-        """One case for each target of ``split``; its history is every earlier row of the user."""
+        """One case for each target of a split; its history is every earlier row of the user.
+
+        Args:
+            split: ``valid`` or ``test``.
+        """
         stop = np.flatnonzero(self._of(split))
         start = group_starts(self.user)[stop]
         warm = self.item <= self.n_warm
@@ -83,8 +89,8 @@ class Instances:
     Attributes:
         split: ``train``, ``valid`` or ``test``.
         history: ``n`` sequences of items before the target.
-        warm_history: the same without cold items.
-        user: ``[n]`` int64.
+        warm_history: ``n`` such sequences without cold items.
+        user: ``[n]`` int64 user ids.
         target: ``[n]`` int64 item ids.
     """
 

@@ -24,6 +24,9 @@ class PreparedDataset(SequentialDataset):
     Users and items are numbered by training rows first, so that warm ids are 1 .. ``n_warm`` and
     do not depend on what is held out.
 
+    Args:
+        config: a RecBole ``Config``.
+
     Raises:
         DeltaError: a file is missing or malformed, or a setting would change the split.
     """
@@ -32,7 +35,7 @@ class PreparedDataset(SequentialDataset):
     n_warm: int
     """Number of items with a training row; their ids are 1 .. n_warm."""
     item_tokens: np.ndarray
-    """Tokens of all items by id."""
+    """``[n_items]`` tokens of all items by id, that of padding first."""
     split_of_row: np.ndarray
     """``[rows]`` int8 positions in SPLITS, in the order of the file."""
     inter_feat: Any
@@ -89,9 +92,9 @@ class PreparedDataset(SequentialDataset):
             raise DeltaError(f"{filepath} is not a RecBole atomic file: {error}.") from error
 
     def _read_interactions(self, path: Path, source: Any) -> pd.DataFrame | None:
-        """Without pandas, which takes minutes for ten million rows; None where it has to be asked.
+        """The rows, read by polars; None for a file that only RecBole's reader can read or refuse.
 
-        The ids are codes of :attr:`_texts`.
+        pandas takes minutes for ten million rows. The ids are codes of :attr:`_texts`.
         """
         encoding = (self.config["encoding"] or "utf-8").lower().replace("-", "")
         if encoding != "utf8":

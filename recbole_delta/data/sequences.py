@@ -19,6 +19,14 @@ class FlatSequences:
         items: ``[rows]`` int64 item ids, a user's rows in order of time.
         start: ``[n]`` int64.
         stop: ``[n]`` int64; equal to ``start`` for an empty sequence.
+
+    Example:
+        >>> import torch
+        >>> items = torch.tensor([5, 6, 7, 8])
+        >>> sequences = FlatSequences(items, start=torch.tensor([0, 0]), stop=torch.tensor([2, 4]))
+        >>> item_seq, item_seq_len = sequences.padded(torch.tensor([0, 1]), max_length=3, trim=True)
+        >>> item_seq.tolist(), item_seq_len.tolist()
+        ([[5, 6, 0], [6, 7, 8]], [2, 3])
     """
 
     items: Tensor
@@ -42,7 +50,7 @@ class FlatSequences:
             trim: pad to the longest of the batch, not to ``max_length``.
 
         Returns:
-            ``item_seq`` ``[B, L]`` and ``item_seq_len`` ``[B]``.
+            ``item_seq`` ``[B, L]`` and ``item_seq_len`` ``[B]``, int64.
         """
         stop = self.stop[index]
         start = torch.maximum(self.start[index], stop - max_length)
@@ -55,6 +63,9 @@ class FlatSequences:
     def flat(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Every item of each sequence, untruncated.
 
+        Args:
+            index: ``[B]`` which sequences; they have N items in all.
+
         Returns:
             ``row`` ``[N]``, a position in ``index``, and ``item`` ``[N]``.
         """
@@ -63,12 +74,26 @@ class FlatSequences:
 
 
 def group_firsts(users: np.ndarray) -> np.ndarray:
-    """For rows grouped by user, the position of each user's first row."""
+    """The position of each user's first row.
+
+    Args:
+        users: ``[rows]`` ids, equal ones adjacent.
+
+    Returns:
+        ``[n_users]`` int64.
+    """
     return np.flatnonzero(np.r_[len(users) > 0, users[1:] != users[:-1]])
 
 
 def group_starts(users: np.ndarray) -> np.ndarray:
-    """For rows grouped by user, the position of the first row of each row's user."""
+    """The position of the first row of each row's user.
+
+    Args:
+        users: ``[rows]`` ids, equal ones adjacent.
+
+    Returns:
+        ``[rows]`` int64.
+    """
     first = group_firsts(users)
     return np.repeat(first, np.diff(np.r_[first, len(users)]))
 
@@ -76,9 +101,19 @@ def group_starts(users: np.ndarray) -> np.ndarray:
 def prefix_slices(users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Every row but a user's first is a target, predicted from all of the user's rows before it.
 
+    These are the prefixes of RecBole's ``SequentialDataset.data_augmentation``.
+
+    Args:
+        users: ``[rows]`` ids, equal ones adjacent, a user's rows in order of time.
+
     Returns:
-        ``start`` and ``stop`` of each prefix; the target stands at ``stop``.
-        These are the prefixes of RecBole's ``SequentialDataset.data_augmentation``.
+        ``[n]`` ``start`` and ``[n]`` ``stop`` of each prefix; the target stands at ``stop``.
+
+    Example:
+        >>> import numpy as np
+        >>> start, stop = prefix_slices(np.array([1, 1, 1, 2, 2]))
+        >>> list(zip(start.tolist(), stop.tolist()))
+        [(0, 1), (0, 2), (3, 4)]
     """
     start = group_starts(users)
     rows = np.arange(len(users))
@@ -96,8 +131,22 @@ def window_slices(
     instead of losing rows. With it, the windows of such a user end elsewhere each time, as many as
     before: an item is predicted now from many and now from few items.
 
+    Args:
+        users: ``[rows]`` ids, equal ones adjacent, a user's rows in order of time.
+        length: the most inputs of a window, L.
+        rng: source of the windows' ends.
+
     Returns:
-        ``start`` and ``stop`` of each window's inputs; the last target stands at ``stop``.
+        ``[n]`` ``start`` and ``[n]`` ``stop`` of each window's inputs; the last target stands at
+        ``stop``.
+
+    Example:
+        Five rows of one user, so four targets, in windows of three inputs:
+
+        >>> import numpy as np
+        >>> start, stop = window_slices(np.array([1, 1, 1, 1, 1]), length=3)
+        >>> list(zip(start.tolist(), stop.tolist()))
+        [(0, 1), (1, 4)]
     """
     first = group_firsts(users)
     targets = np.diff(np.r_[first, len(users)]) - 1

@@ -6,20 +6,20 @@ from typing import ClassVar
 
 
 class SequenceTraits:
-    """What a model's class says of the sequences it is trained on and predicts from.
+    """What a model's class declares of the sequences it is trained on and predicts from.
 
-    The values here are those of RecBole's own models; a class of ours overrides them.
+    The values here hold for RecBole's own models; a class of ours overrides them.
     """
 
     causal: ClassVar[bool] = False
-    """The output at a position does not depend on later items, and ``forward`` ends in
-    ``gather_indexes``: a window trains the model at each of its positions."""
+    """Whether the output at a position does not depend on later items, and ``forward`` ends in
+    ``gather_indexes``. A window then trains the model at each of its positions."""
 
     takes_windows: ClassVar[bool] = False
-    """It is trained on windows in a way of its own, such as masked items."""
+    """Whether the model is trained on windows in a way of its own, such as masked items."""
 
     fixed_length: ClassVar[bool] = True
-    """Sequences are padded to MAX_ITEM_LIST_LENGTH, because outputs depend on the padding."""
+    """Whether sequences are padded to MAX_ITEM_LIST_LENGTH, as outputs depend on the padding."""
 
 
 def traits_of(model_class: type) -> type[SequenceTraits]:

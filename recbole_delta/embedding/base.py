@@ -17,6 +17,7 @@ class ItemEmbedding(nn.Module):
     """Item vectors as a backbone looks them up, is trained on and is scored by.
 
     Items are numbered: 0 is padding, 1 .. ``n_warm`` are warm (seen in training), the rest cold.
+    A subclass gives ``embedding_dim``, ``forward``, ``trained_rows`` and ``weight``.
 
     Args:
         n_warm: number of warm items.
@@ -52,8 +53,8 @@ class ItemEmbedding(nn.Module):
         """Choose what gradient a lookup gives to a table.
 
         Args:
-            sparse: of the looked-up rows only. An optimizer must understand it, unless a dense
-                gradient of the same table is added to it in each step.
+            sparse: give a sparse gradient, of the looked-up rows only. An optimizer must understand
+                it, unless a dense gradient of the same table is added to it in each step.
         """
         self.sparse = sparse
 
@@ -69,7 +70,7 @@ class ContentEmbedding(ItemEmbedding):
 
     Attributes:
         content: ``[n_items, ...]`` frozen rows of padding (zero) and of all items.
-        content_map: what made these rows, and makes the row of an item that is added.
+        content_map: map from content vectors to these rows, also those of items added later.
     """
 
     embeds_cold_items = True
@@ -91,7 +92,7 @@ class ContentEmbedding(ItemEmbedding):
 
     @contextmanager
     def cached_weight(self) -> Iterator[None]:
-        """Compute :attr:`weight` once for all that is scored inside, where nothing is trained."""
+        """Within the block, :attr:`weight` is computed once; nothing may be trained there."""
         with torch.no_grad():
             self._cached = self.all_rows()
         try:
@@ -108,7 +109,7 @@ class ContentEmbedding(ItemEmbedding):
 
     @property
     def bounded(self) -> Tensor | None:
-        """The table that :meth:`project_` changes; None where nothing is bounded."""
+        """The table ``[1 + n_warm, k]`` that :meth:`project_` changes; None without a bound."""
         return None
 
     def warm_rows(self, table: Tensor, ids: Tensor) -> Tensor:
@@ -122,15 +123,15 @@ class ContentEmbedding(ItemEmbedding):
         return F.embedding(index, table, padding_idx=0, sparse=self.sparse)
 
     def remember_map(self, content_map: ContentMap) -> None:
-        """Keep the map that made the content rows; it is part of the state dict from now on."""
+        """Keep the map that made the content rows, in the state dict too."""
         self.content_map = content_map
 
     def put_content(self, ids: Tensor, rows: Tensor) -> None:
-        """Give items a content, be they there or new.
+        """Replace the content of items, and append that of new ones.
 
         Args:
-            ids: ``[n]`` their numbers; those beyond the last item are appended.
-            rows: ``[n, ...]`` their content, as :attr:`content_map` has made it.
+            ids: ``[n]`` numbers of the items; those beyond the last item are appended.
+            rows: ``[n, ...]`` content rows that :attr:`content_map` has made.
         """
         n_items = max(len(self.content), int(ids.max()) + 1)
         grown = F.pad(self.content, (0, 0, 0, n_items - len(self.content)))

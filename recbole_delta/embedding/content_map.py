@@ -17,19 +17,31 @@ ROWS_AT_ONCE = 2**16
 
 
 class ContentMap(nn.Module):
-    """x ↦ (((x − shift) / scale) · axes − offset) / spread, and then to unit length if asked.
+    """x ↦ (((x − shift) / scale) · axes − offset) / spread, then to unit length where ``unit``.
 
     A cold item was not there when the model was trained, so it must not shape the space: the
     numbers come from the warm rows alone, and an item that is added later is mapped by them. They
     are buffers: a checkpoint carries them.
 
     Args:
-        shift: ``[c]`` float64, as all.
-        scale: ``[c]``.
-        axes: ``[c, d]``; empty for the identity, then c = d.
-        offset: ``[d]``.
-        spread: ``[d]``.
+        shift: ``[c]`` float64.
+        scale: ``[c]`` float64.
+        axes: ``[c, d]`` float64; empty for the identity, then c = d.
+        offset: ``[d]`` float64.
+        spread: ``[d]`` float64.
         unit: whether rows get unit length.
+
+    Example:
+        Content of dimension 8 becomes rows of dimension 2; only the warm items shape the map.
+
+        >>> import numpy as np
+        >>> content = np.random.default_rng(0).normal(size=(20, 8))
+        >>> content_map = ContentMap.standardised(warm=content[:15], dim=2)
+        >>> rows = content_map(content)
+        >>> rows.shape, rows.norm(dim=1).allclose(rows.new_ones(20))
+        (torch.Size([20, 2]), True)
+        >>> content_map(content[15:]).allclose(rows[15:])  # items that come later, by the same map
+        True
     """
 
     def __init__(
@@ -50,14 +62,14 @@ class ContentMap(nn.Module):
 
     @classmethod
     def standardised(cls, warm: np.ndarray, dim: int) -> ContentMap:
-        """Standardise → PCA (only where the dimension differs) → unit norm, as in the paper.
+        """The paper's map: standardise → PCA (only where the dimension differs) → unit norm.
 
         Args:
             warm: ``[n_warm, c]`` content of the warm items.
-            dim: d.
+            dim: dimension d of the rows.
 
         Raises:
-            DeltaError: the content cannot fill the dimension.
+            DeltaError: the content has fewer than d directions.
         """
         n_warm, content_dim = warm.shape
         scaler = StandardScaler().fit(warm.astype(np.float64))
@@ -75,10 +87,15 @@ class ContentMap(nn.Module):
 
     @classmethod
     def whitened(cls, warm: np.ndarray, dim: int, variance: float = 1.0) -> ContentMap:
-        """The d leading principal directions, each with this variance over the warm items.
+        """PCA whitening: the d leading principal directions, each with the same variance.
+
+        Args:
+            warm: ``[n_warm, c]`` content of the warm items.
+            dim: dimension d of the rows.
+            variance: variance of each direction over the warm items.
 
         Raises:
-            DeltaError: the content has not so many directions.
+            DeltaError: the content has fewer than d directions.
         """
         if dim > min(warm.shape):
             raise DeltaError(
@@ -94,19 +111,30 @@ class ContentMap(nn.Module):
 
     @classmethod
     def columns(cls, chosen: np.ndarray, width: int) -> ContentMap:
-        """Some of the c = ``width`` raw dimensions, at unit length."""
+        """Some of the raw dimensions, at unit length.
+
+        Args:
+            chosen: ``[d]`` the dimensions to keep.
+            width: dimension c of the content.
+        """
         axes = np.eye(width)[:, chosen]
         dim = len(chosen)
         return cls(np.zeros(width), np.ones(width), axes, np.zeros(dim), np.ones(dim), unit=True)
 
     @classmethod
     def stored(cls, state: dict[str, Tensor]) -> ContentMap:
-        """One with the buffers of a checkpoint."""
+        """The map whose buffers a checkpoint holds, by name."""
         values: dict[str, Any] = {name: value.numpy() for name, value in state.items()}
         return cls(**values)
 
     def forward(self, content: np.ndarray) -> Tensor:
-        """Rows ``[n, d]`` float32 of content ``[n, c]``.
+        """Map content to rows of an embedding.
+
+        Args:
+            content: ``[n, c]`` float.
+
+        Returns:
+            ``[n, d]`` float32.
 
         Raises:
             DeltaError: the content has another dimension, or a row becomes zero, so that it has

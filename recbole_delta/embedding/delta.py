@@ -101,7 +101,7 @@ class DeltaEmbedding(ContentEmbedding):
             self.delta.index_copy_(0, ids, rows)
 
     def extend_deltas(self, last: int) -> None:
-        """Append zero rows to the deltas, so that items up to ``last`` become trainable."""
+        """Append zero rows to the deltas, so that items up to number ``last`` become trainable."""
         rows = F.pad(self.delta.detach(), (0, 0, 0, max(0, last + 1 - len(self.delta))))
         self.delta = nn.Parameter(rows, requires_grad=self.delta.requires_grad)
         self.n_warm = len(rows) - 1

@@ -26,6 +26,7 @@ from recbole_delta.embedding.spec import EmbeddingArgs, EmbeddingSpec
 INIT_STD = 0.02
 """Standard deviation of initial deltas (the official code's value) and ID vectors."""
 ID_DROPOUT = 0.5
+"""Rate at which ``id_dropout`` drops ID vectors in training."""
 POPULAR = 0.1
 """Share of the warm items over which ``llminit`` looks at variances."""
 
@@ -35,7 +36,7 @@ class DeltaOptions:
     """Settings of ``item_embedding: delta``.
 
     Attributes:
-        delta_max: radius of the ball around each content vector; 0 is frozen.
+        delta_max: radius of the ball around each content vector; 0 is frozen content.
 
     Raises:
         DeltaError: a radius below 0.
@@ -138,11 +139,11 @@ EMBEDDINGS: dict[str, EmbeddingSpec] = {
     "moe": EmbeddingSpec(_moe, _own_dimension, learns_cold=True),
     "id_dropout": EmbeddingSpec(_id_dropout),
 }
-"""By the setting ``item_embedding``. A new one is an :class:`EmbeddingSpec` and an entry here."""
+"""Values of the setting ``item_embedding``. A new one is an :class:`EmbeddingSpec` listed here."""
 
 
 def _start(args: EmbeddingArgs) -> dict[str, Any]:
-    """Where free rows start."""
+    """Arguments for the initial values of free rows."""
     return {"init_std": INIT_STD, "generator": args.generator}
 
 

@@ -1,4 +1,9 @@
-"""Baseline embeddings from the literature, for comparison with the delta. Plain torch."""
+"""Baseline embeddings from the literature, for comparison with the delta. Plain torch.
+
+Each class names its paper; ``modes.py`` gives it the content and the initial values that the paper
+has. LLMInit and WhitenRec need no class of their own: they are other content maps, and an
+:class:`AdaptedEmbedding` for the latter.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +25,21 @@ class AlphaFuseEmbedding(ContentEmbedding):
     is zero.
 
     Args:
-        content: ``[n_items, s]`` of padding (zero) and all items.
+        content: ``[n_items, s]`` rows of padding (zero) and of all items.
         n_warm: rows 1 .. ``n_warm`` have an ID vector.
         null_dim: dimension of the ID vectors; d = s + ``null_dim``.
         init_std: ID vectors start at N(0, init_std²).
         generator: source of their initial values.
+
+    Example:
+        >>> import torch
+        >>> content = torch.tensor([[0.0], [1.0], [2.0]])  # padding, a warm item, a cold one
+        >>> embedding = AlphaFuseEmbedding(content, n_warm=1, null_dim=2, init_std=0.02,
+        ...                                generator=torch.Generator().manual_seed(0))
+        >>> embedding.embedding_dim
+        3
+        >>> embedding.weight[2].tolist()  # its ID part is zero
+        [2.0, 0.0, 0.0]
     """
 
     content: Tensor
@@ -65,13 +80,25 @@ class AlphaFuseEmbedding(ContentEmbedding):
 
 
 class AdaptedEmbedding(ContentEmbedding):
-    """Frozen content through a trained network: the same for warm and cold items, no ID.
+    """Frozen content through a trained network, the same for warm and cold items; no ID.
+
+    The shape of UniSRec (Hou et al., KDD 2022) and WhitenRec (Zhang et al., ICDE 2024).
 
     Args:
-        content: ``[n_items, c]`` of padding (zero) and all items.
+        content: ``[n_items, c]`` rows of padding (zero) and of all items.
         n_warm: rows 1 .. ``n_warm`` are warm items.
-        adaptor: from ``[..., c]`` to ``[..., d]``.
+        adaptor: network from ``[..., c]`` to ``[..., d]``.
         dim: dimension d of an item vector.
+
+    Example:
+        >>> import torch
+        >>> content = torch.tensor([[0.0], [1.0], [2.0]])  # padding, a warm item, a cold one
+        >>> adaptor = torch.nn.Linear(1, 4)
+        >>> embedding = AdaptedEmbedding(content, n_warm=1, adaptor=adaptor, dim=4)
+        >>> embedding(torch.tensor([[0, 2]])).shape
+        torch.Size([1, 2, 4])
+        >>> [name for name, _ in embedding.named_parameters()]  # nothing of an item's own
+        ['adaptor.weight', 'adaptor.bias']
     """
 
     content: Tensor
@@ -109,10 +136,16 @@ class MixtureOfExperts(nn.Module):
     scale is learnt.
 
     Args:
-        content_dim: c.
+        content_dim: dimension c of the content.
         dim: dimension d of an item vector.
         experts: number of experts.
         dropout: rate at which the experts' inputs are dropped.
+
+    Example:
+        >>> import torch
+        >>> adaptor = MixtureOfExperts(content_dim=8, dim=4)
+        >>> adaptor(torch.randn(3, 5, 8)).shape
+        torch.Size([3, 5, 4])
     """
 
     def __init__(self, content_dim: int, dim: int, experts: int = 8, dropout: float = 0.2) -> None:
@@ -124,7 +157,7 @@ class MixtureOfExperts(nn.Module):
         self.noise = nn.Parameter(torch.zeros(content_dim, experts))
 
     def forward(self, content: Tensor) -> Tensor:
-        """``[..., c]`` to ``[..., d]``."""
+        """Item vectors ``[..., d]`` of content ``[..., c]``."""
         logits = content @ self.gate
         if self.training:
             scale = F.softplus(content @ self.noise) + 1e-2
@@ -151,6 +184,18 @@ class DroppedIdEmbedding(DeltaEmbedding):
         rate: probability that an item's ID vector is dropped where it is looked up or ranked.
         init_std: ID vectors start at N(0, init_std²).
         generator: source of their initial values.
+
+    Raises:
+        DeltaError: content whose rows are not as said above.
+
+    Example:
+        >>> import torch
+        >>> content = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> embedding = DroppedIdEmbedding(content, n_warm=1, rate=1.0, init_std=0.02)
+        >>> embedding(torch.tensor([1])).tolist()  # in training, without its ID
+        [[1.0, 0.0]]
+        >>> embedding.eval()(torch.tensor([1])).equal(content[1:2])
+        False
     """
 
     def __init__(self, content: Tensor, n_warm: int, rate: float, **init: Any) -> None:

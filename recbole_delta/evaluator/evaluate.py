@@ -31,6 +31,7 @@ class Mode:
 
 
 MODES = tuple(Mode(c, h) for c in ("all", "warm") for h in ("keep", "drop"))
+"""The four modes of the paper."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ class Evaluation:
 
     Attributes:
         split: ``valid`` or ``test``.
-        mode: what was asked.
+        mode: candidates and history that the settings ask for.
         embeds_cold_items: False where the model has no vectors for cold items: they are then
             neither recommended nor shown to it, whatever the mode.
-        ranks: of ``n`` targets.
+        ranks: ranks of ``n`` targets.
         is_cold: ``[n]`` bool, whether the target is cold.
         empty_history: ``[n]`` bool, cases without a history that the model could see; misses.
     """
@@ -55,11 +56,21 @@ class Evaluation:
     empty_history: np.ndarray
 
     def metrics(self, metrics: Sequence[str], topk: Sequence[int]) -> dict[str, float]:
-        """Mean of each metric at each k over cold, warm and all cases (``ndcg_cold@10``, ...)."""
+        """Mean of each metric at each k over cold, warm and all cases (``ndcg_cold@10``, ...).
+
+        Args:
+            metrics: names in :data:`recbole_delta.evaluator.metrics.GAINS`.
+            topk: values of k, at least 1.
+        """
         return grouped_metrics(self.ranks, self.is_cold, metrics, topk)
 
     def as_json(self, metrics: Sequence[str], topk: Sequence[int]) -> dict[str, Any]:
-        """The evaluation as JSON values: mode, counts by group, metrics."""
+        """The evaluation as JSON values: mode, counts of cases and empty histories, metrics.
+
+        Args:
+            metrics: names in :data:`recbole_delta.evaluator.metrics.GAINS`.
+            topk: values of k, at least 1.
+        """
         groups = group_masks(self.is_cold).items()
         return {
             "split": self.split,
@@ -86,12 +97,27 @@ def evaluate_modes(
         model: a :class:`recbole_delta.model.contract.CatalogueModel`; afterwards it is in
             evaluation mode.
         cases: a validation or test data set.
-        modes: evaluated together: one forward pass for each kind of history.
+        modes: what to evaluate, with one forward pass for each kind of history.
         batch_size: most sequences at a time.
         show_progress: show a bar.
 
+    Returns:
+        an evaluation for each of ``modes``.
+
     Raises:
         DeltaError: the model's scores are NaN.
+
+    Example:
+        >>> import recbole_delta
+        >>> from recbole_delta.quick_start.example import example_data
+        >>> result = recbole_delta.run("ContentMean", "example", settings=example_data())
+        >>> *_, model, _, _, _, test = recbole_delta.load_run(result.checkpoint)
+        >>> [found] = evaluate_modes(model, test.dataset, [Mode("all", "keep")], batch_size=256)
+        >>> metrics = found.metrics(["ndcg"], [10])
+        >>> sorted(metrics)
+        ['ndcg@10', 'ndcg_cold@10', 'ndcg_warm@10']
+        >>> metrics["ndcg@10"] == result.test_result["ndcg@10"]
+        True
     """
     model.eval()
     with inference_mode(model):
@@ -155,7 +181,7 @@ def _scores(
     drop_cold: bool,
     twins: tuple[torch.Tensor, torch.Tensor] | None,
 ) -> torch.Tensor:
-    """Scores ``[B, n_items]``, −inf for items without a vector and, if asked, of the history."""
+    """Scores ``[B, n_items]``, −inf for items without a vector and, if set, of the history."""
     device = model_device(model)
     interaction = cases.batch(index, drop_cold=drop_cold).to(device)
     scores = model.full_sort_predict(interaction)

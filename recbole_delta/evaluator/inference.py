@@ -1,4 +1,4 @@
-"""How a model is run where nothing is trained."""
+"""How a model is run where nothing is trained: how much at once, where, and in what mode."""
 
 from __future__ import annotations
 
@@ -15,22 +15,26 @@ SCORES_AT_ONCE = 2**22
 """Scores held at a time: 16 MiB of float32, which stay in the cache while they are compared."""
 
 CASES_AT_ONCE = 64
-"""Fewer would read the vectors of a large catalogue too often."""
+"""Histories scored together at least: fewer would read a large catalogue's vectors too often."""
 
 
 def cases_at_once(n_items: int) -> int:
-    """How many histories to score together over so many items."""
+    """How many histories to score together.
+
+    Args:
+        n_items: number of items that each is scored over, padding included.
+    """
     return max(CASES_AT_ONCE, SCORES_AT_ONCE // n_items)
 
 
 def model_device(model: torch.nn.Module) -> torch.device:
-    """Where the model is, whether or not it has parameters."""
+    """Device of the model, whether it has parameters or buffers only."""
     return next(chain(model.parameters(), model.buffers())).device
 
 
 @contextmanager
 def inference_mode(model: Any) -> Iterator[None]:
-    """Without gradients, and with all item vectors computed once for what is scored inside.
+    """Within the block: no gradients, and all item vectors are computed once.
 
     Args:
         model: a :class:`recbole_delta.model.contract.CatalogueModel`.

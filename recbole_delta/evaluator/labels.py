@@ -8,28 +8,33 @@ from typing import Any
 from recbole_delta.evaluator.metrics import metric_key
 
 COLUMNS = ("cold", "warm", "total")
-
+"""Groups of test cases, in the order of a table."""
 
 COLOURS = {"cold": "#3b75af", "warm": "#e08214", "total": "#7f7f7f"}
+"""Colour of each group in pictures."""
 
 
 def group_key(metric: str, group: str) -> str:
-    """``ndcg@10`` and ``cold`` to ``ndcg_cold@10``."""
+    """Key of a metric over a group: ``ndcg_cold@10`` for ``ndcg@10`` and ``cold``."""
     name, k = metric.split("@")
     return metric_key(name, group, int(k))
 
 
 def metric_label(metric: str) -> str:
-    """``ndcg@10`` to ``NDCG@10``."""
+    """Label of a metric: ``NDCG@10`` for ``ndcg@10``, ``Hit@10`` for ``hit@10``."""
     name, k = metric.split("@")
     return f"{'Hit' if name == 'hit' else name.upper()}@{k}"
 
 
-def mode_note(record: Mapping[str, Any]) -> str:
-    """What an evaluation recommended, in a few words for a table's column."""
-    if not record["embeds_cold_items"]:
+def mode_note(evaluation: Mapping[str, Any]) -> str:
+    """What was recommended, in a few words for a table's column.
+
+    Args:
+        evaluation: JSON values of :meth:`recbole_delta.evaluator.evaluate.Evaluation.as_json`.
+    """
+    if not evaluation["embeds_cold_items"]:
         return "warm items, cold history dropped"
-    return f"{record['candidates']} items, cold history {_PAST[record['cold_history']]}"
+    return f"{evaluation['candidates']} items, cold history {_PAST[evaluation['cold_history']]}"
 
 
 _PAST = {"keep": "kept", "drop": "dropped"}

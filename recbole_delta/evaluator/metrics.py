@@ -20,11 +20,34 @@ GAINS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "recall": np.ones_like,
     "mrr": lambda rank: 1 / rank,
 }
+"""Gain of a target by the metric's name: from ranks ``[k]`` 1, 2, ... to ``[k]``."""
+
 GROUPS = ("total", "cold", "warm")
+"""Groups of test cases by whether the target is cold."""
 
 
 def expected_gain(metric: str, ranks: TargetRanks, k: int) -> np.ndarray:
-    """The metric at ``k`` for every case, ``[n]`` float64: its mean over random tie orders."""
+    """The metric of every case at k, in expectation over random orders of ties.
+
+    Args:
+        metric: name in :data:`GAINS`, such as ``ndcg``.
+        ranks: ranks of ``n`` targets.
+        k: length of the list of recommendations, at least 1.
+
+    Returns:
+        ``[n]`` float64, from 0 to 1.
+
+    Example:
+        A target that shares the first rank with another item is first or second, each half of the
+        time; one that is third is no hit at 2:
+
+        >>> import numpy as np
+        >>> ranks = TargetRanks(above=np.array([0, 2]), tied=np.array([1, 0]))
+        >>> expected_gain("mrr", ranks, k=2).tolist()
+        [0.75, 0.0]
+        >>> expected_gain("hit", ranks, k=1).tolist()
+        [0.5, 0.0]
+    """
     gain = GAINS[metric](np.arange(1, k + 1, dtype=np.float64))
     cumulated = np.concatenate([[0.0], np.cumsum(gain)])
     first = np.minimum(ranks.above, k)
@@ -33,12 +56,19 @@ def expected_gain(metric: str, ranks: TargetRanks, k: int) -> np.ndarray:
 
 
 def group_masks(is_cold: np.ndarray) -> dict[str, np.ndarray]:
-    """Boolean masks of :data:`GROUPS` by whether each case's target is cold, ``[n]`` bool."""
+    """Masks of the cases by group.
+
+    Args:
+        is_cold: ``[n]`` bool, whether the case's target is cold.
+
+    Returns:
+        ``[n]`` bool for each of :data:`GROUPS`.
+    """
     return {"total": np.ones_like(is_cold), "cold": is_cold, "warm": ~is_cold}
 
 
 def metric_key(metric: str, group: str, k: int) -> str:
-    """``ndcg@10`` for the total, ``ndcg_cold@10`` and ``ndcg_warm@10`` for the groups."""
+    """Key of a value: ``ndcg@10`` for ``ndcg`` over all cases, ``ndcg_cold@10`` over cold ones."""
     return f"{metric}@{k}" if group == "total" else f"{metric}_{group}@{k}"
 
 
@@ -47,7 +77,21 @@ def grouped_metrics(
 ) -> dict[str, float]:
     """Mean of every metric at every k over the cold, warm and all cases, unrounded.
 
-    A group without cases has no value and no key.
+    Args:
+        ranks: ranks of ``n`` targets.
+        is_cold: ``[n]`` bool, whether the target is cold.
+        metrics: names in :data:`GAINS`.
+        topk: values of k, at least 1.
+
+    Returns:
+        values by the key of :func:`metric_key`; a group without cases has none.
+
+    Example:
+        >>> import numpy as np
+        >>> ranks = TargetRanks(above=np.array([0, 1, 7]), tied=np.array([0, 0, 0]))
+        >>> is_cold = np.array([False, True, True])
+        >>> grouped_metrics(ranks, is_cold, ["mrr"], [5])
+        {'mrr@5': 0.5, 'mrr_cold@5': 0.25, 'mrr_warm@5': 1.0}
     """
     masks = {group: mask for group, mask in group_masks(is_cold).items() if mask.any()}
     result = {}

@@ -35,11 +35,20 @@ class TargetRanks:
         return cls(np.full(n, MISS, dtype=np.int64), np.zeros(n, dtype=np.int64))
 
     def put(self, index: np.ndarray, ranks: TargetRanks) -> None:
-        """Write ``ranks`` at ``index``."""
+        """Overwrite some ranks.
+
+        Args:
+            index: ``[m]`` positions.
+            ranks: ranks of ``m`` targets.
+        """
         self.above[index], self.tied[index] = ranks.above, ranks.tied
 
     def share(self, device: torch.device) -> None:
-        """Take over the ranks that other processes have found, each its own targets."""
+        """Take over the ranks that other processes have found, each of its own targets.
+
+        Args:
+            device: device that the processes communicate by.
+        """
         if not dist.is_initialized():
             return
         above = torch.from_numpy(self.above).to(device)
@@ -57,11 +66,25 @@ def rank_targets(
     Args:
         scores: ``[B, n_items]``; −inf marks what is not recommended to that row.
         target: ``[B]`` item ids.
-        candidates: the ids that are ranked.
-        scratch: memory for at least as many numbers as ``scores``, overwritten.
+        candidates: range of the item ids that are ranked.
+        scratch: float memory for at least as many numbers as ``scores``, overwritten.
+
+    Returns:
+        ranks of B targets.
 
     Raises:
         DeltaError: a score is NaN.
+
+    Example:
+        Items 1 to 3 after two histories; padding (0) is no candidate.
+
+        >>> import torch
+        >>> scores = torch.tensor([[9.0, 0.5, 0.7, 0.7], [9.0, 0.1, -torch.inf, 0.3]])
+        >>> ranks = rank_targets(scores, torch.tensor([2, 2]), slice(1, 4))
+        >>> ranks.tied.tolist()  # after the first one, item 3 ties with the target
+        [1, 0]
+        >>> (ranks.above == [0, MISS]).tolist()  # after the second one, it is not recommended
+        [True, True]
     """
     pool = scores[:, candidates]
     target_score = scores.gather(1, target[:, None])

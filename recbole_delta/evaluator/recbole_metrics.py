@@ -13,10 +13,10 @@ from recbole_delta.evaluator.metrics import GAINS, GROUPS, metric_key
 
 
 class GroupMetric(AbstractMetric):
-    """A metric over the cold or the warm targets, such as ``NDCG_cold``.
+    """A metric over the cold or the warm targets, such as ``NDCG_cold``, as RecBole knows it.
 
     RecBole's collector does not know which targets are cold; ``ColdWarmTrainer`` computes
-    these values. RecBole asks this class for its kind only.
+    these values. RecBole reads the attributes of this class only.
     """
 
     metric_type = EvaluatorType.RANKING
@@ -44,6 +44,12 @@ def group_metrics() -> dict[str, type[GroupMetric]]:
 def wanted_metrics(names: list[str]) -> list[str]:
     """The metrics behind RecBole's ``metrics`` setting, without their groups.
 
+    Args:
+        names: names as RecBole takes them, such as ``NDCG`` and ``Hit_cold``.
+
+    Returns:
+        each once, in lower case: ``ndcg``, ``hit``.
+
     Raises:
         DeltaError: a metric that has no cold/warm version.
     """
@@ -61,7 +67,12 @@ def wanted_metrics(names: list[str]) -> list[str]:
 
 
 def check_valid_metric(valid_metric: str, metrics: list[str], topk: list[int]) -> None:
-    """``valid_metric`` (lower case) is one of the values that an evaluation gives.
+    """Check that ``valid_metric`` is one of the values that an evaluation gives.
+
+    Args:
+        valid_metric: key in lower case, such as ``ndcg_warm@10``.
+        metrics: names of :func:`wanted_metrics`.
+        topk: values of k.
 
     Raises:
         DeltaError: it is not.
@@ -76,17 +87,17 @@ def check_valid_metric(valid_metric: str, metrics: list[str], topk: list[int]) -
 
 
 def check_validation(valid_metric: str, cases: ColdWarmDataset) -> None:
-    """The group of the validation metric has targets, and they can be recommended.
+    """Check that the group of the validation metric has targets, and that they can be recommended.
 
     Without any validation target there is no early stopping, whatever the metric says of warm
     items.
 
     Args:
-        valid_metric: in lower case.
+        valid_metric: key in lower case, such as ``ndcg_warm@10``.
         cases: the validation data set.
 
     Raises:
-        DeltaError: it would have no value, or always 0.
+        DeltaError: the metric would have no value, or always 0.
     """
     n_cold = int((cases.instances.target > cases.n_warm).sum())
     n_warm = len(cases.instances) - n_cold

@@ -32,7 +32,13 @@ class CrossEntropy(TrainingLoss):
     gradient_of_all_items = True
 
     def forward(self, hidden: Tensor, target: Tensor, items: ItemVectors) -> Tensor:
-        """Mean cross entropy over the positions; see :meth:`TrainingLoss.forward`."""
+        """Mean cross entropy over the positions, a scalar.
+
+        Args:
+            hidden: ``[N, d]`` sequence representations.
+            target: ``[N]`` int64 warm items that came next.
+            items: vectors of all warm items.
+        """
         return cross_entropy(hidden, items.all_warm(), target)
 
 
@@ -45,7 +51,13 @@ class ChunkedCrossEntropy(TrainingLoss):
     gradient_of_all_items = True
 
     def forward(self, hidden: Tensor, target: Tensor, items: ItemVectors) -> Tensor:
-        """Mean cross entropy over the positions; see :meth:`TrainingLoss.forward`."""
+        """Mean cross entropy over the positions, a scalar.
+
+        Args:
+            hidden: ``[N, d]`` sequence representations.
+            target: ``[N]`` int64 warm items that came next.
+            items: vectors of all warm items.
+        """
         return chunked_cross_entropy(hidden, items.all_warm(), target)
 
 
@@ -53,9 +65,12 @@ def cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:
     """Mean of −log softmax(h · Wᵀ)[target] over the positions; the whole catalogue at a time.
 
     Args:
-        hidden: ``[N, d]`` outputs of the backbone.
+        hidden: ``[N, d]`` sequence representations h.
         table: ``[1 + V, d]``, padding and W, a row an item. Padding is no choice of the softmax.
         target: ``[N]`` int64 rows of ``table``.
+
+    Returns:
+        a scalar in nats, with gradients for ``hidden`` and ``table``.
 
     Example:
         >>> import torch
@@ -70,15 +85,27 @@ def cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:
 
 
 def chunked_cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:
-    """:func:`cross_entropy` but for rounding, a part of the catalogue at a time.
+    """Mean of −log softmax(h · Wᵀ)[target] over the positions; a part of the catalogue at a time.
 
-    The memory besides the gradients does not grow with the catalogue. The logits are computed
-    twice, but the gradient of ``table`` is written once.
+    It equals :func:`cross_entropy` but for rounding. The memory besides the gradients does not grow
+    with the catalogue. The logits are computed twice, but the gradient of ``table`` is written
+    once.
 
     Args:
-        hidden: ``[N, d]`` outputs of the backbone.
-        table: ``[1 + V, d]``, padding and a row an item.
+        hidden: ``[N, d]`` sequence representations h.
+        table: ``[1 + V, d]``, padding and W, a row an item. Padding is no choice of the softmax.
         target: ``[N]`` int64 rows of ``table``.
+
+    Returns:
+        a scalar in nats, with gradients for ``hidden`` and ``table``.
+
+    Example:
+        >>> import torch
+        >>> table = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> hidden, target = torch.tensor([[2.0, 0.0]]), torch.tensor([1])
+        >>> loss = chunked_cross_entropy(hidden, table, target)
+        >>> torch.allclose(loss, cross_entropy(hidden, table, target))
+        True
     """
     return _Exact.apply(hidden, table, target, _by_items)
 
@@ -115,7 +142,7 @@ def _by_positions(
     """The softmax's denominator, and its part in the gradients.
 
     Args:
-        hidden: ``[N, d]`` outputs of the backbone.
+        hidden: ``[N, d]`` sequence representations.
         weight: ``[V, d]`` item vectors.
         grad_weight: ``[V, d]``, overwritten by ``scale`` times the derivative by ``weight``; None
             where it is not wanted.
@@ -155,7 +182,7 @@ def exp_cannot_overflow(hidden: Tensor, weight: Tensor) -> bool:
     """Whether logits need no shift by their row's largest before exp, by |h·w| ≤ ‖h‖‖w‖.
 
     Args:
-        hidden: ``[N, d]`` outputs of the backbone.
+        hidden: ``[N, d]`` sequence representations.
         weight: ``[V, d]`` item vectors.
     """
     longest = hidden.norm(dim=1).amax() * weight.norm(dim=1).amax()
@@ -191,7 +218,12 @@ def _by_items(
 
 
 def scaled_gradients(gradients: Sequence[Tensor | None], grad: Tensor) -> Sequence[Tensor | None]:
-    """The gradients times that of the loss; a table is large: no copy where nothing scales it."""
+    """Gradients by the chain rule, without a copy of large ones where the factor is 1.
+
+    Args:
+        gradients: gradients of the loss, of any shapes; None for one that is not wanted.
+        grad: ``[]`` derivative of the objective by the loss.
+    """
     if grad == 1:
         return gradients
     return [each if each is None else each * grad for each in gradients]

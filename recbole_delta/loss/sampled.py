@@ -21,7 +21,7 @@ class SampledOptions:
     """Settings of ``loss: sampled``.
 
     Attributes:
-        sampled_items: items drawn at each step, for all positions together.
+        sampled_items: number of items drawn at each step, for all positions together.
 
     Raises:
         DeltaError: fewer than one.
@@ -34,7 +34,12 @@ class SampledOptions:
 
 
 class SampledCrossEntropy(TrainingLoss):
-    """``loss: sampled``: the softmax's denominator estimated from items drawn by popularity."""
+    """``loss: sampled``: the softmax's denominator estimated from items drawn by popularity.
+
+    Args:
+        train_count: ``[n_warm]`` int64 training rows of items 1, 2, ...
+        options: number of items to draw.
+    """
 
     gradient_of_all_items = False
     options = SampledOptions
@@ -44,7 +49,13 @@ class SampledCrossEntropy(TrainingLoss):
         self.sampler = ItemSampler(train_count, options.sampled_items)
 
     def forward(self, hidden: Tensor, target: Tensor, items: ItemVectors) -> Tensor:
-        """Mean estimated cross entropy over the positions; see :meth:`TrainingLoss.forward`."""
+        """Mean estimated cross entropy over the positions, a scalar.
+
+        Args:
+            hidden: ``[N, d]`` sequence representations.
+            target: ``[N]`` int64 warm items that came next.
+            items: vectors of the targets and of the drawn items.
+        """
         drawn, weight = self.sampler.draw()
         rows = items.of(torch.cat([target, drawn]))
         return sampled_cross_entropy(hidden, rows, hits(target, drawn), weight)
@@ -60,11 +71,28 @@ def sampled_cross_entropy(
     & Senécal 2008), so that the loss and its gradients come near the exact ones with more draws.
 
     Args:
-        hidden: ``[N, d]`` outputs of the backbone.
+        hidden: ``[N, d]`` sequence representations.
         rows: ``[N + S, d]`` vectors of the targets, then of the drawn items.
         hits: positions and drawn items ``[H]`` that hold the same item, from
             :func:`recbole_delta.loss.sampler.hits`.
         weight: ``[S]`` one over an item's expected number of draws.
+
+    Returns:
+        a scalar in nats, with gradients for ``hidden`` and ``rows``.
+
+    Example:
+        With every item drawn once, the estimate is the exact cross entropy:
+
+        >>> import torch
+        >>> from recbole_delta.loss.sampler import hits
+        >>> vectors = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # items 1 and 2
+        >>> hidden, target = torch.tensor([[2.0, 0.0]]), torch.tensor([1])
+        >>> drawn = torch.tensor([1, 2])
+        >>> rows = torch.cat([vectors[target - 1], vectors[drawn - 1]])
+        >>> loss = sampled_cross_entropy(hidden, rows, hits(target, drawn), torch.ones(2))
+        >>> exact = torch.nn.functional.cross_entropy(hidden @ vectors.T, target - 1)
+        >>> torch.allclose(loss, exact)
+        True
     """
     return _Sampled.apply(hidden, rows, hits, weight)
 

@@ -17,7 +17,16 @@ class ItemSampler(nn.Module):
 
     Args:
         count: ``[n_warm]`` training rows of items 1, 2, ...
-        n: items a draw.
+        n: number of items in a draw.
+
+    Example:
+        Item 1 has half of the training rows, so that two of four draws are expected to be of it:
+
+        >>> import torch
+        >>> sampler = ItemSampler(torch.tensor([2, 1, 1]), n=4)
+        >>> ids, weight = sampler.draw()
+        >>> ids.tolist(), weight.tolist()
+        ([1, 1, 2, 3], [0.5, 0.5, 1.0, 1.0])
     """
 
     cumulative: Tensor
@@ -34,7 +43,12 @@ class ItemSampler(nn.Module):
         self.register_buffer("weight", (share * n).reciprocal().float(), persistent=False)
 
     def draw(self) -> tuple[Tensor, Tensor]:
-        """Item ids ``[n]``, ascending, and one over how often each is expected among the n."""
+        """Draw n items, with random numbers of torch's generator.
+
+        Returns:
+            item ids ``[n]`` int64, ascending, and ``[n]`` float32 one over how often each item is
+            expected among the n.
+        """
         device = self.cumulative.device
         shares = torch.arange(self.n, device=device)
         at = (shares + torch.rand(self.n, dtype=torch.float64, device=device)) / self.n
@@ -43,7 +57,7 @@ class ItemSampler(nn.Module):
 
 
 def hits(target: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a target has been drawn: it is no other item then, and does not count as one.
+    """Accidental hits: where a drawn item is the target, and so no negative.
 
     Args:
         target: ``[N]`` item ids.
@@ -51,6 +65,12 @@ def hits(target: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         ``[H]`` positions in ``target`` and ``[H]`` in ``drawn`` that hold the same item.
+
+    Example:
+        >>> import torch
+        >>> row, column = hits(torch.tensor([5, 9, 2]), torch.tensor([2, 5, 5]))
+        >>> row.tolist(), column.tolist()  # the first target is drawn twice
+        ([0, 0, 2], [1, 2, 0])
     """
     first = torch.searchsorted(drawn, target)
     return slices(first, torch.searchsorted(drawn, target, right=True) - first)
