@@ -12,6 +12,7 @@ from dataset_prep.errors import DeltaError
 from recbole_delta.serving.recommender import Recommender
 
 LINES_AT_ONCE = 1024
+"""Lines that are read before the first is answered."""
 
 
 def recommend_lines(
@@ -20,33 +21,38 @@ def recommend_lines(
     """A line of recommendations for each line with a history.
 
     Args:
-        recommender: of a trained run.
-        lines: ``{"history": ["item", ...], ...}``; whatever else is in one comes back.
-        name: of the input, for messages.
-        options: of :meth:`Recommender.recommend`.
+        recommender: recommender of a trained run.
+        lines: JSON objects ``{"history": ["item", ...], ...}``; further keys come back as they are.
+        name: name of the input, for messages.
+        options: keyword arguments of :meth:`Recommender.recommend`.
 
     Yields:
-        the same objects with ``items``: ``[{"item": ..., "score": ...}, ...]``, best first, in the
-        place of ``history``.
+        a JSON object for each line, with ``items``: ``[{"item": ..., "score": ...}, ...]``, best
+        first, in the place of ``history``.
 
     Raises:
-        DeltaError: a line that is no such object.
+        DeltaError: a line is no such object, or has an unknown item.
     """
     numbered = ((n, line) for n, line in enumerate(lines, 1) if line.strip())
     while block := [(n, _parsed(line, n, name)) for n, line in islice(numbered, LINES_AT_ONCE)]:
         for n, each in block:
             recommender.check_history(each["history"], f"{name}, line {n}: history")
         found = recommender.recommend([each["history"] for _, each in block], **options)
-        for (_, asked), items in zip(block, found):
-            others = {key: value for key, value in asked.items() if key != "history"}
+        for (_, given), items in zip(block, found):
+            others = {key: value for key, value in given.items() if key != "history"}
             yield json.dumps(others | {"items": [asdict(item) for item in items]})
 
 
 def read_histories(recommender: Recommender, lines: Iterable[str], name: str) -> list[list[str]]:
-    """The histories of the lines, as :func:`recommend_lines` takes them.
+    """The histories of JSON lines.
+
+    Args:
+        recommender: recommender of a trained run.
+        lines: JSON objects ``{"history": ["item", ...], ...}``; empty lines are skipped.
+        name: name of the input, for messages.
 
     Raises:
-        DeltaError: a line that is no such object, or has an unknown item.
+        DeltaError: a line is no such object, or has an unknown item.
     """
     found = []
     for n, line in enumerate(lines, 1):

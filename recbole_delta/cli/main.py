@@ -33,7 +33,11 @@ recbole-delta demo [--out DIR] [--seeds N ...] [--backbone NAME] [--cold random|
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; an error a user can mend is one sentence and exit code 2."""
+    """Run the command line; an error in the user's input is one sentence and exit code 2.
+
+    Args:
+        arguments: arguments of the command; those of the process by default.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     try:
         command = COMMANDS.get(given[0]) if given else None
@@ -51,3 +55,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 COMMANDS = {"demo": _demo, "bench": _bench, "resume": _resume, **SERVING}
+"""Subcommands by name; each takes its arguments. Without one, a model is trained."""

@@ -132,4 +132,4 @@ SERVING: dict[str, Callable[[list[str]], None]] = {
     "export": _export,
     "explain": _explain,
 }
-"""By name; each takes its arguments."""
+"""Subcommands by name; each takes its arguments."""

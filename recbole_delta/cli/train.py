@@ -29,8 +29,18 @@ def parse_arguments(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
 
     Values are YAML (``--topk=[10,20]``, ``--learning_rate=1e-3``), never evaluated as Python.
 
+    Args:
+        arguments: ``FILE.yaml``, ``--config_files="A.yaml B.yaml"`` or ``--SETTING=VALUE`` each.
+
+    Returns:
+        paths of the YAML files, and values by the setting's name.
+
     Raises:
-        DeltaError: an argument that is neither, or a setting given twice.
+        DeltaError: a setting without value, given twice, or with a value that is not YAML.
+
+    Example:
+        >>> parse_arguments(["my.yaml", "--model=SASRecDelta", "--topk=[10,20]"])
+        (['my.yaml'], {'model': 'SASRecDelta', 'topk': [10, 20]})
     """
     files: list[str] = []
     settings: dict[str, Any] = {}
@@ -54,11 +64,9 @@ def _print_result(result: RunResult) -> None:
         return
     # Without vectors for cold items all modes are one.
     distinct = result.test_modes if result.test_mode["embeds_cold_items"] else [result.test_mode]
-    for record in distinct:
-        cases, empty = record["cases"], record["empty_history"]["total"]
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in record["metrics"].items())
-        print(
-            f"test, {mode_note(record)}: {cases['cold']} cold, {cases['warm']} warm, {empty} empty"
-        )
+    for mode in distinct:
+        cases, empty = mode["cases"], mode["empty_history"]["total"]
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in mode["metrics"].items())
+        print(f"test, {mode_note(mode)}: {cases['cold']} cold, {cases['warm']} warm, {empty} empty")
         print(f"  {shown}")
     print(json.dumps({"test_result": result.test_result, "checkpoint": result.checkpoint}))

@@ -34,7 +34,7 @@ def encoding(dataset: ColdWarmDataset) -> dict[str, Any]:
 
 
 def read_preparation(path: Path) -> dict[str, Any]:
-    """How dataset_prep has prepared a data set, by its ``name.json``; empty if it cannot be read."""
+    """What a data set's ``name.json`` says of its preparation; empty if it cannot be read."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -1,8 +1,8 @@
-"""Mends RecBole 1.2.1 so that it runs on a current stack.
+"""Fixes RecBole 1.2.1 so that it runs on a current stack.
 
 RecBole's last release predates NumPy 2, PyTorch 2.6 and SciPy 1.14. Each function here
-mends one breakage and says why it is there; :func:`prepare` applies them in order and must
-run before RecBole is imported. What cannot be mended from outside is refused.
+fixes one breakage and says why it is there; :func:`prepare` applies them in order and must
+run before RecBole is imported. What cannot be fixed from outside is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import torch
 
 
 def prepare() -> None:
-    """Apply every mend, then import RecBole.
+    """Apply every fix, then import RecBole.
 
     Raises:
         ImportError: a package is missing, or one is installed that corrupts results.
@@ -51,7 +51,7 @@ def _refuse_pandas_3() -> None:
 
 
 def _require_recbole() -> None:
-    """On Python 3.12 and later pip cannot install RecBole's pinned ray, so RecBole is a step."""
+    """On Python 3.12 and later pip cannot install RecBole's pinned ray, nor RecBole with it."""
     if importlib.util.find_spec("recbole") is None:
         raise ImportError(
             "RecBole is not installed; on Python 3.12 and later run: "

@@ -29,13 +29,29 @@ def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
     """Put a model where RecBole looks for it, with our data set and trainer.
 
     Args:
-        model: a subclass of :class:`ContentBackbone`. Its defaults are
+        model: subclass of :class:`~recbole_delta.model.backbone.ContentBackbone`. Its defaults are
             ``properties/model/<name>.yaml`` for one of this package, those of the RecBole class
             that it extends for one of yours.
-        defaults: settings of its own, and others than those.
+        defaults: other defaults than those, by the setting's name; settings of its own too.
 
     Raises:
-        DeltaError: it is no such subclass; a RecBole model as it is needs no registration.
+        DeltaError: the class does not extend ``ContentBackbone``; RecBole's own models need no
+            registration.
+
+    Example:
+        RecBole's NARM over content vectors, as a model of one's own with a default of its own:
+
+        >>> import recbole_delta
+        >>> from recbole.model.sequential_recommender.narm import NARM
+        >>> from recbole_delta.model import ContentBackbone
+        >>> class MyNARM(ContentBackbone, NARM):
+        ...     pass
+        >>> recbole_delta.register(MyNARM, {"hidden_size": 32})
+        >>> from recbole_delta.quick_start.example import example_data
+        >>> settings = {**example_data(), "epochs": 1}
+        >>> result = recbole_delta.run("MyNARM", "example", settings=settings)
+        >>> result.test_mode["embeds_cold_items"]
+        True
     """
     if not issubclass(model, (ContentBackbone, ContentMean, SASRecEnsemble)):
         raise DeltaError(f"{model.__name__} must extend ContentBackbone to be registered.")
@@ -53,7 +69,7 @@ def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
 
 
 def install() -> None:
-    """Register our models, the cold and warm metrics, and our defaults."""
+    """Make our models, the cold and warm metrics and our defaults known to RecBole."""
     for model in MODELS:
         register(model)
     for name, metric in group_metrics().items():

@@ -22,7 +22,7 @@ from recbole_delta.trainer.metadata import CheckpointMetadata
 
 FORMAT = "recbole_delta-4"
 WITHOUT_DIGEST = "recbole_delta-3"
-"""The same as :data:`FORMAT`, but for the digest; still read."""
+"""An older format, which lacks the digest only; it is still read."""
 
 
 @dataclass
@@ -35,8 +35,21 @@ class Checkpoint:
             of the warm ones among them, which come first.
         optimizer: the optimizer's state dict; empty for an untrained model.
         generators: states of the random number generators, by :func:`generator_states`.
-        metadata: of the run: settings, data, epoch, ...
-        path: where it was read, for messages.
+        metadata: what the run was and how far it came: settings, data, epoch, ...
+        path: file that it was read from, for messages.
+
+    Example:
+        >>> import numpy as np
+        >>> model = torch.nn.Linear(2, 1)
+        >>> metadata = CheckpointMetadata(settings={"model": "SASRecDelta"}, data={}, epoch=0,
+        ...     cur_step=0, best_valid_score=0.1, best_valid_result=None, curve=[])
+        >>> catalogue = catalogue_of(["a", "b"], np.array([3]))  # b is cold
+        >>> saved = Checkpoint(model.state_dict(), {}, {}, metadata, catalogue)
+        >>> saved.save("model.safetensors")
+        >>> loaded = Checkpoint.load("model.safetensors")
+        >>> loaded.metadata == metadata, catalogue_tokens(loaded.catalogue)
+        (True, ['a', 'b'])
+        >>> loaded.load_into(model)
     """
 
     model: dict[str, Tensor]
@@ -47,7 +60,14 @@ class Checkpoint:
     path: str = ""
 
     def save(self, path: str | Path) -> None:
-        """Write the file; an interrupted call leaves the old file or none."""
+        """Write the file; an interrupted call leaves the old file or none.
+
+        Args:
+            path: path of the file, which is replaced where it exists.
+
+        Raises:
+            DeltaError: the file cannot be written.
+        """
         tensors = {f"model/{name}": value for name, value in self.model.items()}
         tensors |= {f"catalogue/{name}": value for name, value in self.catalogue.items()}
         optimizer, generators = dict(self.optimizer), dict(self.generators)
@@ -68,8 +88,11 @@ class Checkpoint:
     def load(cls, path: str | Path) -> Checkpoint:
         """Read a file written by :meth:`save`.
 
+        Args:
+            path: path of the file.
+
         Raises:
-            DeltaError: it is missing, cut short, damaged, or not such a file.
+            DeltaError: the file is missing, cut short, damaged, or no checkpoint.
         """
         if not Path(path).is_file():
             raise DeltaError(f"There is no checkpoint {path}.")
@@ -119,13 +142,17 @@ class Checkpoint:
     ) -> None:
         """Give a model, and its optimizer if there is one, the state that was saved.
 
+        Args:
+            model: model to change in place.
+            optimizer: optimizer of this model to change in place, but for its learning rate.
+
         Raises:
-            DeltaError: it is the state of something else.
+            DeltaError: the checkpoint holds the state of something else.
         """
         try:
             model.load_state_dict(self.model)
             if optimizer is not None:
-                # How to optimise is said by the settings, which are checked.
+                # The settings, which are checked, say how to optimise.
                 own = optimizer.state_dict()["param_groups"]
                 optimizer.load_state_dict({**self.optimizer, "param_groups": own})
                 _require_alike(optimizer)
@@ -137,18 +164,31 @@ class Checkpoint:
 
 
 def catalogue_of(tokens: Sequence[str], train_count: np.ndarray) -> dict[str, Tensor]:
-    """:attr:`Checkpoint.catalogue` of items 1, 2, ..."""
+    """The :attr:`Checkpoint.catalogue` of some items.
+
+    Args:
+        tokens: tokens of items 1, 2, ...
+        train_count: ``[n_warm]`` int64 training rows of the first of them; the others are cold.
+    """
     text = np.frombuffer("\n".join(tokens).encode(), dtype=np.uint8)
     return {"tokens": torch.from_numpy(text.copy()), "train_count": torch.from_numpy(train_count)}
 
 
 def catalogue_tokens(catalogue: dict[str, Tensor]) -> list[str]:
-    """Tokens of items 1, 2, ... of :attr:`Checkpoint.catalogue`."""
+    """Tokens of items 1, 2, ...
+
+    Args:
+        catalogue: :attr:`Checkpoint.catalogue`, its ``tokens`` ``[bytes]`` uint8.
+    """
     return bytes(catalogue["tokens"].numpy()).decode().split("\n")
 
 
 def generator_states(loader: torch.Generator) -> dict[str, Any]:
-    """States of the generators that training draws from, ``loader`` being the data loader's."""
+    """States of the random number generators that training draws from, by name.
+
+    Args:
+        loader: generator of the training data loader; the others are global.
+    """
     numpy_state: Any = np.random.get_state()
     return {
         "torch": torch.get_rng_state(),
@@ -160,7 +200,12 @@ def generator_states(loader: torch.Generator) -> dict[str, Any]:
 
 
 def restore_generators(states: dict[str, Any], loader: torch.Generator) -> None:
-    """Set the generators to ``states`` of :func:`generator_states`."""
+    """Set the random number generators to earlier states.
+
+    Args:
+        states: states from :func:`generator_states`.
+        loader: generator of the training data loader.
+    """
     torch.set_rng_state(states["torch"])
     for device in range(torch.cuda.device_count()):
         if f"cuda{device}" in states:

@@ -10,10 +10,10 @@ from recbole_delta.trainer.row_adam import RowAdam
 
 
 def quicker(optimizer: torch.optim.Optimizer, updates_rows: bool) -> torch.optim.Optimizer:
-    """The optimizer that RecBole has built, or one with the same updates that is faster.
+    """The optimizer that RecBole has built, or a faster one with the same updates.
 
     Args:
-        optimizer: of RecBole's ``Trainer._build_optimizer``.
+        optimizer: optimizer from RecBole's ``Trainer._build_optimizer``.
         updates_rows: whether the model's lookups give sparse gradients that only
             :class:`RowAdam` understands.
     """
@@ -32,7 +32,7 @@ def project(model: Any, optimizer: torch.optim.Optimizer) -> None:
 
     Args:
         model: a :class:`recbole_delta.model.contract.CatalogueModel`.
-        optimizer: has just made a step.
+        optimizer: optimizer of the model, which has just made a step.
     """
     embedding = model.content_embedding
     if embedding is not None and embedding.bounded is not None:

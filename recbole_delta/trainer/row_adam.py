@@ -14,7 +14,7 @@ class RowAdam(torch.optim.Adam):
     """``torch.optim.Adam`` that touches, of a table with a sparse gradient, the rows in it only.
 
     The moments of a row rest while it is not seen, as in ``torch.optim.SparseAdam``. They are kept
-    where Adam keeps them, so that each goes on from the state of the other.
+    where Adam keeps them, so that either optimizer goes on from the other's state.
 
     Args:
         params: parameters to optimise.
@@ -28,8 +28,8 @@ class RowAdam(torch.optim.Adam):
         >>> optimizer.step()
         >>> optimizer.updated_rows(table).tolist()
         [2]
-        >>> table.detach().round(decimals=3).tolist()
-        [[0.0, 0.0], [0.0, 0.0], [-0.1, -0.1], [0.0, 0.0]]
+        >>> table.detach().mul(10).round().tolist()
+        [[0.0, 0.0], [0.0, 0.0], [-1.0, -1.0], [0.0, 0.0]]
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float) -> None:
@@ -37,12 +37,19 @@ class RowAdam(torch.optim.Adam):
         self._updated: dict[int, Tensor | None] = {}
 
     def updated_rows(self, table: Tensor) -> Tensor | None:
-        """``[n]`` rows of ``table`` that the last step has changed; None for all of them."""
+        """Rows of a table that the last step has changed.
+
+        Args:
+            table: ``[rows, d]`` one of the parameters.
+
+        Returns:
+            ``[n]`` int64, without repetition; None where the step may have changed all of them.
+        """
         return self._updated.get(id(table))
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
-        """Update what has a gradient."""
+        """Update every parameter that has a gradient, or the rows that have one."""
         self._updated = {}
         for group in self.param_groups:
             updates = [

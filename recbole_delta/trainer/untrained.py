@@ -1,4 +1,4 @@
-"""The trainer of a baseline without parameters."""
+"""The trainer of a baseline that is computed, not trained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from recbole_delta.trainer.trainer import ColdWarmTrainer
 
 
 class UntrainedTrainer(ColdWarmTrainer):
-    """For a model without parameters: validates once and saves."""
+    """``ColdWarmTrainer`` for a model that has nothing to train: validates once and saves."""
 
     def _build_optimizer(self, **kwargs: Any) -> None:
         return None
@@ -23,7 +23,20 @@ class UntrainedTrainer(ColdWarmTrainer):
         *_: Any,
         **__: Any,
     ) -> tuple[float, dict[str, float] | None]:
-        """Validate; there is nothing to train."""
+        """Validate once and save.
+
+        Args:
+            train_data: RecBole data loader of the training data.
+            valid_data: RecBole data loader of the validation cases, or None.
+            verbose: log where the checkpoint is.
+            saved: write a checkpoint.
+
+        Returns:
+            value of ``valid_metric``, and all validation metrics; None without validation.
+
+        Raises:
+            DeltaError: ``valid_metric`` has no value on the validation data.
+        """
         self._begin(train_data)
         if valid_data:
             check_validation(self.valid_metric, valid_data.dataset)
