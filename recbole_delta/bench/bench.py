@@ -29,20 +29,33 @@ def bench(
     """Do what a bench file asks for; a run that has a record is not done again.
 
     Args:
-        path: the YAML file.
+        path: path of the bench file (YAML).
         out: folder for the records, which bench files may share, and for a folder with the report,
-            of the bench file's name; by default the folder of the bench file.
-        data_path: see :func:`read_plan`.
-        workers: runs at a time on this machine.
+            named as the bench file is; by default the folder of the bench file.
+        data_path: folder of the prepared data sets, above the file's ``data_path``.
+        workers: number of runs at a time on this machine.
         cluster: address of a Dask scheduler whose workers do the runs instead.
-        train: False reports on the records that are there.
+        train: do the runs; False reports on the records that are there.
 
     Returns:
-        The folder of the report.
+        the folder of the report.
 
     Raises:
         DeltaError: the file asks for something that does not exist, or runs have failed; the
             report on the others is written then.
+
+    Example:
+        >>> from recbole_delta.quick_start.example import example_data
+        >>> folder = example_data()["data_path"]
+        >>> _ = Path("tiny.yaml").write_text('''
+        ... datasets: [example]
+        ... models:
+        ...   mean of content: {model: ContentMean, embedding_size: 16}
+        ... ''')
+        >>> report = bench("tiny.yaml", data_path=folder)  # doctest: +ELLIPSIS
+        mean of content, example, seed 42: ndcg@10 ..., 0 epochs, ... s
+        >>> sorted(path.name for path in report.iterdir())
+        ['figures', 'report.html', 'report.md', 'tables']
     """
     at_least_1("workers", workers)
     plan = read_plan(path, data_path)
@@ -61,7 +74,13 @@ def bench(
 
 
 def record_folder(plan: Plan, spec: Spec, out: Path) -> Path:
-    """Where the record of a run lies or will lie."""
+    """Folder of a run's record, whether the run is done or not.
+
+    Args:
+        plan: plan that the run belongs to.
+        spec: the run.
+        out: folder of the bench.
+    """
     return out / "records" / spec.folder(plan.data[spec.dataset])
 
 

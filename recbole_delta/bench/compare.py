@@ -17,7 +17,7 @@ from recbole_delta.evaluator.labels import COLUMNS, group_key
 from recbole_delta.evaluator.metrics import expected_gain, group_masks
 
 LEVEL = 0.05
-"""Of the tests, and 1 - LEVEL of the confidence intervals."""
+"""Significance level of the tests; confidence intervals are at 1 - LEVEL."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,9 @@ class Row:
     """The runs of one row of a table, a seed each.
 
     Attributes:
-        spec: what they have in common; its seed is that of the first.
-        seeds: that were asked for.
-        records: of those that are done.
+        spec: one of the runs, which differ in their seed only.
+        seeds: seeds of the plan.
+        records: records of the runs that are done.
     """
 
     spec: Spec
@@ -49,13 +49,28 @@ class Row:
         return [record.facts["seed"] for record in self.records]
 
     def values(self, metric: str, group: str) -> np.ndarray:
-        """Of each seed: ``ndcg@10`` over the cases of a group; NaN where it has none."""
+        """A metric of each run.
+
+        Args:
+            metric: metric and k, such as ``ndcg@10``.
+            group: ``cold``, ``warm`` or ``total``.
+
+        Returns:
+            ``[seeds]`` float64 means over the cases of the group; NaN where it has none.
+        """
         key = group_key(metric, group)
         return np.array([each.mode["metrics"].get(key, np.nan) for each in self.records])
 
     @cache  # noqa: B019 (a row lives as long as its report)
     def gains(self, metric: str) -> np.ndarray:
-        """``[n]`` the metric of every test case, mean over the seeds."""
+        """A metric of every test case.
+
+        Args:
+            metric: metric and k, such as ``ndcg@10``.
+
+        Returns:
+            ``[n]`` float64 means over the seeds.
+        """
         name, k = metric.split("@")
         return np.mean([expected_gain(name, each.ranks, int(k)) for each in self.records], axis=0)
 
@@ -65,9 +80,9 @@ class Comparison:
     """The rows of one data set.
 
     Attributes:
-        dataset: its name.
-        rows: in the order of the plan.
-        cases: the test cases.
+        dataset: name of the data set.
+        rows: rows in the order of the plan.
+        cases: the test cases, which all rows share.
     """
 
     dataset: str
@@ -78,13 +93,17 @@ class Comparison:
         """Every other row against the reference: paired t-tests over users.
 
         A user's value is the mean over the seeds and over the user's cases in the group; the
-        spread over seeds is another thing and is not in it. p-values of all comparisons of this
-        data set are corrected together (Holm 1979). The t-test is the one that Urbano, Lima &
-        Hanjalic (SIGIR 2019) find closest to its nominal level for such data.
+        spread over seeds is not in it. p-values of all comparisons of this data set are corrected
+        together (Holm 1979). Urbano, Lima & Hanjalic (SIGIR 2019) find this t-test closest to its
+        nominal level for such data.
+
+        Args:
+            reference: label of a row that has a record.
+            metrics: metrics and k, such as ``ndcg@10``.
 
         Returns:
-            A line a row, metric and group: ``difference`` (row - reference), ``low`` and ``high``
-            of its confidence interval (uncorrected), ``p``, ``p_holm``.
+            a line for each row, metric and group: ``users``, ``difference`` (row - reference),
+            ``low`` and ``high`` of its confidence interval (uncorrected), ``p``, ``p_holm``.
         """
         base = next(row for row in self.rows if row.label == reference)
         others = [row for row in self.rows if row is not base and row.records]
@@ -116,7 +135,22 @@ class Comparison:
 
 
 def paired(values: np.ndarray, base: np.ndarray) -> dict[str, float]:
-    """Mean difference of two samples over the same users, its interval and p-value."""
+    """Paired t-test of two samples over the same users.
+
+    Args:
+        values: ``[users]`` a metric of each user.
+        base: ``[users]`` that metric under the reference.
+
+    Returns:
+        ``users``, ``difference`` (mean of values - base), ``low`` and ``high`` of its 95%
+        confidence interval, and the two-sided ``p``.
+
+    Example:
+        >>> import numpy as np
+        >>> found = paired(np.array([0.5, 0.75, 1.0, 0.75]), np.array([0.25, 0.5, 0.75, 1.0]))
+        >>> found["users"], found["difference"], round(found["p"], 3)
+        (4, 0.125, 0.391)
+    """
     found = {"users": len(values), "difference": float(np.mean(values - base))}
     if np.array_equal(values, base):
         return found | {"low": 0.0, "high": 0.0, "p": 1.0}
@@ -126,7 +160,15 @@ def paired(values: np.ndarray, base: np.ndarray) -> dict[str, float]:
 
 
 def comparisons(plan: Plan, done: Sequence[tuple[Spec, Record]]) -> list[Comparison]:
-    """The rows of each data set that has a record."""
+    """The comparison of each data set that has a record.
+
+    Args:
+        plan: what the bench file asks for.
+        done: runs that have a record.
+
+    Raises:
+        DeltaError: records of one data set are of different test cases.
+    """
     found = []
     for dataset in plan.data:
         specs = [spec for spec in plan.specs if spec.dataset == dataset]

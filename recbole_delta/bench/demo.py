@@ -31,13 +31,13 @@ def demo(
     """Run the demo and print its table.
 
     Args:
-        out: folder for everything: data set, checkpoints, table, picture, records.
-        backbone: the model whose four item embeddings are compared.
-        seeds: of training; the split stays the same.
+        out: folder for everything: data set, checkpoints, table, picture, results.
+        backbone: name of the model whose four item embeddings are compared.
+        seeds: seeds of training; the split stays the same.
         cold: which items are held out, ``random`` or ``newest``.
 
     Returns:
-        The Markdown table's path.
+        path of the Markdown table.
     """
     out = Path(out)
     name = f"{DATASET}-{cold}"
@@ -82,7 +82,7 @@ def _train(model: str, dataset: str, out: Path, settings: dict[str, Any]) -> Run
 def _report(results: dict[str, list[RunResult]], out: Path, backbone: str, dataset: str) -> Path:
     values = {label: [each.test_result for each in runs] for label, runs in results.items()}
     shown = {label: runs[0].test_mode for label, runs in results.items()}
-    notes = {label: mode_note(record) for label, record in shown.items()}
+    notes = {label: mode_note(mode) for label, mode in shown.items()}
     table = comparison_table(values, notes, METRICS)
     cases = next(iter(shown.values()))["cases"]
     empty = next(iter(shown.values()))["empty_history"]["total"]
@@ -94,8 +94,8 @@ def _report(results: dict[str, list[RunResult]], out: Path, backbone: str, datas
     )
     write_text(out / "table.md", f"{heading}\n\n{table}")
     comparison_figure(values, METRICS[0], heading.split(" (")[0], out / "comparison.png")
-    records = {label: [asdict(each) for each in runs] for label, runs in results.items()}
-    text = json.dumps(records, indent=1, default=str)
+    plain = {label: [asdict(each) for each in runs] for label, runs in results.items()}
+    text = json.dumps(plain, indent=1, default=str)
     write_text(out / "results.json", text)
     print(f"\n{heading}\n\n{table}\n")
     for file, what in (

@@ -42,7 +42,11 @@ class Outcome:
 
 
 def perform(task: Task) -> Outcome:
-    """Do a task in a process of its own, so that neither its memory nor its death is ours."""
+    """Do a task in a process of its own, whose memory and crashes do not touch this one.
+
+    Args:
+        task: the run to do.
+    """
     threads = {f"{name}_NUM_THREADS": str(task.threads) for name in ("OMP", "MKL", "POLARS_MAX")}
     environment = {**os.environ, **threads}
     process = subprocess.Popen(
@@ -73,12 +77,16 @@ def perform(task: Task) -> Outcome:
 def in_order_of_completion(
     tasks: list[Task], workers: int, cluster: str | None
 ) -> Iterator[tuple[int, Outcome]]:
-    """Do the tasks; the position of each and how it ended, as they end.
+    """Do some tasks in parallel.
 
     Args:
-        tasks: to do.
-        workers: processes on this machine at a time.
-        cluster: address of a Dask scheduler instead; its workers must reach the same folders.
+        tasks: runs to do.
+        workers: number of processes on this machine at a time.
+        cluster: address of a Dask scheduler that does the runs instead; its workers must reach the
+            same folders.
+
+    Yields:
+        the position of a task in ``tasks`` and how it ended, as they end.
 
     Raises:
         DeltaError: there is no such scheduler, or no Dask.

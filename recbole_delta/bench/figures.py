@@ -14,11 +14,17 @@ from recbole_delta.bench.summary import bars
 from recbole_delta.evaluator.labels import COLOURS, COLUMNS, metric_label
 
 BUCKETS = (*range(1, 10), 10, 20, 50)
-"""Least training counts of the groups by frequency; cold targets are a group before them."""
+"""Smallest training counts of the groups by frequency; cold targets are a group before them."""
 
 
 def overview(comparison: Comparison, metric: str, title: str) -> Figure:
-    """Bars of a metric, cold, warm and total side by side for each row."""
+    """Bars of a metric, cold, warm and total side by side for each row.
+
+    Args:
+        comparison: rows of one data set.
+        metric: metric and k, such as ``ndcg@10``.
+        title: title of the figure.
+    """
     rows = [row for row in comparison.rows if row.records and not row.spec.varied]
     rows = rows or [row for row in comparison.rows if row.records]
     values = {row.label: {g: row.values(metric, g) for g in COLUMNS} for row in rows}
@@ -28,8 +34,16 @@ def overview(comparison: Comparison, metric: str, title: str) -> Figure:
 def sweeps(comparison: Comparison, metric: str, title: str) -> dict[str, Figure]:
     """A metric against each setting that an entry varies, a line a group, one panel an entry.
 
-    The band is the standard deviation over seeds; the axes are free, for the groups differ. The
-    other rows stand as dotted lines.
+    The band is the standard deviation over seeds; each group has its own scale. The other rows are
+    dotted lines.
+
+    Args:
+        comparison: rows of one data set.
+        metric: metric and k, such as ``ndcg@10``.
+        title: title of the figures.
+
+    Returns:
+        figures by the setting's name.
     """
     entries: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in comparison.rows:
@@ -72,7 +86,13 @@ def _sweep(
 def by_frequency(comparison: Comparison, metric: str, baseline: str | None, title: str) -> Figure:
     """A metric against the target's training rows; beside it, relative to the baseline.
 
-    Of the rows with the baseline's model, and of those that are not trained.
+    It shows the rows that have the baseline's model, and those that are not trained.
+
+    Args:
+        comparison: rows of one data set.
+        metric: metric and k, such as ``ndcg@10``.
+        baseline: label of a row, or None.
+        title: title of the figure.
     """
     rows = [row for row in comparison.rows if row.records and not row.spec.varied]
     models = {row.spec.model for row in rows if row.label == baseline}
@@ -107,7 +127,15 @@ def by_frequency(comparison: Comparison, metric: str, baseline: str | None, titl
 
 
 def drift(comparison: Comparison, title: str) -> Figure | None:
-    """cos(content, embedding) of warm items against their training rows: median, and 5% to 95%."""
+    """cos(content, embedding) of warm items against their training rows: median, and 5% to 95%.
+
+    Args:
+        comparison: rows of one data set.
+        title: title of the figure.
+
+    Returns:
+        the figure; None where no row has deltas.
+    """
     rows = [row for row in comparison.rows if row.records and row.records[0].drift is not None]
     rows = [row for row in rows if not row.spec.varied] or rows
     if not rows:

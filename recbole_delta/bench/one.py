@@ -49,14 +49,14 @@ MACHINE_SETTINGS = (
 
 @dataclass(frozen=True)
 class Task:
-    """What a process is told.
+    """What a process is told, in values that JSON holds.
 
     Attributes:
-        spec: the run.
+        spec: fields of the run's :class:`~recbole_delta.bench.plan.Spec`.
         data_path: folder of the data sets.
         record: folder of the record to write.
-        work: folder for what is in hand, which nobody wants afterwards.
-        threads: of torch.
+        work: working directory of the run, which is removed afterwards.
+        threads: number of torch's threads.
     """
 
     spec: dict[str, Any]
@@ -66,12 +66,12 @@ class Task:
     threads: int
 
     def line(self) -> str:
-        """As the process reads it."""
+        """The line of JSON that the process reads."""
         return json.dumps(vars(self)) + "\n"
 
 
 def main() -> None:
-    """Do the task; exit code 2 and one sentence for what the user can mend."""
+    """Do the task of standard input; exit code 2 and a sentence for errors in the user's input."""
     task = Task(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     work = Path(task.work)
@@ -80,7 +80,7 @@ def main() -> None:
     with FileLock(work.with_name(f"{work.name}.lock")):
         if (Path(task.record) / RECORD).is_file():
             return
-        # That of a run that was killed.
+        # What a run that was killed has left.
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         # RecBole writes its logs into the working directory.
@@ -97,6 +97,9 @@ def main() -> None:
 
 def perform(task: Task) -> None:
     """Train, test and write the record.
+
+    Args:
+        task: the run to do.
 
     Raises:
         DeltaError: settings or data that cannot be used.
@@ -169,18 +172,18 @@ def _drift(model: Any) -> np.ndarray | None:
 
 
 def _prepared(path: Path) -> dict[str, Any]:
-    """What dataset_prep says of the data set, in short."""
+    """What the data set's ``name.json`` says of its preparation, in short."""
     said = read_preparation(path)
     kept = ("source", "protocol", "protocol_options", "items", "targets", "content")
     return {name: said[name] for name in kept if name in said}
 
 
 def _revision() -> str | None:
-    """The commit of the checkout that this code lies in, if it does."""
-    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--match="]
+    """The commit of the checkout that this code lies in; None outside of one."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--match="]
     here = Path(__file__).parent
     try:
-        done = subprocess.run(asked, cwd=here, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()

@@ -19,8 +19,11 @@ from recbole_delta.config.yaml_file import read_yaml
 from recbole_delta.evaluator.metrics import GAINS
 
 KEYS = ("datasets", "data_path", "settings", "models", "seeds", "threads", "report")
+"""Keys of a bench file."""
 REPORT_KEYS = ("title", "metrics", "reference", "baseline", "notes")
+"""Keys of its ``report``."""
 NOT_SETTINGS = ("model", "vary", "seeds")
+"""Keys of a model entry that are no settings of the run."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,13 @@ class Spec:
     """One run of a plan.
 
     Attributes:
-        label: the row of the table that it belongs to.
-        entry: the model entry behind the row; several rows where it varies a setting.
-        varied: the values of the settings that the entry varies.
+        label: label of the row of the table that it belongs to.
+        entry: name of the model entry; an entry that varies a setting has several rows.
+        varied: values of the settings that the entry varies, by name.
         dataset: name of the prepared data set.
         model: name of the model.
-        seed: of the run.
-        settings: all others of the run.
+        seed: seed of the run.
+        settings: all other settings of the run.
     """
 
     label: str
@@ -46,9 +49,13 @@ class Spec:
     settings: dict[str, Any]
 
     def folder(self, data: Data) -> Path:
-        """Where its record lies, below the folder of records: by content, not by label."""
-        asked = {"settings": self.settings, "content": data.content(self.settings)}
-        digest = _digest(json.dumps(asked, sort_keys=True, default=str).encode())
+        """Folder of its record, below the folder of records: by content, not by label.
+
+        Args:
+            data: the data set of the run.
+        """
+        identity = {"settings": self.settings, "content": data.content(self.settings)}
+        digest = _digest(json.dumps(identity, sort_keys=True, default=str).encode())
         return data.folder / f"{self.model}-{self.seed}-{digest[:10]}"
 
 
@@ -57,9 +64,9 @@ class Data:
     """A prepared data set of a plan.
 
     Attributes:
-        name: of the data set.
-        path: its folder.
-        folder: where its records lie, by the content of its files.
+        name: name of the data set.
+        path: folder of its files.
+        folder: name of the folder of its records, with a digest of its files.
     """
 
     name: str
@@ -69,10 +76,14 @@ class Data:
 
     @classmethod
     def at(cls, data_path: Path, name: str) -> Data:
-        """The data set of this name in ``data_path``.
+        """The data set of a name.
+
+        Args:
+            data_path: folder of the data sets.
+            name: name of the data set.
 
         Raises:
-            DeltaError: it is not there.
+            DeltaError: it is not there or cannot be read.
         """
         check_folder_name("datasets", name)
         path = data_path / name
@@ -88,7 +99,11 @@ class Data:
         return cls(name, path, Path(f"{name}-{digest[:8]}"))
 
     def content(self, settings: Mapping[str, Any]) -> str:
-        """Digest of the content file that such a run reads; empty if there is none."""
+        """SHA-256, in hex, of the content file that a run reads; empty if there is none.
+
+        Args:
+            settings: settings of the run.
+        """
         try:
             file = Path(settings.get("content_file") or find_content(self.path, self.name))
             if file not in self._contents:
@@ -103,12 +118,12 @@ class Plan:
     """A bench file.
 
     Attributes:
-        path: the file.
+        path: path of the file.
         specs: the runs, in the order of the file, the first seed of every row first.
-        data: the data sets by name.
-        data_path: their folder.
-        threads: of each run; more or fewer change the last bits of its numbers.
-        report: title, metrics, reference and notes of the report.
+        data: data sets by name.
+        data_path: folder of the data sets.
+        threads: number of threads of each run, on which the last bits of its numbers depend.
+        report: title, metrics, reference, baseline and notes of the report.
     """
 
     path: Path
@@ -128,9 +143,9 @@ def read_plan(path: str | Path, data_path: str | Path | None = None) -> Plan:
     """Read a bench file and check every setting in it, before anything runs.
 
     Args:
-        path: the YAML file.
-        data_path: the folder of the data sets, above the file's ``data_path``, which is relative
-            to where the command runs, as for RecBole.
+        path: path of the YAML file.
+        data_path: folder of the data sets, above the file's ``data_path``, which is relative to
+            the working directory, as for RecBole.
 
     Raises:
         DeltaError: the file cannot be read, or asks for something that does not exist.
@@ -205,7 +220,12 @@ def _check(spec: Spec, data_path: Path) -> None:
 
 
 def run_config(spec: Spec, data_path: Path, **others: Any) -> RunConfig:
-    """RecBole's Config of a run.
+    """RecBole's ``Config`` of a run.
+
+    Args:
+        spec: the run.
+        data_path: folder of the data sets.
+        others: further settings, above those of the run.
 
     Raises:
         DeltaError: a setting does not exist or has a value that cannot be used.

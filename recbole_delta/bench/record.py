@@ -1,4 +1,9 @@
-"""One run's record on disk, and the test cases that all runs over a data set share."""
+"""One run's record on disk, and the test cases that all runs over a data set share.
+
+A record is a folder: ``record.json`` (facts that repeat bit for bit), ``measured.json`` (seconds,
+memory, machine) and ``ranks.npz`` (the rank of every target in each mode). ``cases.npz`` beside the
+records of a data set holds the cases.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +29,10 @@ class Record:
     """What a run has left.
 
     Attributes:
-        path: its folder.
+        path: folder of the record.
         facts: all that repeats bit for bit with the same code, versions and threads: settings,
             metrics by group in each mode, validation, curve.
-        measured: what does not: seconds, memory, machine.
+        measured: all that does not repeat: seconds, memory, machine.
     """
 
     path: Path
@@ -36,10 +41,13 @@ class Record:
 
     @classmethod
     def read(cls, path: Path) -> Record:
-        """The record in the folder ``path``.
+        """Read a record.
+
+        Args:
+            path: folder of the record.
 
         Raises:
-            DeltaError: it is not whole.
+            DeltaError: the record is not whole.
         """
         try:
             facts, measured = (json.loads((path / name).read_text()) for name in (RECORD, MEASURED))
@@ -57,7 +65,7 @@ class Record:
 
     @property
     def ranks(self) -> TargetRanks:
-        """Ranks of the test targets in that mode."""
+        """Ranks of the test targets in the mode that the settings ask for."""
         above, tied = (self._arrays[name][self.facts["configured_mode"]] for name in _RANKS)
         above, tied = above.astype(np.int64), tied.astype(np.int64)
         return TargetRanks(np.where(above < 0, MISS, above), tied)
@@ -69,7 +77,11 @@ class Record:
 
     @property
     def cases(self) -> Cases:
-        """The test cases, in the order of the ranks."""
+        """The test cases, in the order of the ranks.
+
+        Raises:
+            DeltaError: their file cannot be read, or is not of this run.
+        """
         path = self.path.parent / CASES
         arrays = read_npz(path)
         n = self.mode["cases"]["total"]
@@ -79,10 +91,13 @@ class Record:
         return Cases(**{name: arrays[name] for name in kinds})
 
     def require_fit(self, cases: Cases) -> None:
-        """The ranks are those of these cases.
+        """Check that the ranks are those of some test cases.
+
+        Args:
+            cases: the test cases.
 
         Raises:
-            DeltaError: they are not.
+            DeltaError: they are of other cases.
         """
         shape = len(self.facts["modes"]), len(cases.user)
         kinds: dict[str, Any] = {name: (shape, "i") for name in _RANKS}
@@ -100,10 +115,10 @@ class Cases:
     """``n`` test cases of a data set.
 
     Attributes:
-        user: ``[n]`` tokens.
+        user: ``[n]`` tokens of the users.
         target: ``[n]`` tokens of the target items.
-        train_count: ``[n]`` training rows of the target; 0 for a cold one.
-        item_train_count: ``[n_warm]`` the same of every warm item.
+        train_count: ``[n]`` training rows of each target; 0 for a cold one.
+        item_train_count: ``[n_warm]`` training rows of each warm item.
     """
 
     user: np.ndarray
@@ -113,18 +128,21 @@ class Cases:
 
     @property
     def is_cold(self) -> np.ndarray:
-        """``[n]`` whether the target is cold."""
+        """``[n]`` bool, whether the target is cold."""
         return self.train_count == 0
 
     def save(self, path: Path) -> None:
-        """Write the file, unless it is there."""
+        """Write the file, unless it is there.
+
+        Args:
+            path: path of the file (``.npz``).
+        """
         if not path.exists():
             with replacing(path) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, **vars(self))
 
 
 _RANKS = ("above", "tied")
-
 _NUMBER = (int, float)
 _MODE = {
     "candidates": str,
@@ -152,7 +170,7 @@ _MEASURED = {"seconds": {"train_and_evaluate": _NUMBER}, "peak_gib": _NUMBER}
 
 
 def _require(value: Any, shape: Any, name: str) -> None:
-    """``value`` is as ``shape`` says; TypeError or KeyError where it is not."""
+    """Check the types of JSON values; TypeError or KeyError where they differ from ``shape``."""
     if isinstance(shape, dict):
         for key, inner in shape.items():
             _require(value[key], inner, key)
@@ -181,14 +199,17 @@ def save_record(
     ranks: list[TargetRanks],
     drift: np.ndarray | None,
 ) -> None:
-    """Write the folder ``path`` whole or not at all.
+    """Write a record, whole or not at all.
 
     Args:
-        path: of the record.
-        facts: see :class:`Record`; JSON values.
-        measured: likewise.
-        ranks: of the test cases in each mode.
-        drift: see :attr:`Record.drift`.
+        path: folder of the record.
+        facts: :attr:`Record.facts`, as JSON values.
+        measured: :attr:`Record.measured`, as JSON values.
+        ranks: ranks of the test cases in each mode.
+        drift: ``[n_warm]`` :attr:`Record.drift`, or None.
+
+    Raises:
+        DeltaError: the folder cannot be written.
     """
     above = np.stack([np.where(each.above == MISS, -1, each.above) for each in ranks])
     arrays: dict[str, Any] = {"above": above.astype(np.int32)}

@@ -28,13 +28,14 @@ class Section:
     """What the report says of one data set.
 
     Attributes:
-        dataset: its name.
+        dataset: name of the data set.
         caption: protocol, content, cases, masking: what a reader has to know.
-        main: the table of results by format: ``markdown``, ``latex``, ``html``.
-        tables: further ones by heading.
-        pictures: figures by file name.
+        main: table of results by format: ``markdown``, ``latex``, ``html``.
+        tables: further tables by heading.
+        pictures: figures by file name, without ending.
         remarks: sentences below the main table.
-        differences: see :meth:`Comparison.differences`.
+        differences: rows against the reference, from :meth:`Comparison.differences`; None without
+            a reference.
     """
 
     dataset: str
@@ -51,9 +52,12 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     """Write ``report.md``, ``report.html``, ``tables/`` and ``figures/`` into ``out``.
 
     Args:
-        plan: what was asked for.
-        done: the runs that have a record.
-        out: folder of the bench.
+        plan: what the bench file asks for.
+        done: runs that have a record.
+        out: folder of the report.
+
+    Raises:
+        DeltaError: records of one data set have different test cases, or a file cannot be written.
     """
     sections = []
     title = plan.report.get("title") or plan.path.stem
@@ -67,13 +71,13 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
         sections.append(section)
     notes = plan.report.get("notes") or ""
     missing = len(plan.specs) - len(done)
-    facts = {"title": title, "notes": notes, "missing": missing, "runs": len(plan.specs)}
-    write_text(out / "report.md", _render("report.md.jinja", sections, facts))
-    write_text(out / "report.html", _render("report.html.jinja", sections, facts))
+    heading = {"title": title, "notes": notes, "missing": missing, "runs": len(plan.specs)}
+    write_text(out / "report.md", _render("report.md.jinja", sections, heading))
+    write_text(out / "report.html", _render("report.html.jinja", sections, heading))
 
 
 _UNDATED: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None}}
-"""The same figures make the same files."""
+"""Metadata by format, without dates and versions, so that equal figures make equal files."""
 
 
 def _section(plan: Plan, comparison: Comparison) -> Section:
@@ -169,16 +173,16 @@ def _save_tables(plan: Plan, comparison: Comparison, section: Section, folder: P
         write_text(folder / f"{name}-differences.csv", section.differences.to_csv(index=False))
 
 
-def _render(template: str, sections: list[Section], facts: dict[str, Any]) -> str:
+def _render(template: str, sections: list[Section], heading: dict[str, Any]) -> str:
     environment = Environment(autoescape=template.endswith("html.jinja"), trim_blocks=True,
                               lstrip_blocks=True, keep_trailing_newline=True)  # fmt: skip
     environment.filters |= {"markdown": tables.markdown, "html": tables.html, "data": _data}
     text = files("recbole_delta.bench").joinpath(template).read_text(encoding="utf-8")
-    return environment.from_string(text).render(sections=sections, **facts)
+    return environment.from_string(text).render(sections=sections, **heading)
 
 
 def _data(figure: Figure) -> str:
-    """A picture inside the page."""
+    """A picture as a data URI, to stand inside the page."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata=_UNDATED["svg"])
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

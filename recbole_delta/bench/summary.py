@@ -17,12 +17,20 @@ Values = Mapping[str, Sequence[Mapping[str, float]]]
 
 
 def comparison_table(values: Values, notes: Mapping[str, str], metrics: Sequence[str]) -> str:
-    """A Markdown table: a row a model, cold, warm and total of each metric, mean ± std.
+    """A Markdown table: a row for each model, cold, warm and total of each metric, mean ± std.
 
     Args:
-        values: metrics of each model, one mapping a seed.
-        notes: for each model, what it recommended (its evaluation mode).
-        metrics: such as ``["ndcg@10", "hit@10"]``.
+        values: metrics of each model, one mapping a seed, as :attr:`RunResult.test_result`.
+        notes: what each model recommended (its evaluation mode).
+        metrics: metrics and k, such as ``["ndcg@10", "hit@10"]``.
+
+    Example:
+        >>> runs = [{"mrr_cold@5": 0.1, "mrr_warm@5": 0.3, "mrr@5": 0.2},
+        ...         {"mrr_cold@5": 0.1, "mrr_warm@5": 0.4, "mrr@5": 0.25}]
+        >>> print(comparison_table({"delta": runs}, {"delta": "all items"}, ["mrr@5"]))
+        | model   | MRR@5 cold      | MRR@5 warm      | MRR@5 total     | mode      |
+        |---------|-----------------|-----------------|-----------------|-----------|
+        | delta   | 0.1000 ± 0.0000 | 0.3500 ± 0.0707 | 0.2250 ± 0.0354 | all items |
     """
     header = [
         "model",
@@ -37,7 +45,17 @@ def comparison_table(values: Values, notes: Mapping[str, str], metrics: Sequence
 
 
 def comparison_figure(values: Values, metric: str, title: str, path: Path) -> None:
-    """The picture of :func:`comparison_table`; saved as ``path``."""
+    """Write a picture of a comparison: cold, warm and total of a metric for each model.
+
+    Args:
+        values: metrics of each model, one mapping a seed.
+        metric: metric and k, such as ``ndcg@10``.
+        title: title of the picture.
+        path: path of the file, whose ending says its format.
+
+    Raises:
+        DeltaError: the file cannot be written.
+    """
     grouped = {
         model: {g: np.array([run[group_key(metric, g)] for run in runs]) for g in COLUMNS}
         for model, runs in values.items()
@@ -51,9 +69,9 @@ def bars(values: Mapping[str, Mapping[str, np.ndarray]], unit: str, title: str) 
     """Cold, warm and total side by side for each row; lines are standard deviations over seeds.
 
     Args:
-        values: by row and group, ``[seeds]`` each.
-        unit: name of the vertical axis.
-        title: above all.
+        values: ``[seeds]`` values by row and group.
+        unit: label of the vertical axis.
+        title: title of the figure.
     """
     figure = Figure(figsize=(1.6 * len(values) + 2.0, 4.0), layout="constrained")
     axes = figure.subplots()

@@ -14,7 +14,9 @@ from recbole_delta.bench.compare import LEVEL, Comparison, Row
 from recbole_delta.evaluator.labels import COLUMNS, metric_label
 
 MARK = "†"
+"""Mark of a value that differs from the reference by more than chance."""
 NOT_RUN = "not run"
+"""Cell of a row that has no run yet."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,9 @@ class Cell:
     """A value of a table.
 
     Attributes:
-        mean: over the seeds.
-        std: over the seeds; None of one.
-        place: 1 of the best of its column, 2 of the second, else 0.
+        mean: mean over the seeds.
+        std: standard deviation over the seeds; None for one seed.
+        place: 1 for the best of its column, 2 for the second, else 0.
         differs: whether it differs from the reference by more than chance.
     """
 
@@ -39,7 +41,15 @@ def cells(
 ) -> dict[str, dict[tuple[str, str], Cell]]:
     """The cells of each row that has a run, by metric and group.
 
-    Places are dealt by the means as they are printed, so that equal figures look alike.
+    Places go by the means as they are printed, so that equal figures look alike.
+
+    Args:
+        comparison: rows of one data set.
+        metrics: metrics and k, such as ``ndcg@10``.
+        differences: rows against the reference, or None.
+
+    Returns:
+        cells by the row's label, then by metric and group.
     """
     ran = [row for row in comparison.rows if row.records]
     table: dict[str, dict[tuple[str, str], Cell]] = {row.label: {} for row in ran}
@@ -72,7 +82,14 @@ def frame(
     differences: pd.DataFrame | None,
     shown: Callable[[Cell], str],
 ) -> pd.DataFrame:
-    """The table with every cell as text, a column a metric and group; rows not run say so."""
+    """The table with every cell as text, a column for each metric and group; rows not run say so.
+
+    Args:
+        comparison: rows of one data set.
+        metrics: metrics and k, such as ``ndcg@10``.
+        differences: rows against the reference, or None.
+        shown: text of a cell.
+    """
     table = cells(comparison, metrics, differences)
     columns = list(dict.fromkeys(column for row in table.values() for column in row))
     lines = [
@@ -84,21 +101,21 @@ def frame(
 
 
 def row_name(row: Row) -> str:
-    """The label, and what is missing of the row."""
+    """The label of a row, and how many of its seeds have been run if not all."""
     if row.records and row.missing:
         return f"{row.label} ({len(row.records)} of {len(row.seeds)} seeds)"
     return row.label
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A table of :func:`frame`, or any other, for GitHub and friends."""
+    """A table in GitHub's Markdown; column names of several levels are joined."""
     if isinstance(table.columns, pd.MultiIndex):
         table = table.set_axis([" ".join(column) for column in table.columns], axis=1)
     return table.to_markdown(disable_numparse=True)
 
 
 def as_markdown(cell: Cell) -> str:
-    """Best bold, second underlined, mean ± std."""
+    """A cell in Markdown: mean ± std, the best bold, the second underlined."""
     text = f"{cell.mean:.4f}"
     text = {1: f"**{text}**", 2: f"<u>{text}</u>"}.get(cell.place, text)
     spread = "" if cell.std is None else f" ± {cell.std:.4f}"
@@ -106,7 +123,7 @@ def as_markdown(cell: Cell) -> str:
 
 
 def as_latex(cell: Cell) -> str:
-    """The same for booktabs."""
+    """A cell in LaTeX: mean ± std, the best bold, the second underlined."""
     text = f"{cell.mean:.4f}"
     text = {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(cell.place, text)
     spread = "" if cell.std is None else rf" {{\scriptsize $\pm$ {cell.std:.4f}}}"
@@ -114,7 +131,7 @@ def as_latex(cell: Cell) -> str:
 
 
 def as_html(cell: Cell) -> str:
-    """The same for a page."""
+    """A cell in HTML: mean ± std, the best bold, the second underlined."""
     text = f"{cell.mean:.4f}"
     text = {1: f"<b>{text}</b>", 2: f"<u>{text}</u>"}.get(cell.place, text)
     spread = "" if cell.std is None else f" <small>± {cell.std:.4f}</small>"
@@ -125,13 +142,19 @@ FORMATS = {"markdown": as_markdown, "latex": as_latex, "html": as_html}
 
 
 def html(table: pd.DataFrame) -> str:
-    """A table for a page; cells of :func:`as_html` stay as they are, names are escaped."""
+    """A table in HTML; cells of :func:`as_html` stay as they are, names are escaped."""
     names = table.rename(index=lambda name: escape(str(name)))
     return names.to_html(escape=False, border=0)
 
 
 def latex(table: pd.DataFrame, caption: str, label: str) -> str:
-    """A table for LaTeX, with the package booktabs."""
+    """A table in LaTeX, for the package booktabs.
+
+    Args:
+        table: table whose cells are LaTeX already; names are escaped.
+        caption: caption, which is escaped.
+        label: label to refer to.
+    """
     escaped = table.rename(index=_escape, columns=_escape)
     return escaped.to_latex(
         escape=False, caption=_escape(caption), label=label, multicolumn_format="c",
@@ -140,7 +163,12 @@ def latex(table: pd.DataFrame, caption: str, label: str) -> str:
 
 
 def csv(comparison: Comparison, metrics: Sequence[str]) -> pd.DataFrame:
-    """The figures themselves: a line a run, metric and group."""
+    """The figures themselves, unrounded: a line for each run, metric and group.
+
+    Args:
+        comparison: rows of one data set.
+        metrics: metrics and k, such as ``ndcg@10``.
+    """
     return pd.DataFrame(
         {"dataset": comparison.dataset, "row": row.label, "model": row.spec.model,
          "seed": record.facts["seed"], "metric": metric, "group": group, "value": value}
@@ -152,7 +180,7 @@ def csv(comparison: Comparison, metrics: Sequence[str]) -> pd.DataFrame:
 
 
 def conditions(comparison: Comparison) -> pd.DataFrame:
-    """How each row was run: what a reader has to know to compare it."""
+    """How each row was run: what a reader has to know to compare it, seconds and GiB included."""
     return pd.DataFrame(
         [_conditions(row) for row in comparison.rows if row.records],
         index=[row.label for row in comparison.rows if row.records],
@@ -182,7 +210,7 @@ def _conditions(row: Row) -> dict[str, Any]:
 
 
 def _item_embedding(setting: str | None, embeds_cold_items: bool, epochs: int) -> str:
-    """RecBole's own models have the setting's default, and no ear for it."""
+    """The embedding that was in use: RecBole's own models have the setting, but do not read it."""
     if embeds_cold_items:
         return setting if epochs and setting else "content"
     return "id" if setting == "id" else "-"

@@ -17,7 +17,7 @@ from recbole_delta.embedding.delta import DeltaEmbedding
 
 
 class Neighbour(NamedTuple):
-    """An item and the cosine between its vector and that of the item asked for."""
+    """A neighbour's id, and the cosine between its vector and that of the explained item."""
 
     item: str
     cosine: float
@@ -28,8 +28,8 @@ class Explanation:
     """An item's vector e = c + d, beside its content c.
 
     Attributes:
-        item: its id.
-        train_count: its training rows; 0 for a cold item.
+        item: id of the item.
+        train_count: number of its training rows; 0 for a cold item.
         delta_norm: ‖d‖₂; 0 for a cold item that is not warmed up.
         cosine: cos(c, e), 1 where nothing has drifted.
         by_content: the items whose contents are nearest to its own, nearest first.
@@ -69,7 +69,7 @@ class Spaces:
 
     Attributes:
         items: ids of n items.
-        train_count: ``[n]`` their training rows; 0 for cold ones.
+        train_count: ``[n]`` numbers of training rows; 0 for cold items.
         content: ``[n, d]`` directions of c, which have unit length.
         adapted: ``[n, d]`` directions of e = c + d, at unit length too.
         delta_norm: ``[n]`` ‖d‖₂.
@@ -96,10 +96,10 @@ class Spaces:
         """The two spaces of an embedding.
 
         Args:
-            embedding: of items 1 .. n.
-            items: their ids.
-            train_count: training rows of the first of them; the others are cold.
-            removed: ids of those that are recommended no more.
+            embedding: embedding of items 1 .. n.
+            items: ids of these items.
+            train_count: ``[n_warm]`` training rows of the first of them; the others are cold.
+            removed: ids of items that are recommended no more.
         """
         delta = embedding.delta.detach()[1:]
         return cls(
@@ -118,10 +118,13 @@ class Spaces:
         return (self.content * self.adapted).sum(1)
 
     def place(self, item: str) -> int:
-        """Where an item stands in :attr:`items`.
+        """The position of an item in :attr:`items`.
+
+        Args:
+            item: id of the item.
 
         Raises:
-            DeltaError: it is not there.
+            DeltaError: there is no such item.
         """
         try:
             return self.items.index(item)
@@ -132,11 +135,22 @@ class Spaces:
         """An item's drift and its neighbours in both spaces.
 
         Args:
-            item: its id; it may be one that was removed.
+            item: id of the item; it may be one that was removed.
             k: neighbours in each space; fewer where there are fewer other items.
 
         Raises:
             DeltaError: there is no such item, or k < 1.
+
+        Example:
+            >>> import recbole_delta
+            >>> from recbole_delta.quick_start.example import example_data
+            >>> result = recbole_delta.run("SASRecDelta", "example", settings=example_data())
+            >>> spaces = recbole_delta.Recommender(result.checkpoint).spaces()
+            >>> found = spaces.explain("a0", k=5)
+            >>> found.train_count > 0, found.delta_norm <= spaces.delta_max
+            (True, True)
+            >>> {near.item[0] for near in found.by_content}  # its own genre
+            {'a'}
         """
         at_least_1("k", k)
         place = self.place(item)
@@ -158,6 +172,6 @@ class Spaces:
 
 
 def _directions(rows: Tensor) -> np.ndarray:
-    """Unit vectors of all rows but that of padding."""
+    """Unit vectors ``[n, d]`` of all rows ``[1 + n, d]`` but that of padding."""
     with torch.no_grad():
         return F.normalize(rows[1:], dim=1).cpu().numpy()

@@ -39,26 +39,37 @@ DESCRIPTION, ENCODER = "export.json", "encoder.onnx"
 ITEMS, HISTORY = "items.safetensors", "history.safetensors"
 
 TOLERANCE = 1e-4
-"""Of the greatest score: what the order of additions may change in it."""
+"""Share of the greatest score by which scores may differ: additions in another order."""
 CHECKED_ITEMS = 1000
+"""Items whose scores are compared, at most."""
 
 
 def export(model: Any, items: ServedItems, encoding: Mapping[str, Any], folder: str | Path) -> None:
-    """Write the item vectors and the session encoder of a model (see the module's docstring).
+    """Write the item vectors and the session encoder of a model, in the files listed above.
 
     The encoder knows no item: whatever is added later needs its vector only. Before the folder
     appears, histories of several lengths are scored from it in onnxruntime.
 
     Args:
-        model: a backbone, in evaluation mode.
-        items: those of its rows, and which of them are recommended.
-        encoding: how dataset_prep made their content, for the record.
-        folder: is replaced where it is an earlier export.
+        model: a :class:`~recbole_delta.model.backbone.ContentBackbone`, in evaluation mode.
+        items: items of the model's rows, and which of them are recommended.
+        encoding: how dataset_prep made their content; it is written into ``export.json``.
+        folder: path of the folder; it is replaced where it is an earlier export.
 
     Raises:
         DeltaError: the model is no backbone, cannot be traced or has other scores in onnxruntime,
             no item is left, a package is missing, or the folder cannot be written or holds
             something else.
+
+    Example:
+        :meth:`Recommender.export` calls this:
+
+        >>> import recbole_delta
+        >>> from recbole_delta.quick_start.example import example_data
+        >>> result = recbole_delta.run("SASRecDelta", "example", settings=example_data())
+        >>> recbole_delta.Recommender(result.checkpoint).export("exported")
+        >>> sorted(path.name for path in Path("exported").iterdir())
+        ['encoder.onnx', 'export.json', 'items.safetensors']
     """
     folder = Path(folder)
     if not isinstance(model, ContentBackbone):

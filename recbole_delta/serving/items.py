@@ -14,7 +14,7 @@ class ServedItems:
     """Ids of items and their numbers, padding (0) first and warm items before cold ones.
 
     Args:
-        tokens: the ids by number, with that of padding.
+        tokens: ids by number, with that of padding.
         n_warm: items 1 .. ``n_warm`` have training rows.
 
     Attributes:
@@ -28,7 +28,7 @@ class ServedItems:
         self._number = {token: n for n, token in enumerate(self.tokens) if n}
 
     def __len__(self) -> int:
-        """Numbers that are taken, that of padding among them."""
+        """How many numbers are taken, that of padding included."""
         return len(self.tokens)
 
     @property
@@ -40,11 +40,11 @@ class ServedItems:
         """The number of an item.
 
         Args:
-            token: its id.
+            token: id of the item.
             where: what names it, for messages.
 
         Raises:
-            DeltaError: there is no such item.
+            DeltaError: the id is no text, or there is no such item.
         """
         if not isinstance(token, str):
             raise DeltaError(f"{where}: ids are texts, in quotation marks, but one is {token!r}.")
@@ -53,10 +53,10 @@ class ServedItems:
         return self._number[token]
 
     def numbers(self, tokens: Collection[str], where: str) -> Tensor:
-        """The numbers of several items.
+        """The numbers of several items, ``[n]`` int64.
 
         Args:
-            tokens: their ids.
+            tokens: ids of n items.
             where: what names them, for messages.
 
         Raises:
@@ -71,7 +71,14 @@ class ServedItems:
         return self._number[token] > self.n_warm
 
     def add(self, tokens: Sequence[str]) -> Tensor:
-        """Numbers of items that are there and, at the end, of new ones; all are recommended."""
+        """Add what is new among some items, at the end, and recommend all of them.
+
+        Args:
+            tokens: ids of n items.
+
+        Returns:
+            ``[n]`` int64 numbers of them.
+        """
         for token in tokens:
             if token not in self._number:
                 self._number[token] = len(self.tokens)
@@ -80,14 +87,14 @@ class ServedItems:
         return torch.tensor([self._number[token] for token in tokens])
 
     def remove(self, tokens: Collection[str], where: str = "remove") -> None:
-        """Recommend these no more.
+        """Recommend some items no more.
 
         Args:
-            tokens: their ids.
+            tokens: ids of the items.
             where: what names them, for messages.
 
         Raises:
-            DeltaError: one is not there.
+            DeltaError: there is no such item.
         """
         self.numbers(tokens, where)
         self.removed.update(tokens)
@@ -95,7 +102,15 @@ class ServedItems:
     def candidates(
         self, allow: Collection[str] | None, deny: Collection[str], cold_only: bool
     ) -> Tensor:
-        """Which numbers may be recommended, ``[len(self)]`` bool; see ``Recommender.recommend``.
+        """Which numbers may be recommended.
+
+        Args:
+            allow: ids of the only items to recommend; None for all.
+            deny: ids of items not to recommend.
+            cold_only: only items without training rows.
+
+        Returns:
+            ``[len(self)]`` bool.
 
         Raises:
             DeltaError: a list has an unknown item.
@@ -115,8 +130,11 @@ class ServedItems:
 def check_new_ids(tokens: Sequence[str]) -> None:
     """Refuse what cannot be an id, or stands there twice.
 
+    Args:
+        tokens: ids of items to add.
+
     Raises:
-        DeltaError: one is so.
+        DeltaError: one is no line of text, that of padding, or there twice.
     """
     if isinstance(tokens, str):
         raise DeltaError(f"Ids are a list of texts, but here is the text {tokens!r}.")

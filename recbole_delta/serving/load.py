@@ -21,14 +21,15 @@ from recbole_delta.serving.memory_guard import Allowance
 from recbole_delta.trainer.checkpoint import Checkpoint, catalogue_tokens
 
 CONTENT = "item_embedding.content"
+"""End of the name of the content rows in a model's state dict."""
 
 
 class StoredCatalogue(ColdWarmDataset):
-    """What a model's constructor asks of its data set, from a checkpoint.
+    """What a model's constructor reads from its data set, out of a checkpoint.
 
     Args:
-        config: of the run.
-        checkpoint: of the run.
+        config: RecBole ``Config`` of the run.
+        checkpoint: checkpoint of the run.
     """
 
     def __init__(self, config: Any, checkpoint: Checkpoint) -> None:
@@ -48,7 +49,15 @@ class StoredCatalogue(ColdWarmDataset):
         self.max_item_list_len = config["MAX_ITEM_LIST_LENGTH"]
 
     def content_rows(self, fit: Fit, dim: int) -> tuple[ContentMap, Tensor]:
-        """Those that the model was trained with."""
+        """The map and the rows that the model was trained with, rows of added items included.
+
+        Args:
+            fit: how the map was fitted; not needed.
+            dim: dimension d of the item embedding; not needed.
+
+        Returns:
+            the map, and ``[n_items, ...]`` rows with padding (zero) first.
+        """
         [name] = [name for name in self._checkpoint.model if name.endswith(CONTENT)]
         start = f"{name}_map."
         state = {
@@ -59,15 +68,18 @@ class StoredCatalogue(ColdWarmDataset):
         return ContentMap.stored(state), self._checkpoint.model[name]
 
     def train_counts(self) -> np.ndarray:
-        """``[n_warm]`` training rows of items 1, 2, ..."""
+        """``[n_warm]`` int64 training rows of items 1, 2, ..."""
         return self._count
 
 
 def stored_model(checkpoint: Checkpoint) -> tuple[Any, StoredCatalogue]:
     """The model of a checkpoint, in evaluation mode, and its catalogue.
 
+    Args:
+        checkpoint: checkpoint of a run or of a recommender.
+
     Raises:
-        DeltaError: it is a model of RecBole's own, or the file does not fit together.
+        DeltaError: the model is RecBole's own, or the parts of the file do not fit together.
     """
     config = RunConfig(config_dict=checkpoint.metadata.settings)
     model_class = get_model(config["model"])

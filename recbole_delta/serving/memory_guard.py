@@ -1,4 +1,4 @@
-"""A file that is small must not take much memory by what it claims."""
+"""A limit to memory: a small file must not take much of it by what it claims."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 SPARE = 2**26
-"""Numbers that may be made whatever the size of the file: 256 MiB of float32."""
+"""Numbers that may be made whatever the file's size: 256 MiB of float32."""
 
 
 class Allowance(TorchDispatchMode):
-    """Inside, tensors of some times ``numbers`` may be made, all in all.
+    """Within the block, tensors of 8 times ``numbers`` elements may be made, all in all.
 
-    Memory that has been asked for but not written to costs nothing yet, so it is in time to refuse
-    a tensor when it is there.
+    Memory that is allocated but not yet written to costs nothing, so a tensor can still be refused
+    once it is there.
+
+    Args:
+        numbers: number of elements of the tensors in the file.
 
     Raises:
         ValueError: more have been made.

@@ -19,10 +19,10 @@ from recbole_delta.model import ContentBackbone
 
 
 class SessionEncoder(nn.Module):
-    """A backbone that is given the vectors of a history instead of its ids.
+    """A backbone that takes the vectors of a history instead of its ids.
 
     Args:
-        model: stays as it is; its weights are copied, its item embedding is not.
+        model: backbone, which stays as it is; its weights are copied, its item embedding is not.
     """
 
     def __init__(self, model: ContentBackbone) -> None:
@@ -33,7 +33,15 @@ class SessionEncoder(nn.Module):
         self.model = copy.deepcopy(model, instead).cpu()
 
     def forward(self, history: Tensor, length: Tensor) -> Tensor:
-        """Session vectors ``[B, d]`` of histories ``[B, L, d]`` of lengths ``[B]``."""
+        """Sequence representation at the last position.
+
+        Args:
+            history: ``[B, L, d]`` vectors of the items, oldest first, zeros after them.
+            length: ``[B]`` int64 number of items of each history, at least 1.
+
+        Returns:
+            ``[B, d]``.
+        """
         size, width = length.size(0), history.size(1)
         # The places of the batch are the catalogue, and padding is 0 as always.
         ids = torch.arange(1, size * width + 1).view(size, width)
@@ -87,12 +95,12 @@ def write_encoder(model: ContentBackbone, path: Path) -> None:
     """Write the encoder of a model, for any number of histories of any length that it takes.
 
     Args:
-        model: in evaluation mode.
-        path: of the ONNX file, with inputs ``history`` ``[B, L, d]`` and ``length`` ``[B]`` and
-            the output ``session`` ``[B, d]``.
+        model: backbone, in evaluation mode.
+        path: path of the ONNX file, with inputs ``history`` ``[B, L, d]`` and ``length`` ``[B]``
+            and the output ``session`` ``[B, d]``.
 
     Raises:
-        DeltaError: torch cannot trace it.
+        DeltaError: torch cannot trace the backbone.
     """
     fixed = has_one_length(model)
     width = int(model.max_seq_length) if fixed else 2
@@ -125,7 +133,13 @@ def has_one_length(model: ContentBackbone) -> bool:
 
 
 def untraceable(model: ContentBackbone, why: str, error: BaseException) -> DeltaError:
-    """What to say of a backbone that ONNX does not take."""
+    """The error to raise for a backbone that cannot be exported.
+
+    Args:
+        model: the backbone.
+        why: what failed, as part of a sentence.
+        error: error of torch or onnxruntime, whose first line is quoted.
+    """
     first = str(error).strip().partition("\n")[0]
     return DeltaError(
         f"The encoder of {type(model).__name__} cannot be exported, {why} ({first}); give the "

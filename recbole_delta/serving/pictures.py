@@ -1,4 +1,4 @@
-"""Drift, and both spaces, as pictures."""
+"""Pictures of drift from the content, and of items by content and by adapted vector."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ SHOWN = 2000
 """Items in the picture of the spaces, at most: more of them hide each other."""
 
 PERPLEXITY = 30
+"""Perplexity of t-SNE, at most."""
 SEED = 0
+"""Seed of the sample and of t-SNE."""
 BESIDE: dict[str, Any] = {
     "fontsize": 8, "frameon": False, "loc": "center left", "bbox_to_anchor": (1, 0.5)
 }  # fmt: skip
+"""Where a legend stands: right of its axes."""
 
 
 def write_pictures(spaces: Spaces, asked: Sequence[str], folder: Path) -> None:
     """Write ``drift.png`` and ``spaces.png``.
 
     Args:
-        spaces: of the items.
-        asked: ids of items to mark in the second.
-        folder: made where it is missing.
+        spaces: the items by content and by adapted vector.
+        asked: ids of items to mark in ``spaces.png``.
+        folder: path of the folder, which is made where it is missing.
 
     Raises:
         DeltaError: an item is not there, there are fewer than three, or a file cannot be written.
@@ -47,6 +50,9 @@ def drift(spaces: Spaces) -> Figure:
 
     A median is over the items with 2^i to 2^(i+1) - 1 training rows. For ‖d‖ ≤ δ_max < 1 no point
     lies below the dashed line, √(1 - δ_max²).
+
+    Args:
+        spaces: the items by content and by adapted vector.
     """
     warm = spaces.listed & (spaces.train_count > 0)
     count, cosine = spaces.train_count[warm], spaces.cosine[warm]
@@ -78,10 +84,10 @@ def both_spaces(spaces: Spaces, asked: Sequence[str]) -> Figure:
     warm items have moved away from cold ones; an item without a delta stands at the same place in
     both panels. One may not read sizes of groups, distances between groups, or how far an item
     has drifted, for t-SNE keeps neighbourhoods only; drift has its own picture. Where there are
-    more than 2,000 items, a random sample of them is drawn, with those asked for.
+    more than 2,000 items, a random sample of them is drawn, with the marked ones.
 
     Args:
-        spaces: of the items.
+        spaces: the items by content and by adapted vector.
         asked: ids of items to mark.
 
     Raises:

@@ -28,7 +28,7 @@ from recbole_delta.trainer.metadata import RECOMMENDER
 
 @dataclass(frozen=True)
 class Recommendation:
-    """One recommended item: its id and its score, comparable within one history only."""
+    """One recommended item: its id, and its score, comparable after the same history only."""
 
     item: str
     score: float
@@ -41,10 +41,19 @@ class Recommender:
     delta 0, is recommended, and may stand in histories.
 
     Args:
-        path: a checkpoint.
+        path: path of a checkpoint, from a run or from :meth:`save`.
 
     Raises:
-        DeltaError: it is not a whole checkpoint of one of our models.
+        DeltaError: the file is not a whole checkpoint of one of our models.
+
+    Example:
+        >>> import recbole_delta
+        >>> from recbole_delta.quick_start.example import example_data
+        >>> result = recbole_delta.run("SASRecDelta", "example", settings=example_data())
+        >>> recommender = recbole_delta.Recommender(result.checkpoint)
+        >>> [best] = recommender.recommend([["b0", "b1", "b2"]], k=3)
+        >>> [each.item[0] for each in best]  # the genre of items is their first letter
+        ['b', 'b', 'b']
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -64,12 +73,12 @@ class Recommender:
 
     @property
     def cold_items(self) -> list[str]:
-        """Those of them that no training row has."""
+        """Ids of the recommended items that no training row has."""
         return [token for token in self.items if self._items.is_cold(token)]
 
     @property
     def known_items(self) -> list[str]:
-        """Ids of items 1, 2, ... of :attr:`model`, those that were removed among them."""
+        """Ids of items 1, 2, ... of :attr:`model`, removed ones included."""
         return self._items.tokens[1:]
 
     @property
@@ -88,12 +97,12 @@ class Recommender:
         A warm item keeps its delta when its content is replaced.
 
         Args:
-            tokens: ids of the items.
-            vectors: ``[n, c]`` their content, from the encoder of the run, as it comes.
+            tokens: ids of n items.
+            vectors: ``[n, c]`` float, content vectors as the run's encoder gives them.
 
         Raises:
-            DeltaError: the model has no vectors for cold items, or these are not of its content's
-                dimension, not finite or zero, or an id is empty or stands there twice.
+            DeltaError: the model has no vectors for cold items, or a content vector is of another
+                dimension, not finite or zero, or an id is empty or there twice.
         """
         embedding = self._require_content("add items")
         check_new_ids(tokens)
@@ -108,10 +117,10 @@ class Recommender:
         self._model.extend_catalogue(len(self._items))
 
     def remove_items(self, tokens: Sequence[str]) -> None:
-        """Recommend these items no more; in histories they may stay.
+        """Recommend items no more, by their ids; histories may still hold them.
 
         Raises:
-            DeltaError: one is not there.
+            DeltaError: there is no such item.
         """
         self._items.remove(tokens)
 
@@ -124,7 +133,7 @@ class Recommender:
                 not wanted.
 
         Returns:
-            How often each of them was predicted from something before it.
+            how often each of them was predicted from something before it, by id.
 
         Raises:
             DeltaError: the model has no deltas, a history is empty or has an unknown item, or no
@@ -191,21 +200,25 @@ class Recommender:
         ]
 
     def check_history(self, history: Sequence[str], name: str) -> Tensor:
-        """The history as the model's numbers.
+        """A history as numbers of the model's items, ``[n]`` int64.
 
         Args:
-            history: ids of items.
-            name: of the history, for messages.
+            history: ids of n items, oldest first.
+            name: name of the history, for messages.
 
         Raises:
-            DeltaError: it is empty or has an unknown item.
+            DeltaError: the history is empty or has an unknown item.
         """
         if isinstance(history, str) or not len(history):
             raise DeltaError(f"{name} must be a list of item ids, and not empty.")
         return torch.tensor([self._items.number(token, name) for token in history])
 
     def save(self, path: str | Path) -> None:
-        """Write the recommender with its present items as a checkpoint to recommend from."""
+        """Write the recommender with its present items as a checkpoint to recommend from.
+
+        Raises:
+            DeltaError: the file cannot be written.
+        """
         kept = {name: value.cpu() for name, value in self._model.state_dict().items()}
         count = self._checkpoint.catalogue["train_count"].numpy()
         metadata = replace(
@@ -215,15 +228,19 @@ class Recommender:
         Checkpoint(kept, {}, self._checkpoint.generators, metadata, catalogue).save(path)
 
     def export(self, folder: str | Path) -> None:
-        """Write item vectors and session encoder, see :func:`recbole_delta.serving.export.export`.
+        """Write item vectors and the session encoder as ONNX, for programs without PyTorch.
+
+        Args:
+            folder: path of the folder; :mod:`recbole_delta.serving.export` lists its files.
 
         Raises:
-            DeltaError: as there.
+            DeltaError: the model cannot be exported, a package is missing, or the folder cannot be
+                written.
         """
         export(self._model, self._items, self.encoding, folder)
 
     def spaces(self) -> Spaces:
-        """The items by content and by adapted vector, to explain them (``spaces().explain(item)``).
+        """The items by content and by adapted vector; ``spaces().explain(item)`` compares them.
 
         Raises:
             DeltaError: the model's vectors are not content plus delta.
@@ -240,7 +257,7 @@ class Recommender:
 
     @property
     def _embedding(self) -> ContentEmbedding | None:
-        """Where content is; None in a model of IDs."""
+        """The embedding that holds content; None in a model of IDs."""
         return self._model.content_embedding
 
     def _require_content(self, what: str) -> ContentEmbedding:

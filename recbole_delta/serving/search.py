@@ -15,19 +15,19 @@ from recbole_delta.evaluator.inference import cases_at_once, inference_mode, mod
 from recbole_delta.model import BACKBONES, ContentBackbone
 
 SMALL = 2**14
-"""Items up to which all are scored: nothing is quicker."""
+"""The most items of which all are scored: nothing is quicker."""
 
 PROBED = 1 / 2
 """Share of the lists of an index that a search looks at."""
 
 REFINED = 10
-"""Candidates by their codes for each item wanted, of which the exact scores choose."""
+"""Candidates by their codes for each wanted item, among which the exact scores choose."""
 
 MOST_REFINED = 2**14
 """Candidates that a search by index compares for a history; where it takes more, all are scored."""
 
 HISTORIES_AT_ONCE = 512
-"""Of a search by index, which holds no scores of all items."""
+"""Histories that a search by index takes at a time; it holds no scores of all items."""
 
 
 class Search(Protocol):
@@ -39,10 +39,13 @@ class Search(Protocol):
         """Scores and ids ``[≤ k]`` of the best items after each history, best first.
 
         Args:
-            histories: item ids, oldest first.
-            k: items a history.
+            histories: ``[L]`` int64 item ids each, oldest first.
+            k: number of items after each history.
             candidate: ``[n_items]`` bool, what may be found.
             exclude_seen: leave out items of the history.
+
+        Yields:
+            ``[≤ k]`` float32 scores and ``[≤ k]`` int64 item ids of each history.
         """
 
 
@@ -50,7 +53,7 @@ class ExactSearch:
     """Scores every item.
 
     Args:
-        model: in evaluation mode.
+        model: one of our models, in evaluation mode.
     """
 
     def __init__(self, model: Any) -> None:
@@ -59,7 +62,14 @@ class ExactSearch:
     def best(
         self, histories: list[Tensor], k: int, candidate: Tensor, exclude_seen: bool
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """See :meth:`Search.best`."""
+        """Scores and ids ``[≤ k]`` of the best items after each history, best first.
+
+        Args:
+            histories: ``[L]`` int64 item ids each, oldest first.
+            k: number of items after each history.
+            candidate: ``[n_items]`` bool, what may be found.
+            exclude_seen: leave out items of the history.
+        """
         never = torch.nonzero(~candidate).flatten()
         step = cases_at_once(len(candidate))
         with inference_mode(self._model):
@@ -88,7 +98,7 @@ class IndexSearch:
         model: one of our backbones, in evaluation mode.
 
     Raises:
-        DeltaError: it scores by something else than item vectors, or faiss is missing.
+        DeltaError: the model scores by something else than item vectors, or faiss is missing.
     """
 
     def __init__(self, model: Any) -> None:
@@ -119,7 +129,14 @@ class IndexSearch:
     def best(
         self, histories: list[Tensor], k: int, candidate: Tensor, exclude_seen: bool
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """See :meth:`Search.best`."""
+        """Scores and ids ``[≤ k]`` of the best items after each history, best first.
+
+        Args:
+            histories: ``[L]`` int64 item ids each, oldest first.
+            k: number of items after each history.
+            candidate: ``[n_items]`` bool, what may be found.
+            exclude_seen: leave out items of the history.
+        """
         chosen = torch.nonzero(candidate).flatten().numpy()
         for start in range(0, len(histories), HISTORIES_AT_ONCE):
             part = histories[start : start + HISTORIES_AT_ONCE]

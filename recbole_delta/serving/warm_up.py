@@ -16,30 +16,30 @@ from recbole_delta.evaluator.inference import SCORES_AT_ONCE, model_device
 from recbole_delta.model.backbone import next_items
 
 POPULARITY = 3
-"""How often a new item is wanted, in times of a warm one on average.
+"""How often a new item is assumed to be wanted, as a multiple of a warm item's average.
 
 The histories cannot tell: most of them are older than the new items. (Chosen among 1, 3 and 5 on
 Beauty, with other items than those of the report.)
 """
 
 OTHERS = 2**15
-"""Predictions of other items, at least, that say where the new ones are not wanted."""
+"""Predictions of other items to sample, at least; they say where new items are not wanted."""
 
 SEQUENCES_AT_ONCE = 512
-"""That the backbone reads."""
+"""Sequences that the backbone reads at a time."""
 
 STEPS = 60
-"""Of the descent: within 1% of the least cross entropy."""
+"""Steps of the descent, which end within 1% of the least cross entropy."""
 
 
 @dataclass(frozen=True)
 class Contexts:
-    """What a model predicts from, and what came.
+    """Predictions in histories: what a model predicts from, and what came.
 
     Attributes:
-        hidden: ``[n, d]`` outputs of the backbone.
-        target: ``[n]`` the items that came next.
-        weight: ``[n]`` how many predictions each stands for; 1 of a new item.
+        hidden: ``[n, d]`` sequence representations.
+        target: ``[n]`` int64 items that came next.
+        weight: ``[n]`` how many predictions each stands for; 1 where a new item came.
     """
 
     hidden: Tensor
@@ -52,7 +52,7 @@ def read_contexts(model: Any, histories: list[Tensor], new: Tensor) -> Contexts:
 
     Args:
         model: one of our backbones, in evaluation mode.
-        histories: item ids, oldest first.
+        histories: ``[L]`` int64 item ids each, oldest first.
         new: ``[n_items]`` bool, the cold items.
     """
     n_new = torch.tensor([int(new[each[1:]].sum()) for each in histories])
@@ -64,7 +64,7 @@ def read_contexts(model: Any, histories: list[Tensor], new: Tensor) -> Contexts:
     parts = list(_read(model, [histories[n] for n in chosen.tolist()]))
     hidden, target = (torch.cat(column) for column in zip(*parts))
     is_new = new.to(target.device)[target]
-    # As many others to a new item as there would be if it were as popular as we think.
+    # As many others to a new item as there would be if it were as popular as assumed.
     n_fitted = len(target[is_new].unique())
     wanted = int(is_new.sum()) * int((~new[1:]).sum()) / n_fitted / POPULARITY
     share = wanted / max(1, int((~is_new).sum()))
@@ -76,20 +76,20 @@ def fit_deltas(
 ) -> Tensor:
     """The deltas of some items, in the ball, with the least cross entropy.
 
-    The softmax is over the warm items and these. What the backbone puts out does not depend on
-    their deltas, so where scores are plain products the problem is convex; it is solved by
+    The softmax is over the warm items and these. The backbone's outputs do not depend on their
+    deltas, so where scores are plain products the problem is convex; it is solved by
     accelerated projected gradients (FISTA, Beck & Teboulle 2009; restarts, O'Donoghue & Candès
     2015), each item with a step of its own.
 
     Args:
-        model: the backbone.
-        embedding: its item embedding.
+        model: one of our backbones, in evaluation mode.
+        embedding: item embedding of the model.
         n_warm: items 1 .. ``n_warm`` were trained.
         contexts: predictions of these items and of others.
-        ids: ``[k]`` the items.
+        ids: ``[k]`` int64 numbers of the items.
 
     Returns:
-        ``[k, d]``.
+        ``[k, d]`` deltas.
     """
     hidden, weight = contexts.hidden, contexts.weight[:, None]
     warm = model.output_item_vectors(embedding.weight[1 : n_warm + 1])
@@ -128,7 +128,7 @@ def fit_deltas(
 
 
 def _read(model: Any, histories: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Outputs and what came next, block by block."""
+    """Sequence representations ``[n, d]`` and what came next ``[n]``, block by block."""
     user = np.repeat(np.arange(len(histories)), [len(each) for each in histories])
     slices = window_slices(user, model.max_seq_length) if model.causal else prefix_slices(user)
     start, stop = (torch.from_numpy(each) for each in slices)
