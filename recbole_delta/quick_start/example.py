@@ -16,11 +16,9 @@ from dataset_prep.protocols.item_holdout import item_holdout
 
 NAME = "example"
 GENRES = "abcd"
-ITEMS_PER_GENRE, HISTORY = 12, 9
+USERS, ITEMS_PER_GENRE, HISTORY = 60, 12, 9
 DIM = 16
 """Dimension of the content vectors, and of the item embeddings."""
-
-USERS = 60
 
 
 def example_data(folder: str | Path = "data", seed: int = 0) -> dict[str, Any]:
@@ -35,8 +33,8 @@ def example_data(folder: str | Path = "data", seed: int = 0) -> dict[str, Any]:
         seed: seed of the interactions, the vectors and the choice of cold items.
 
     Returns:
-        settings of a run: ``data_path``, sizes for so few data, and no output. Logs and checkpoints
-        go to the working directory, as RecBole's do.
+        settings of a run: ``data_path``, sizes for so little data, and no output. Logs and
+        checkpoints go to the working directory, as RecBole's do.
 
     Raises:
         DeltaError: a file cannot be written.

@@ -12,7 +12,7 @@ SPARE = 2**26
 
 
 class Allowance(TorchDispatchMode):
-    """Within the block, tensors of 8 times ``numbers`` elements may be made, all in all.
+    """Within the block, tensors of :data:`SPARE` and 8 times ``numbers`` elements may be made.
 
     Memory that is allocated but not yet written to costs nothing, so a tensor can still be refused
     once it is there.
