@@ -37,7 +37,7 @@ def example_data(folder: str | Path = "data", seed: int = 0) -> dict[str, Any]:
         checkpoints go to the working directory, as RecBole's do.
 
     Raises:
-        DeltaError: a file cannot be written.
+        OSError: a file cannot be written.
 
     Example:
         >>> from recbole_delta import run
