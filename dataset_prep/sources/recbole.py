@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import polars as pl
 
 from dataset_prep.errors import check_folder_name
@@ -50,6 +49,8 @@ def read_recbole(
         item_id=item,
         **{name: pl.col(field).cast(pl.Float64) for name, field in numbers.items()},
     )
+    import pandas as pd  # not at the top: it takes longer to load than all the rest
+
     with reading(items_file):
         # As RecBole reads it: quotes and byte order marks have to mean the same.
         table = pd.read_csv(
