@@ -9,7 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dataset_prep.encoders.torchaudio_extension import stand_in_for_extension
 from dataset_prep.errors import DeltaError
+
+# On import, before anyone imports torchaudio.
+stand_in_for_extension()
 
 Encoder = Callable[[Tensor], Tensor]
 """Mono segments ``[n, samples]`` to vectors ``[n, dim]``, both on the CPU."""

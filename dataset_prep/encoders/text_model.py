@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from dataset_prep.encoders.torchaudio_extension import stand_in_for_extension
 from dataset_prep.errors import DeltaError
+
+# On import, so that sentence-transformers may be imported by anyone once this module is.
+stand_in_for_extension()
 
 BATCH = {"cpu": 32, "cuda": 256}
 """Texts that a model sees together: a GPU wants many, a CPU little padding."""
