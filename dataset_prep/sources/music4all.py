@@ -51,7 +51,10 @@ def read_music4all_onion(raw: Path | None, *, features: str) -> RawData:
 
     Args:
         raw: folder of the files, unpacked (bunzip2).
-        features: name of a file whose first column is ``id`` and whose others are numbers.
+        features: name of a file with a column ``id``; all its other columns are numbers.
+
+    Raises:
+        DeltaError: a file is missing or cannot be read.
     """
     name = "userid_trackid_timestamp.tsv"
     events_file, features_file = need(raw, name, features, where=f"{WHERE} Unpack the .bz2 files.")
