@@ -2,7 +2,7 @@
 
 :func:`prepare` reads raw files, filters the interactions, splits them so that some items are
 *cold* (without a training row), turns the content of every item into a vector, and writes one
-folder. ``python -m dataset_prep`` is the same on the command line.
+folder. ``python -m dataset_prep`` does this on the command line.
 
 Two lists can be extended: raw formats (:mod:`dataset_prep.sources`) and protocols, which say what
 each interaction is for (:mod:`dataset_prep.protocols`).

@@ -117,14 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--drop-repeats",
         action="store_true",
-        help="keep the first of a user's consecutive rows with one item",
+        help="keep one of consecutive equal rows",
     )
     parser.add_argument("--core", type=int, default=1, help="fewest rows of each user and item")
     parser.add_argument("--protocol", choices=list(PROTOCOLS), default="item_holdout")
     parser.add_argument("--seed", type=int, default=42, help="seed of the draws: users, split (42)")
-    parser.add_argument(
-        "--cold", choices=["newest", "random"], help="item_holdout: which items are cold"
-    )
+    parser.add_argument("--cold", choices=["newest", "random"], help="item_holdout: cold items")
     parser.add_argument(
         "--cold-fraction", type=float, help="item_holdout: share of cold items, per split (0.1)"
     )
@@ -137,27 +135,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--audio-encoder", default=audio.encoder, help="mel, a torchaudio bundle, a model folder"
     )
+    parser.add_argument("--rate", type=int, default=audio.rate, help="samples per second")
+    parser.add_argument("--seconds", type=float, default=audio.seconds, help="length of a segment")
     parser.add_argument(
-        "--rate", type=int, default=audio.rate, help="samples per second of the audio"
+        "--segments", type=int, default=audio.segments, help="most segments per file"
     )
-    parser.add_argument(
-        "--seconds", type=float, default=audio.seconds, help="length of a segment of audio"
-    )
-    parser.add_argument(
-        "--segments", type=int, default=audio.segments, help="most segments of a file"
-    )
-    parser.add_argument(
-        "--vectors", type=Path, help="ready vectors: npy, safetensors, parquet, item"
-    )
+    parser.add_argument("--vectors", type=Path, help="ready: npy, safetensors, parquet, item")
     parser.add_argument(
         "--without-content",
         choices=WITHOUT_CONTENT,
         default="error",
         help="items without a text line, a vector, or audio that can be decoded",
     )
-    parser.add_argument(
-        "--devices", nargs="+", default=(), help="devices of the text encoder (every GPU)"
-    )
+    parser.add_argument("--devices", nargs="+", default=(), help="for the text encoder (every GPU)")
     parser.add_argument("--workers", type=int, help="threads that decode audio")
     return parser
 

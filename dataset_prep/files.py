@@ -34,9 +34,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         ...     with replacing(path) as temporary:
         ...         _ = temporary.write_text("whole", encoding="utf-8")
         ...         print("there before the block has ended:", path.exists())
-        ...     print(path.read_text(encoding="utf-8"), [each.name for each in path.parent.iterdir()])
+        ...     print([each.name for each in path.parent.iterdir()], path.read_text("utf-8"))
         there before the block has ended: False
-        whole ['notes.txt']
+        ['notes.txt'] whole
     """
     path = Path(path)
     temporary = _beside(path)

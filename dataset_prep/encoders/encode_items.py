@@ -1,4 +1,4 @@
-"""Vectors of the items: texts, audio, ready ones, alone or side by side."""
+"""Content vectors of the items of a data set: texts, audio and ready vectors, side by side."""
 
 from __future__ import annotations
 
@@ -24,10 +24,14 @@ from dataset_prep.sources.registry import RawData, Source
 
 
 class ItemsWithoutContent(DeltaError):
-    """Items that cannot be described.
+    """Some items have no content.
 
     Attributes:
-        reasons: why, by item.
+        reasons: by item, why it has none.
+
+    Args:
+        reasons: by item, why it has none; at least one.
+        n_items: number of all items.
     """
 
     def __init__(self, reasons: Mapping[str, str], n_items: int) -> None:
@@ -41,12 +45,12 @@ class ItemsWithoutContent(DeltaError):
 
 @dataclass(frozen=True)
 class ItemVectors:
-    """Vectors in the order of the items.
+    """Content vectors in the order of the items.
 
     Attributes:
-        name: of the encoders, for the file's name.
+        name: names of the encoders, which the name of the content file contains.
         matrix: ``[n, dim]`` float32.
-        described: what the record says of them.
+        described: how the vectors were made, for ``name.json``.
     """
 
     name: str
@@ -57,7 +61,17 @@ class ItemVectors:
 def encode_items(
     data: RawData, items: pl.DataFrame, options: ContentOptions, origin: Source, out: Path
 ) -> ItemVectors:
-    """Vectors of ``items``, every modality that the options ask for.
+    """Encode every kind of content that the options ask for.
+
+    Args:
+        data: the raw data set, which may have vectors of its own.
+        items: ``item_id`` and the fields of the texts; one row for each of ``n`` items.
+        options: how items become vectors.
+        origin: the raw format, whose template is the default.
+        out: folder of data sets, in which the cache is by default.
+
+    Returns:
+        Vectors of the items, in their order.
 
     Raises:
         ItemsWithoutContent: some lack an audio file that can be decoded, or a vector.

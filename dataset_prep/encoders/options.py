@@ -69,8 +69,8 @@ class ContentOptions:
             decoded and holds sound, or a vector: with ``error`` the preparation stops, with
             ``drop`` the item's interactions are dropped and name.json lists the item.
         cache: folder in which encodings are kept; None for ``.content`` beside the data sets.
-        devices: devices of the text encoder, such as ``cuda:0 cuda:1``, one process each; none
-            for every GPU, or else the CPU.
+        devices: devices of the text encoder, such as ``("cuda:0", "cuda:1")``, one process
+            each; none for every GPU, or else the CPU.
         workers: threads that decode audio; None for one per core, at most 8.
 
     Raises:

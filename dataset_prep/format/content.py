@@ -154,7 +154,8 @@ def find_content(folder: str | Path, dataset: str) -> Path:
         >>> import numpy as np
         >>> from dataset_prep.format.content import find_content, write_content
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_content(Path(folder, "films.content.mine.safetensors"), ["1"], np.ones((1, 2)))
+        ...     path = Path(folder, "films.content.mine.safetensors")
+        ...     write_content(path, ["1"], np.ones((1, 2)))
         ...     print(find_content(folder, "films").name)
         films.content.mine.safetensors
     """

@@ -2,8 +2,9 @@
 
 The counts of the paper ("Let It Go? Not Quite", RecSys 2025) depend on
 ``polars.Series.sample(fraction=0.9, seed=42)`` as it was then, and the numbers behind a seed have
-changed in polars since. This is that draw (polars 1.x, at least 163 drawn): a partial Fisher-Yates shuffle by xoshiro256++ (Blackman & Vigna 2021), seeded through
-PCG32 (O'Neill 2014), bounded by Lemire's multiplication (2019).
+changed in polars since. This is that draw (polars 1.x, at least 163 drawn): a partial Fisher-Yates
+shuffle by xoshiro256++ (Blackman & Vigna 2021), seeded through PCG32 (O'Neill 2014), bounded by
+Lemire's multiplication (2019).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def draw(population: int, n: int, seed: int) -> np.ndarray:
     Args:
         population: how many numbers there are to draw from.
         n: how many are drawn, at most ``population``.
-        seed: the same seed gives the same numbers.
+        seed: seed of the draw; equal seeds give equal numbers.
 
     Returns:
         ``[n]`` int64, in the order in which they were drawn.

@@ -17,8 +17,8 @@ The function's keyword arguments are the protocol's options. One called ``seed``
 ``--seed`` of the command line.
 
 Example:
-    A protocol of a project of its own. Rows up to a given time are trained on, and each user's
-    last row after it is a test target:
+    A protocol that is registered from outside, by a project that uses this package. Rows up to
+    a given time are trained on, and each user's last row after it is a test target:
 
     >>> import numpy as np
     >>> import polars as pl

@@ -13,8 +13,8 @@ To add a format, write a module with one reader, import it below, and look at
   into one sentence about the file,
 - takes its options as keyword arguments (``--set NAME=VALUE`` on the command line).
 
-A format of a project of its own needs no change here: the example of
-:func:`~dataset_prep.sources.registry.source` registers one.
+A format that only your own project needs can be registered from there: the example of
+:func:`~dataset_prep.sources.registry.source` does so.
 """
 
 from dataset_prep.errors import DeltaError

@@ -13,7 +13,7 @@ import polars as pl
 from dataset_prep.sources.raw_files import need, reading
 from dataset_prep.sources.registry import RawData, source
 
-WHERE = "Music4All is to be had from its authors, Music4All-Onion from zenodo.org."
+WHERE = "Ask the authors for Music4All; Music4All-Onion is at zenodo.org."
 ITEM_TYPES = {"song": "token_seq", "artist": "token_seq", "album_name": "token_seq"}
 ITEM_TYPES |= {"genres": "token_seq"}
 TEMPLATE = "{song} by {artist}, album {album_name}. Genres: {genres}"
