@@ -159,6 +159,7 @@ class ColdWarmTrainer(Trainer):
             eval_data.dataset,
             modes,
             batch_size=self.config["eval_batch_size"],
+            k=max(self.config["topk"]),
             show_progress=show_progress,
         )
 
