@@ -11,9 +11,12 @@ from typing import Any
 
 from tabulate import tabulate
 
-from dataset_prep.encoders.audio import AudioOptions
-from dataset_prep.encoders.encode_items import WITHOUT_CONTENT, ContentOptions
-from dataset_prep.encoders.text import DEFAULT_ENCODER
+from dataset_prep.encoders.options import (
+    DEFAULT_ENCODER,
+    WITHOUT_CONTENT,
+    AudioOptions,
+    ContentOptions,
+)
 from dataset_prep.errors import DeltaError
 from dataset_prep.pipeline import prepare
 from dataset_prep.protocols import PROTOCOLS
@@ -22,7 +25,7 @@ from dataset_prep.steps import Filters
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Prepare a data set as the command line says; an error is one sentence and exit code 2."""
+    """Prepare a data set; an error in the user's input is one sentence and exit code 2."""
     given = _parser().parse_args(arguments)
     chosen = {"cold": given.cold, "fraction": given.cold_fraction}
     if "seed" in signature(PROTOCOLS[given.protocol]).parameters:
@@ -66,10 +69,10 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"\nPrepared {folder}")
 
 
-def summary(record: dict[str, Any]) -> str:
-    """Counts after each step and of the targets, as two tables."""
-    steps = tabulate(record["steps"], headers="keys", tablefmt="github", intfmt=",")
-    targets = [{"targets": split, **counts} for split, counts in record["targets"].items()]
+def summary(preparation: dict[str, Any]) -> str:
+    """Two tables of a ``name.json``: counts after each step, and counts of the targets."""
+    steps = tabulate(preparation["steps"], headers="keys", tablefmt="github", intfmt=",")
+    targets = [{"targets": split, **counts} for split, counts in preparation["targets"].items()]
     return f"{steps}\n\n{tabulate(targets, headers='keys', tablefmt='github', intfmt=',')}"
 
 
@@ -105,40 +108,46 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--raw", type=Path, help="folder of the raw files")
     parser.add_argument("--download", action="store_true", help="fetch the raw files first")
     parser.add_argument("--out", type=Path, default=Path("dataset"), help="folder of data sets")
-    parser.add_argument("--name", help="of the prepared data set (NAME-PROTOCOL)")
+    parser.add_argument("--name", help="name of the prepared data set (NAME-PROTOCOL)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="an option of the raw format, such as category=Beauty")  # fmt: skip
     parser.add_argument("--above", action="append", default=[], metavar="COLUMN=BOUND",
-                        help="keep rows strictly above, such as rating=3")  # fmt: skip
-    parser.add_argument("--users", type=int, help="draw so many users")
-    parser.add_argument("--drop-repeats", action="store_true", help="consecutive ones of a user")
-    parser.add_argument("--core", type=int, default=1, help="rows each user and item keeps")
-    parser.add_argument("--protocol", choices=list(PROTOCOLS), default="item_holdout")
-    parser.add_argument("--seed", type=int, default=42, help="of the draws: users, split (42)")
-    parser.add_argument("--cold", choices=["newest", "random"], help="item_holdout: which items")
+                        help="keep rows strictly above a bound, such as rating=3")  # fmt: skip
+    parser.add_argument("--users", type=int, help="number of users to draw")
     parser.add_argument(
-        "--cold-fraction", type=float, help="item_holdout: of items, per split (0.1)"
+        "--drop-repeats",
+        action="store_true",
+        help="keep one of consecutive equal rows",
+    )
+    parser.add_argument("--core", type=int, default=1, help="fewest rows of each user and item")
+    parser.add_argument("--protocol", choices=list(PROTOCOLS), default="item_holdout")
+    parser.add_argument("--seed", type=int, default=42, help="seed of the draws: users, split (42)")
+    parser.add_argument("--cold", choices=["newest", "random"], help="item_holdout: cold items")
+    parser.add_argument(
+        "--cold-fraction", type=float, help="item_holdout: share of cold items, per split (0.1)"
     )
     parser.add_argument("--encoder", help=f"text model, name or path ({DEFAULT_ENCODER})")
     parser.add_argument("--template", help="text of an item, fields in braces")
-    parser.add_argument("--prefix", default="", help="before every text, such as 'query: '")
-    parser.add_argument("--missing", default="", help="what stands for a field an item lacks")
+    parser.add_argument("--prefix", default="", help="text before every item's, such as 'query: '")
+    parser.add_argument("--missing", default="", help="text for a field that an item lacks")
     parser.add_argument("--audio", type=Path, help="folder of audio files named by item id")
     audio = AudioOptions()
     parser.add_argument(
         "--audio-encoder", default=audio.encoder, help="mel, a torchaudio bundle, a model folder"
     )
-    parser.add_argument("--rate", type=int, default=audio.rate, help="samples a second")
-    parser.add_argument("--seconds", type=float, default=audio.seconds, help="of a segment")
-    parser.add_argument("--segments", type=int, default=audio.segments, help="of a file, at most")
-    parser.add_argument("--vectors", type=Path, help="ready ones: npy, safetensors, parquet, item")
+    parser.add_argument("--rate", type=int, default=audio.rate, help="samples per second")
+    parser.add_argument("--seconds", type=float, default=audio.seconds, help="length of a segment")
+    parser.add_argument(
+        "--segments", type=int, default=audio.segments, help="most segments per file"
+    )
+    parser.add_argument("--vectors", type=Path, help="ready: npy, safetensors, parquet, item")
     parser.add_argument(
         "--without-content",
         choices=WITHOUT_CONTENT,
         default="error",
         help="items without a text line, a vector, or audio that can be decoded",
     )
-    parser.add_argument("--devices", nargs="+", default=(), help="of text encoders (every GPU)")
+    parser.add_argument("--devices", nargs="+", default=(), help="for the text encoder (every GPU)")
     parser.add_argument("--workers", type=int, help="threads that decode audio")
     return parser
 

@@ -24,6 +24,19 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
     Raises:
         DeltaError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from dataset_prep.files import replacing
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "notes.txt")
+        ...     with replacing(path) as temporary:
+        ...         _ = temporary.write_text("whole", encoding="utf-8")
+        ...         print("there before the block has ended:", path.exists())
+        ...     print([each.name for each in path.parent.iterdir()], path.read_text("utf-8"))
+        there before the block has ended: False
+        ['notes.txt'] whole
     """
     path = Path(path)
     temporary = _beside(path)
@@ -32,7 +45,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.touch()
         mode = temporary.stat().st_mode
         yield temporary
-        temporary.chmod(mode)  # safetensors shuts everybody else out
+        temporary.chmod(mode)  # safetensors makes files that only their owner can read
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
         raise _unwritten(path, error) from error
@@ -42,7 +55,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """UTF-8 text that ends with one line feed, in the place of what is there.
+    """Write ``text`` as UTF-8, ended by one line feed; a file that is there is replaced.
 
     Raises:
         DeltaError: the file cannot be written.
@@ -53,10 +66,24 @@ def write_text(path: str | Path, text: str) -> None:
 
 @contextmanager
 def replacing_folder(path: str | Path) -> Iterator[Path]:
-    """The same for a folder: a new, empty one that takes the place of ``path``.
+    """A new, empty folder that takes the place of ``path`` when the block has ended well.
+
+    A block that raises leaves the old folder, or none, and nothing beside it.
 
     Raises:
         DeltaError: the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from dataset_prep.files import replacing_folder
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "mine")
+        ...     for name in ("old.txt", "new.txt"):
+        ...         with replacing_folder(path) as temporary:
+        ...             _ = (temporary / name).write_text(name, encoding="utf-8")
+        ...     print([each.name for each in path.iterdir()])
+        ['new.txt']
     """
     path = Path(path)
     temporary = _beside(path)
@@ -75,7 +102,7 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise _unwritten(path, error) from error
     finally:
-        if temporary.is_symlink():  # the place of the folder was a link, and what it led to stays
+        if temporary.is_symlink():  # ``path`` was a link; the folder that it led to stays
             temporary.unlink()
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""The way from a raw data set to a folder that RecBole and recbole_delta read."""
+"""From raw files to a folder that RecBole and recbole_delta read."""
 
 from __future__ import annotations
 
@@ -14,12 +14,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dataset_prep.encoders.encode_items import (
-    ContentOptions,
-    ItemsWithoutContent,
-    ItemVectors,
-    encode_items,
-)
+from dataset_prep.encoders.encode_items import ItemsWithoutContent, ItemVectors, encode_items
+from dataset_prep.encoders.options import ContentOptions
 from dataset_prep.errors import DeltaError
 from dataset_prep.files import replacing_folder
 from dataset_prep.format.atomic import write_atomic
@@ -48,23 +44,37 @@ def prepare(
     """Prepare a data set; the folder appears whole or not at all.
 
     Args:
-        source: name of a raw format, see :data:`dataset_prep.SOURCES`.
+        source: name of a raw format, a key of :data:`dataset_prep.SOURCES`.
         out: folder of data sets, RecBole's ``data_path``.
         raw: folder of the raw files; None for data that comes with RecBole.
-        download: fetch the raw files into ``out/.raw``, where their owner allows it.
-        source_options: keyword arguments of the source, such as Amazon's category.
-        name: of the prepared data set; by default the source and the protocol.
-        filters: what is kept of the raw interactions.
-        protocol: see :data:`dataset_prep.protocols.PROTOCOLS`.
+        download: download the raw files into ``out/.raw``, if their owner allows it.
+        source_options: keyword arguments of the raw format, such as Amazon's category.
+        name: name of the prepared data set; by default the raw format and the protocol.
+        filters: what is kept of the raw interactions; None for all.
+        protocol: name of a protocol, a key of :data:`dataset_prep.protocols.PROTOCOLS`.
         protocol_options: keyword arguments of the protocol.
-        content: how items become vectors.
+        content: how items become vectors; None for their texts by the default encoder.
 
     Returns:
         The folder ``out/name`` with ``name.inter``, ``name.item``,
-        ``name.content.<encoder>.safetensors`` and the record ``name.json``.
+        ``name.content.<encoder>.safetensors`` and ``name.json``, which says how they were made.
 
     Raises:
-        DeltaError: bad input or options; nothing is written then.
+        DeltaError: an error in the input or in the options; no data set is written then.
+
+    Example:
+        The data set that comes with RecBole, reduced to 20 users:
+
+        >>> import tempfile
+        >>> from dataset_prep import Filters, prepare
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     folder = prepare("ml-100k", out, name="films", filters=Filters(users=20, core=8))
+        ...     for path in sorted(folder.iterdir()):
+        ...         print(path.name)
+        films.content.all-MiniLM-L6-v2.safetensors
+        films.inter
+        films.item
+        films.json
     """
     out, origin = Path(out), get_source(source)
     name = _check_name(name or f"{source}-{protocol}")
@@ -91,7 +101,7 @@ def prepare(
             if content.without_content == "error":
                 raise
             without |= found.reasons
-    record = {
+    preparation = {
         "name": name,
         "source": source,
         "source_options": own_options,
@@ -108,15 +118,15 @@ def prepare(
         "versions": {name: version(name) for name in VERSIONS},
     }
     with replacing_folder(out / name) as folder:
-        _Prepared(name, done, items, data, vectors, record).write(folder)
+        _Prepared(name, done, items, data, vectors, preparation).write(folder)
     return out / name
 
 
 RESERVED = ("user_id", "item_id", "rating", "timestamp", "split", "is_cold", "train_count")
-"""Fields of the files that are written."""
+"""Fields that the written files have anyway, so that no field of the items may be so named."""
 
 VERSIONS = ("recbole-delta", "polars", "numpy", "torch", "sentence-transformers")
-"""Of what the vectors and the split may hang on."""
+"""Packages on whose versions the vectors and the split may depend."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ class _Prepared:
     items: pl.DataFrame
     data: RawData
     vectors: ItemVectors
-    record: dict[str, Any]
+    preparation: dict[str, Any]
 
     def write(self, folder: Path) -> None:
         log, name = self.done.log, self.name
@@ -138,7 +148,7 @@ class _Prepared:
         write_atomic([self.items], item, folder / f"{name}.item")
         content = folder / f"{name}.content.{self.vectors.name}.safetensors"
         write_content(content, self.items["item_id"].to_list(), self.vectors.matrix)
-        text = json.dumps(self.record, indent=2, ensure_ascii=False, default=str)
+        text = json.dumps(self.preparation, indent=2, ensure_ascii=False, default=str)
         (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -153,7 +163,7 @@ def _check_name(name: str) -> str:
 
 
 def _check_fields(data: RawData) -> None:
-    """The items' fields have names that RecBole reads back, and that are not the interactions'."""
+    """Refuse a field of the items whose name RecBole would misread, or that is reserved."""
     source = data.files[-1] if data.files else "The items"
     for name in data.item_types:
         if name in RESERVED or not re.fullmatch(r"[^\t\r\n:]+", name):
@@ -164,7 +174,7 @@ def _check_fields(data: RawData) -> None:
 
 
 def _check_place(folder: Path, data: RawData) -> None:
-    """What would be replaced is a data set that was prepared before, and not what is read."""
+    """Refuse to replace a folder that holds the raw files, or that dataset_prep did not make."""
     if any(path.resolve().parent == folder.resolve() for path in data.files):
         raise DeltaError(f"{folder} holds the raw files; choose another --name or --out.")
     if folder.exists() and not (folder / f"{folder.name}.json").is_file():
@@ -177,8 +187,8 @@ def _describe(items: pl.DataFrame, done: SplitLog) -> pl.DataFrame:
     """The items that occur, in order of appearance, with ``is_cold`` and ``train_count``.
 
     Raises:
-        ItemsWithoutContent: some have no line.
-        DeltaError: one has two that differ.
+        ItemsWithoutContent: some items have no line in the file of items.
+        DeltaError: an item has two lines that differ.
     """
     log, trained = done.log, done.train_counts()
     occurring = np.flatnonzero(occurrences(log.item, len(log.items)))
@@ -202,7 +212,7 @@ def _describe(items: pl.DataFrame, done: SplitLog) -> pl.DataFrame:
 
 
 def _require_targets(targets: dict[str, dict[str, int]], name: str, protocol: str) -> None:
-    # RecBole's own split holds no item out.
+    # leave_one_out holds no item out, so that there may be no cold target.
     for group in ("warm",) if protocol == "leave_one_out" else ("cold", "warm"):
         if not targets["test"][group]:
             raise DeltaError(

@@ -20,14 +20,30 @@ from dataset_prep.protocols.common import TEST, TRAIN, VALID, counts, first_of_u
 
 @dataclass(frozen=True)
 class Filters:
-    """What is kept of the raw interactions; applied in this order.
+    """What is kept of the raw interactions; the filters are applied in the order given here.
 
     Attributes:
-        above: columns and bounds: only rows strictly above are kept (``{"rating": 3}``).
+        above: columns and bounds; only rows strictly above are kept (``{"rating": 3}``).
         users: how many users to draw; None for all.
-        seed: of that draw.
-        drop_repeats: of consecutive rows of a user with the same item keep the first.
-        core: every user and item keeps at least this many rows.
+        seed: seed of the draw of users.
+        drop_repeats: keep only the first of a user's consecutive rows with the same item.
+        core: every user and every item keeps at least this many rows.
+
+    Raises:
+        DeltaError: a number that is too small, or a seed that NumPy does not take.
+
+    Example:
+        >>> from dataset_prep import Filters
+        >>> from dataset_prep.sources import get_source
+        >>> from dataset_prep.steps import split_log
+        >>> films = get_source("ml-100k").read(None, {})  # comes with RecBole
+        >>> filters = Filters(above={"rating": 3}, core=5)
+        >>> done = split_log(films.interactions, "ml-100k", filters, "leave_one_out", {})
+        >>> for each in done.steps[:3]:
+        ...     print(each["step"], each["rows"])
+        raw 100000
+        rating > 3 55375
+        5-core 54413
     """
 
     above: Mapping[str, float] = field(default_factory=dict)
@@ -45,12 +61,13 @@ class Filters:
 
 @dataclass(frozen=True)
 class SplitLog:
-    """Interactions with their split.
+    """Interactions, each with what it is for.
 
     Attributes:
-        log: in order of time.
-        split: ``[n]`` uint8, positions in :data:`dataset_prep.format.fields.SPLITS`.
-        steps: rows, users and items after each step.
+        log: the interactions in order of time.
+        split: ``[n]`` uint8, what each row is for as a position in
+            :data:`dataset_prep.format.fields.SPLITS`.
+        steps: numbers of rows, users and items after each step.
     """
 
     log: Log
@@ -58,7 +75,7 @@ class SplitLog:
     steps: list[dict[str, Any]]
 
     def train_counts(self) -> np.ndarray:
-        """Training rows of each of ``log.items``."""
+        """How many training rows each of ``log.items`` has: ``[items]`` int64."""
         return occurrences(self.log.item, len(self.log.items), self.split == TRAIN)
 
     def targets(self) -> dict[str, dict[str, int]]:
@@ -85,18 +102,20 @@ def split_log(
     options: Mapping[str, Any],
     without: Collection[str] = (),
 ) -> SplitLog:
-    """Read, filter and split.
+    """Read the raw interactions, filter them, and split them.
 
     Args:
-        rows: as :attr:`RawData.interactions`.
-        source: what is read, for messages.
+        rows: ``user_id``, ``item_id``, ``timestamp`` and further columns of numbers.
+        source: the file that is read, for messages.
         filters: what is kept.
-        protocol: a name of :data:`dataset_prep.protocols.PROTOCOLS`.
-        options: its keyword arguments.
-        without: items whose rows are dropped before anything is drawn or counted.
+        protocol: a name in :data:`dataset_prep.protocols.PROTOCOLS`.
+        options: keyword arguments of the protocol.
+        without: items whose rows are dropped before users are drawn and rows are counted for
+            the core.
 
     Raises:
-        DeltaError: as :meth:`Log.read` and the protocol, or nothing is left.
+        DeltaError: the interactions cannot be read, RecBole could not read back an id, the
+            protocol refuses its options or the data, or no interaction is left.
     """
     check_options(protocol, options, list(inspect.signature(PROTOCOLS[protocol]).parameters)[1:])
     check_seed(options.get("seed", 0))

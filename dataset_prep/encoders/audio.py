@@ -1,8 +1,8 @@
-"""Audio files to vectors: soundfile decodes, torchaudio resamples, a network pools.
+"""Audio files to vectors: soundfile decodes, torchaudio resamples, an encoder reads segments.
 
-``mel`` needs no weights. A name of a torchaudio bundle (``WAV2VEC2_BASE``, ``HUBERT_BASE``,
-``WAVLM_BASE``, ...) downloads weights where there is a network. A path is a folder of a
-transformers audio model.
+An encoder is ``mel``, which needs no weights; the name of a torchaudio bundle (``WAV2VEC2_BASE``,
+``HUBERT_BASE``, ``WAVLM_BASE``, ...), whose weights are downloaded; or the folder of a transformers
+audio model.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -22,54 +21,32 @@ from torch import Tensor
 from dataset_prep.encoders.audio_networks import Encoder, audio_network
 from dataset_prep.encoders.cache import VectorCache
 from dataset_prep.encoders.fingerprint import fingerprint
-from dataset_prep.errors import DeltaError, at_least_1
+from dataset_prep.encoders.options import AudioOptions
+from dataset_prep.errors import DeltaError
 
-ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 CHUNK = 64
-"""Files between two writes of the cache."""
+"""Number of files between two writes of the cache."""
 
 SEGMENTS_AT_ONCE = 16
-"""Segments that a network sees together."""
+"""Number of segments in a batch."""
 
 SILENT = 1e-5
 """Root mean square below which a file holds no sound (full scale is 1)."""
 
 
-@dataclass(frozen=True)
-class AudioOptions:
-    """How a file is cut and encoded.
+class AudioEncoder:
+    """Audio files to vectors, with a cache on disk.
 
     Attributes:
-        encoder: ``mel``, a bundle of torchaudio, or the folder of a transformers model.
-        rate: samples a second that files are brought to; a network's own must be given.
-        seconds: length of a segment; vectors of a file's segments are averaged.
-        segments: most segments of a file, evenly spread.
-    """
-
-    encoder: str = "mel"
-    rate: int = 16_000
-    seconds: float = 10.0
-    segments: int = 3
-
-    def __post_init__(self) -> None:
-        for name in ("rate", "segments"):
-            at_least_1(name, getattr(self, name))
-        if not 1024 <= self.rate * self.seconds < 2**31:
-            raise DeltaError(
-                f"A segment must have at least 1024 samples, but {self.seconds} seconds at "
-                f"{self.rate} a second are {self.rate * self.seconds:g}."
-            )
-
-
-class AudioEncoder:
-    """Vectors of audio files, each content encoded once.
+        options: how files are cut and encoded.
+        name: the encoder's name in names of files.
 
     Args:
-        options: how.
+        options: how files are cut and encoded.
         cache: folder of the cache; the key is the options, the network's files and the audio
             file's bytes.
-        workers: threads that decode; None for one a core, at most 8.
-        network: the encoder itself, in place of loading ``options.encoder``.
+        workers: threads that decode; None for one per core, at most 8.
+        network: the encoder itself; None to load the one that ``options.encoder`` names.
     """
 
     def __init__(
@@ -88,9 +65,13 @@ class AudioEncoder:
         self._given = network
 
     def encode(self, files: Sequence[Path]) -> tuple[list[np.ndarray | None], dict[Path, str]]:
-        """The vector ``[dim]`` of each file, None where there is none, and why not.
+        """Encode files; one that cannot be decoded, is empty or silent has no vector.
 
-        A file that cannot be decoded, is empty or silent has no vector.
+        Returns:
+            For each file its vector ``[dim]`` or None, and by file the reason why there is none.
+
+        Raises:
+            DeltaError: the encoder cannot be loaded, or takes another sample rate.
         """
         reasons: dict[Path, str] = {}
 
@@ -111,20 +92,20 @@ class AudioEncoder:
         vectors = VectorCache(self._cache).complete(
             dict(zip(keys, files)), encode_part, chunk=CHUNK, label="Encode audio", unit="file"
         )
-        # Files of one content are encoded once: the reason is that of the one encoded.
+        # Of files with the same bytes only one was encoded, and only that one has a reason.
         reason = {key: reasons[path] for key, path in zip(keys, files) if path in reasons}
         refused = {path: reason[key] for key, path in zip(keys, files) if key in reason}
         return [vectors.get(key) for key in keys], refused
 
     def _segments(self, path: Path) -> Tensor | str:
-        """``[n, samples]`` segments, evenly spread, a short file repeated; or what is wrong."""
+        """Segments ``[n, samples]``, evenly spread over the file; or what is wrong with it."""
         try:
             samples = read_audio(path, self.options.rate)
         except DeltaError as error:
             return str(error)
         length = int(self.options.rate * self.options.seconds)
         if len(samples) <= length:
-            # Repeated, as silence would be averaged with the sound.
+            # A short file is repeated: silence after it would be averaged with its sound.
             return samples.repeat(-(-length // len(samples)))[:length][None]
         n = min(self.options.segments, -(-len(samples) // length))
         starts = torch.linspace(0, len(samples) - length, n).long()
@@ -132,7 +113,7 @@ class AudioEncoder:
 
     @torch.no_grad()
     def _means(self, files: Sequence[Tensor]) -> Iterator[np.ndarray]:
-        """The mean vector of each file's segments."""
+        """For each file's segments the mean of their vectors: ``[dim]``."""
         batches = torch.cat(list(files)).split(SEGMENTS_AT_ONCE)
         vectors = torch.cat([self._network(batch) for batch in batches])
         return (each.mean(0).numpy() for each in vectors.split([len(file) for file in files]))
@@ -143,10 +124,11 @@ class AudioEncoder:
 
 
 def read_audio(path: Path, rate: int) -> Tensor:
-    """Mono samples ``[n]`` at ``rate``.
+    """Decode a file to mono samples ``[n]`` at ``rate`` samples per second.
 
     Raises:
-        DeltaError: the file cannot be decoded, or holds no sound.
+        DeltaError: the file cannot be decoded, or holds no sound; or what decodes audio is not
+            installed.
     """
     try:
         import soundfile

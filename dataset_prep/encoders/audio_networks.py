@@ -1,4 +1,4 @@
-"""What turns mono audio segments into vectors: statistics, torchaudio bundles, transformers."""
+"""Encoders of audio segments: statistics of a spectrogram, torchaudio bundles, transformers."""
 
 from __future__ import annotations
 
@@ -9,17 +9,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dataset_prep.encoders.torchaudio_extension import stand_in_for_extension
 from dataset_prep.errors import DeltaError
 
+# On import, before anyone imports torchaudio.
+stand_in_for_extension()
+
 Encoder = Callable[[Tensor], Tensor]
-"""Mono segments ``[n, samples]`` to vectors ``[n, dim]``, both on the CPU."""
+"""A function from mono segments ``[n, samples]`` to vectors ``[n, dim]``, both on the CPU."""
 
 
 def audio_network(encoder: str, rate: int) -> Encoder:
-    """The encoder of that name: ``mel``, a bundle of torchaudio, or the folder of a model.
+    """Load an encoder.
+
+    Args:
+        encoder: ``mel``, a bundle of torchaudio, or the folder of a transformers model.
+        rate: samples per second of the segments.
 
     Raises:
-        DeltaError: there is none, or it takes another sample rate.
+        DeltaError: there is no such encoder, or it takes another sample rate.
     """
     if encoder == "mel":
         return mel_statistics(rate)
@@ -29,7 +37,11 @@ def audio_network(encoder: str, rate: int) -> Encoder:
 
 
 def mel_statistics(rate: int, n_mels: int = 64) -> Encoder:
-    """Mean, deviation and mean absolute change over time of each log-mel band: 3 · ``n_mels``."""
+    """An encoder without weights: statistics of each band of the log-mel spectrogram.
+
+    They are the mean, the standard deviation and the mean absolute change over time, so that
+    ``dim`` is 3 · ``n_mels``.
+    """
     import torchaudio
 
     transform = torchaudio.transforms.MelSpectrogram(
@@ -44,10 +56,11 @@ def mel_statistics(rate: int, n_mels: int = 64) -> Encoder:
 
 
 def bundle_encoder(name: str, rate: int) -> Encoder:
-    """A bundle of ``torchaudio.pipelines``, its last layer averaged over time.
+    """A bundle of ``torchaudio.pipelines``; its last layer is averaged over time.
 
     Raises:
-        DeltaError: an unknown bundle, another sample rate than its own, or no weights.
+        DeltaError: there is no such bundle, it takes another sample rate, or its weights cannot
+            be downloaded.
     """
     import torchaudio
 
@@ -64,14 +77,14 @@ def bundle_encoder(name: str, rate: int) -> Encoder:
 
 
 def pooled_features(model: Any) -> Encoder:
-    """A torchaudio model with ``extract_features``, its last layer averaged over time."""
+    """A torchaudio model with ``extract_features``; its last layer is averaged over time."""
     device = best_device()
     model.eval().to(device)
     return lambda segments: model.extract_features(segments.to(device))[0][-1].mean(1).cpu()
 
 
 def transformers_encoder(folder: str, rate: int) -> Encoder:
-    """A transformers audio model from a local folder, its last hidden state averaged over time.
+    """A transformers audio model in a local folder; its last hidden state is averaged over time.
 
     Raises:
         DeltaError: the folder does not hold such a model, or it takes another sample rate.
@@ -99,5 +112,5 @@ def transformers_encoder(folder: str, rate: int) -> Encoder:
 
 
 def best_device() -> str:
-    """``cuda`` where there is a GPU."""
+    """``cuda`` if there is a GPU, or else ``cpu``."""
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,4 +1,4 @@
-"""Encodings on disk, kept by what was encoded and how."""
+"""Encodings on disk, found again by what was encoded and how."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ T = TypeVar("T")
 
 
 class VectorCache:
-    """Vectors by the SHA-256 of their content, in one folder for each encoder.
+    """Vectors by the SHA-256 of what they encode, in one folder for each encoder.
 
-    A write adds a file of its own, whole or not at all: what a killed run has encoded stays,
+    Every write adds a file of its own, whole or not at all: the encodings of a killed run stay,
     and two runs at once lose at most the time of encoding the same thing twice.
 
     Args:
-        folder: of one encoder with its settings.
+        folder: folder for one encoder with one choice of settings.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,7 +36,7 @@ class VectorCache:
                 pairs = zip(stored["keys"], stored["vectors"])
                 self._known.update((key.tobytes(), vector) for key, vector in pairs)
             except (SafetensorError, KeyError):
-                # What cannot be read is encoded again.
+                # The vectors of a damaged file are missing then, and so encoded again.
                 continue
 
     def complete(
@@ -48,15 +48,18 @@ class VectorCache:
         label: str,
         unit: str,
     ) -> dict[bytes, np.ndarray]:
-        """Vectors of all ``wanted``; only those not in the cache are encoded.
+        """Vectors of all ``wanted`` things; only those not in the cache are encoded.
 
         Args:
             wanted: what is to be encoded, by key, in the order in which to encode it.
-            encode: the vector of each of a part of it; None for what has none, which the
-                result lacks then.
-            chunk: things between two writes: what a killed run loses at most.
-            label: of the progress bar.
-            unit: what one thing is called there.
+            encode: function that returns a vector for each thing of a list, or None for a thing
+                that cannot be encoded; the result lacks such things.
+            chunk: number of things between two writes, which a killed run loses at most.
+            label: text beside the progress bar.
+            unit: name of one thing in the progress bar.
+
+        Returns:
+            A vector ``[dim]`` by key.
         """
         missing = [key for key in wanted if key not in self._known]
         with tqdm(total=len(missing), desc=label, unit=unit, disable=not missing) as bar:

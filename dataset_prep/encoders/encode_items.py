@@ -1,72 +1,37 @@
-"""Vectors of the items: texts, audio, ready ones, alone or side by side."""
+"""Content vectors of the items of a data set: texts, audio and ready vectors, side by side."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from dataset_prep.encoders.audio import ENDINGS, AudioEncoder, AudioOptions
+from dataset_prep.encoders.options import (
+    DEFAULT_ENCODER,
+    ENDINGS,
+    AudioOptions,
+    ContentOptions,
+)
 from dataset_prep.encoders.ready import list_matrix, read_vectors
-from dataset_prep.encoders.text import DEFAULT_ENCODER, TextEncoder, item_texts
-from dataset_prep.errors import DeltaError, at_least_1
+from dataset_prep.errors import DeltaError
 from dataset_prep.format.content import ContentTable
 from dataset_prep.sources.registry import RawData, Source
 
-WITHOUT_CONTENT = ("error", "drop")
-
-
-@dataclass(frozen=True)
-class ContentOptions:
-    """How items become vectors. What is asked for is put side by side; it is reduced later.
-
-    Attributes:
-        encoder: a sentence-transformers model by name or path. None: all-MiniLM-L6-v2 where
-            there is neither audio nor vectors.
-        template: the text of an item; None for the source's own.
-        prefix: stands before every text, such as e5's "query: ".
-        missing: what stands for a field that an item lacks.
-        audio: folder of one file an item, its name the item id.
-        audio_options: how audio is encoded.
-        vectors: ready ones, see :func:`dataset_prep.ready.read_vectors`.
-        without_content: an item without a line, audio (broken and silent files included) or
-            vector is an ``error``, or its interactions are dropped and it is listed (``drop``).
-        cache: folder of the encodings; None for ``.content`` beside the data sets.
-        devices: of text encoders, see :class:`dataset_prep.text.TextEncoder`.
-        workers: threads that decode audio; None for one a core, at most 8.
-    """
-
-    encoder: str | None = None
-    template: str | None = None
-    prefix: str = ""
-    missing: str = ""
-    audio: Path | None = None
-    audio_options: AudioOptions = field(default_factory=AudioOptions)
-    vectors: Path | None = None
-    without_content: str = "error"
-    cache: Path | None = None
-    devices: Sequence[str] = ()
-    workers: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.without_content not in WITHOUT_CONTENT:
-            raise DeltaError(
-                f"without_content must be error or drop, but is {self.without_content!r}."
-            )
-        if self.workers is not None:
-            at_least_1("workers", self.workers)
-
 
 class ItemsWithoutContent(DeltaError):
-    """Items that cannot be described.
+    """Some items have no content.
 
     Attributes:
-        reasons: why, by item.
+        reasons: by item, why it has none.
+
+    Args:
+        reasons: by item, why it has none; at least one.
+        n_items: number of all items.
     """
 
     def __init__(self, reasons: Mapping[str, str], n_items: int) -> None:
@@ -80,12 +45,12 @@ class ItemsWithoutContent(DeltaError):
 
 @dataclass(frozen=True)
 class ItemVectors:
-    """Vectors in the order of the items.
+    """Content vectors in the order of the items.
 
     Attributes:
-        name: of the encoders, for the file's name.
+        name: names of the encoders, which the name of the content file contains.
         matrix: ``[n, dim]`` float32.
-        described: what the record says of them.
+        described: how the vectors were made, for ``name.json``.
     """
 
     name: str
@@ -96,7 +61,17 @@ class ItemVectors:
 def encode_items(
     data: RawData, items: pl.DataFrame, options: ContentOptions, origin: Source, out: Path
 ) -> ItemVectors:
-    """Vectors of ``items``, every modality that the options ask for.
+    """Encode every kind of content that the options ask for.
+
+    Args:
+        data: the raw data set, which may have vectors of its own.
+        items: ``item_id`` and the fields of the texts; one row for each of ``n`` items.
+        options: how items become vectors.
+        origin: the raw format, whose template is the default.
+        out: folder of data sets, in which the cache is by default.
+
+    Returns:
+        Vectors of the items, in their order.
 
     Raises:
         ItemsWithoutContent: some lack an audio file that can be decoded, or a vector.
@@ -128,6 +103,9 @@ def encode_items(
 
 
 def _text(items: pl.DataFrame, options: ContentOptions, origin: Source, cache: Path) -> ItemVectors:
+    # Not at the top: torch takes seconds to load, and nobody who encodes no texts waits for it.
+    from dataset_prep.encoders.text import TextEncoder, item_texts
+
     template = options.template or origin.template
     if not template:
         raise DeltaError(f"{origin.name} has no texts; leave out the encoder.")
@@ -142,6 +120,8 @@ def _text(items: pl.DataFrame, options: ContentOptions, origin: Source, cache: P
 def _audio(
     tokens: Sequence[str], folder: Path, options: ContentOptions, cache: Path
 ) -> ItemVectors:
+    from dataset_prep.encoders.audio import AudioEncoder  # here because of torch, like the text's
+
     if not folder.is_dir():
         raise DeltaError(f"There is no folder of audio files {folder}.")
     files: dict[str, Path] = {}

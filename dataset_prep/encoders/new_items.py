@@ -1,4 +1,4 @@
-"""Content of items that come after training, encoded as that of the items before."""
+"""Content of items that come after training, encoded in the way of the items before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dataset_prep.encoders.audio import ENDINGS, AudioEncoder, AudioOptions
+from dataset_prep.encoders.audio import AudioEncoder
+from dataset_prep.encoders.options import ENDINGS, AudioOptions
 from dataset_prep.encoders.ready import read_vectors
 from dataset_prep.encoders.text import TextEncoder, item_texts
 from dataset_prep.errors import DeltaError
@@ -19,13 +20,32 @@ from dataset_prep.sources.table import read_items
 
 @dataclass(frozen=True)
 class NewItems:
-    """Where the content of new items lies; as many of the three as the data set has.
+    r"""Where the content of new items is: one place for each kind of content of the data set.
 
     Attributes:
         items: a table (CSV, TSV, Parquet, JSON lines) with ``item_id`` and the texts' fields.
-        audio: a folder of one file an item, its name the item id.
-        vectors: ready ones, see :func:`dataset_prep.ready.read_vectors`.
-        cache: folder of the encodings.
+        audio: folder with one audio file for each item, named by the item id.
+        vectors: file of ready vectors in any form that
+            :func:`dataset_prep.encoders.ready.read_vectors` takes.
+        cache: folder in which encodings are kept.
+
+    Example:
+        New items of a data set that has texts. How these are encoded is the entry ``content`` of
+        the data set's ``name.json``, or ``Recommender.encoding`` of a checkpoint:
+
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from dataset_prep.encoders.new_items import NewItems
+        >>> from dataset_prep.encoders.text import TextEncoder
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     cache, path = Path(folder, "cache"), Path(folder, "new.csv")
+        ...     model = TextEncoder("all-MiniLM-L6-v2", cache)
+        ...     text = {"encoder": "all-MiniLM-L6-v2", "files": model.fingerprint}
+        ...     text |= {"template": "{title}", "prefix": "", "missing": ""}
+        ...     _ = path.write_text("item_id,title\nsong-1,So What", encoding="utf-8")
+        ...     table = NewItems(items=path, cache=cache).encode({"text": text})
+        >>> table.tokens, table.vectors.shape
+        (['song-1'], (1, 384))
     """
 
     items: Path | None = None
@@ -34,15 +54,19 @@ class NewItems:
     cache: Path = Path(".content")
 
     def encode(self, described: Mapping[str, Any]) -> ContentTable:
-        """Vectors of the items, modalities side by side in the order of the data set's.
+        """Encode the new items, kinds of content side by side in the order of the data set.
 
         Args:
-            described: how dataset_prep made the data set's content, from its record or from a
-                checkpoint; empty takes ready vectors as they are.
+            described: how dataset_prep made the data set's content: the entry ``content`` of its
+                ``name.json``, or what a checkpoint says. If it is empty, ready vectors are taken
+                as they are.
+
+        Returns:
+            Vectors of the new items.
 
         Raises:
-            DeltaError: a modality is missing or too many, the encoder is another one, or a file
-                cannot be used.
+            DeltaError: a kind of content is missing or too many, the encoder is another one, or
+                a file cannot be used.
         """
         if not described:
             if self.vectors is None or self.items or self.audio:
@@ -53,7 +77,7 @@ class NewItems:
             return read_vectors(self.vectors)
         _check_described(described)
         given = {"text": self.items, "audio": self.audio, "ready": self.vectors}
-        # Vectors that came with the data set come as a file now.
+        # New items have no place in the data set, so its own kind of vectors comes as a file.
         wanted = ["ready" if kind == "own" else kind for kind in described]
         for kind, source in given.items():
             if (source is None) == (kind in wanted):
@@ -86,7 +110,7 @@ _OPTION = {"text": "--items FILE", "audio": "--audio DIR", "ready": "--vectors F
 
 
 def _check_described(described: Mapping[str, Any]) -> None:
-    """A record may be of somebody else's making."""
+    """Refuse a description that dataset_prep cannot have written: files come from anywhere."""
     texts = described.get("text", dict.fromkeys(_TEXT, "")) if isinstance(described, dict) else {}
     whole = isinstance(texts, dict) and all(isinstance(texts.get(name), str) for name in _TEXT)
     if not whole or not described.keys() <= {*_OPTION, "own"}:
@@ -119,6 +143,6 @@ def _audio(folder: Path, how: Mapping[str, Any], cache: Path) -> ContentTable:
     rows, refused = AudioEncoder(options, cache, None).encode(files)
     if refused:
         path, reason = next(iter(refused.items()))
-        raise DeltaError(f"{path}: {reason}; mend it, or leave the item out.")
+        raise DeltaError(f"{path}: {reason}; fix it, or leave the item out.")
     matrix = np.stack([row for row in rows if row is not None])
     return ContentTable([path.stem for path in files], matrix, str(folder))

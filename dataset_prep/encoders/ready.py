@@ -1,4 +1,4 @@
-"""Vectors that somebody has made already, in any of the forms in which they are passed on."""
+"""Ready vectors: files of vectors that somebody has made already."""
 
 from __future__ import annotations
 
@@ -14,15 +14,27 @@ from dataset_prep.sources.raw_files import reading
 
 
 def read_vectors(path: Path) -> ContentTable:
-    """Vectors by item token.
+    r"""Read a file of vectors.
 
     Args:
-        path: ``.npy`` with ``.ids.txt`` beside it, ``.safetensors`` as
-            :mod:`recbole_delta.content` has it, ``.parquet`` with an item column and a column
-            of lists, or a RecBole ``.item`` file with one ``float_seq`` field.
+        path: ``.npy`` with an ``.ids.txt`` beside it (one item id per line), ``.safetensors`` as
+            :mod:`dataset_prep.format.content` describes it, ``.parquet`` with a column of item
+            ids and a column of lists, or a RecBole ``.item`` file with one ``float_seq`` field.
 
     Raises:
-        DeltaError: the file is missing, or none of these.
+        DeltaError: the file is missing, or has none of these forms.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from dataset_prep.encoders.ready import read_vectors
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(Path(folder, "mine.npy"), np.array([[0.5, 1.0], [2.0, 0.0]]))
+        ...     _ = Path(folder, "mine.ids.txt").write_text("song-1\nsong-2", encoding="utf-8")
+        ...     table = read_vectors(Path(folder, "mine.npy"))
+        >>> table.tokens, table.vectors.tolist()
+        (['song-1', 'song-2'], [[0.5, 1.0], [2.0, 0.0]])
     """
     if not path.is_file():
         raise DeltaError(f"There is no file of vectors {path}.")
@@ -36,10 +48,17 @@ def read_vectors(path: Path) -> ContentTable:
 
 
 def list_matrix(vectors: pl.Series, source: str) -> np.ndarray:
-    """``[n, dim]`` float32 of a column of lists, without a Python object for each number.
+    """A column of lists as a matrix, without a Python object for each number.
+
+    Args:
+        vectors: ``n`` lists of numbers.
+        source: the file that they are from, for messages.
+
+    Returns:
+        ``[n, dim]`` float32.
 
     Raises:
-        DeltaError: lists of different lengths.
+        DeltaError: the lists are not of numbers, or have different lengths.
     """
     inner = getattr(vectors.dtype, "inner", None)
     if inner is None or not inner.is_numeric():

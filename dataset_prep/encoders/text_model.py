@@ -1,4 +1,4 @@
-"""A sentence-transformers model on one device, or on several with a process each."""
+"""A sentence-transformers model on one device, or on several with one process each."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from dataset_prep.encoders.torchaudio_extension import stand_in_for_extension
 from dataset_prep.errors import DeltaError
 
+# On import, so that sentence-transformers may be imported by anyone once this module is.
+stand_in_for_extension()
+
 BATCH = {"cpu": 32, "cuda": 256}
-"""Texts that a model sees together: a GPU wants many, a CPU little padding."""
+"""Number of texts in a batch: many keep a GPU busy, few of like length cost a CPU less padding."""
 
 
 class TextModel:
-    """The model in single precision: half is slow on CPUs, and vectors should not differ.
+    """A model on one device, in single precision: half precision is slow on CPUs and differs.
 
     Args:
         path: a name that sentence-transformers knows, or a folder.
-        device: as torch names it.
+        device: name of the device in torch, such as ``cuda:0``.
 
     Raises:
         DeltaError: the model cannot be loaded.
@@ -48,11 +52,11 @@ class TextModel:
 
 
 class TextModels:
-    """The same model on several devices.
+    """One model on several devices at once.
 
     Args:
-        path: as for :class:`TextModel`.
-        devices: one process each; a device may be there more than once.
+        path: a name that sentence-transformers knows, or a folder.
+        devices: names of the devices, one process each; a device may be named more than once.
     """
 
     def __init__(self, path: str, devices: Sequence[str]) -> None:
@@ -94,7 +98,7 @@ _loaded: TextModel
 
 
 def _load(path: str, free: Any, n_processes: int) -> None:
-    """In a new process: take a device and load the model there."""
+    """Called in a new process: take a device and load the model there."""
     global _loaded
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // n_processes))
     _loaded = TextModel(path, free.get())

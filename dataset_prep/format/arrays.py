@@ -1,4 +1,4 @@
-"""NumPy's files, read so that what is wrong with one is said and costs no memory."""
+"""NumPy's files, read so that a damaged one is named in an error and costs no memory."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FAULTS = (
     *(OverflowError, MemoryError, RecursionError, NotImplementedError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
 )
-"""What NumPy raises over a file that is not what it should be; it parses headers as Python."""
+"""Exceptions of NumPy for a damaged file; there are many, as it parses headers as Python."""
 
 SWELLING, ALWAYS = 200, 2**26
-"""An .npz may be so many times its size unpacked, and so many bytes in any case."""
+"""An .npz may unpack to SWELLING times its size, and to ALWAYS bytes in any case."""
 
 
 def read_npy(path: Path) -> np.ndarray:

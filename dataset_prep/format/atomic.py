@@ -1,4 +1,4 @@
-"""RecBole atomic files, written so that RecBole's reader gives back what was written."""
+"""RecBole's atomic files, written so that RecBole reads back what was written."""
 
 from __future__ import annotations
 
@@ -17,9 +17,28 @@ READ_AS_MISSING = [
 
 
 def write_atomic(frames: Iterable[pl.DataFrame], types: Mapping[str, str], path: Path) -> None:
-    """Write the columns of ``types``, in that order, as ``name:type``, frame after frame.
+    r"""Write an atomic file: tab-separated, with ``name:type`` over each column.
 
-    Ids must have passed :func:`check_ids`.
+    Args:
+        frames: rows, part by part. Ids in them must have passed :func:`check_ids`.
+        types: RecBole's type (``token``, ``token_seq``, ``float``) of each column that is
+            written, in the order of the columns.
+        path: the file; one that is there is overwritten.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from dataset_prep.format.atomic import write_atomic
+        >>> items = pl.DataFrame({"item_id": ["1", "2"], "title": ["Toy  Story", "Heat"]})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "films.item")
+        ...     write_atomic([items], {"item_id": "token", "title": "token_seq"}, path)
+        ...     for line in path.read_text(encoding="utf-8").splitlines():
+        ...         print(line.split("\t"))
+        ['item_id:token', 'title:token_seq']
+        ['1', 'Toy Story']
+        ['2', 'Heat']
     """
     # Python 3.10's csv module, and so RecBole's reader, stops at a NUL.
     words = [
@@ -35,10 +54,14 @@ def write_atomic(frames: Iterable[pl.DataFrame], types: Mapping[str, str], path:
 
 
 def check_ids(ids: pl.Series, what: str) -> None:
-    """RecBole's reader gives every id back as it is.
+    """Refuse ids that RecBole's reader would not give back as they are.
+
+    Args:
+        ids: the ids of all users, or of all items.
+        what: the field's name, for the message.
 
     Raises:
-        DeltaError: it would drop or split one.
+        DeltaError: RecBole would drop or split one.
     """
     unreadable = ids.str.contains(r"[\t\r\n\x00]") | ids.is_in(READ_AS_MISSING)
     bad = ids.filter(unreadable | (ids.str.strip_chars() == ""))

@@ -2,7 +2,7 @@
 
 A content file is safetensors with two tensors: ``vectors`` ``[n, dim]`` float and ``tokens``,
 the UTF-8 item tokens joined by line feeds. A ``.npy`` matrix with a text file of the same
-name and the ending ``.ids.txt`` (one token a line) serves as well. Neither can execute code.
+name and the ending ``.ids.txt`` (one token per line) is read too. Neither can execute code.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from dataset_prep.format.arrays import read_npy
 
 @dataclass(frozen=True)
 class ContentTable:
-    """Vectors of items by token.
+    """Vectors of items by token (a token is an item id as the atomic files have it).
 
     Attributes:
-        tokens: ``n`` item tokens, as they stand in the atomic files.
-        vectors: ``[n, dim]`` float32.
-        source: the file, for messages.
+        tokens: ``n`` item tokens.
+        vectors: ``[n, dim]`` float32, one row for each token.
+        source: the file that the vectors are from, for messages.
     """
 
     tokens: Sequence[str]
@@ -36,11 +36,18 @@ class ContentTable:
     source: str
 
     def align(self, tokens: Sequence[str]) -> np.ndarray:
-        """Rows in the order of ``tokens``, ``[len(tokens), dim]``.
+        """The vectors of ``tokens``, in their order: ``[len(tokens), dim]``.
 
         Raises:
             DeltaError: a token has no vector, two different ones, or one that is not finite
                 or all zero.
+
+        Example:
+            >>> import numpy as np
+            >>> from dataset_prep.format.content import ContentTable
+            >>> table = ContentTable(["a", "b"], np.array([[1.0, 0.0], [0.0, 2.0]]), "table")
+            >>> table.align(["b", "a"]).tolist()
+            [[0.0, 2.0], [1.0, 0.0]]
         """
         first: dict[str, int] = {}
         for row, token in enumerate(self.tokens):
@@ -70,10 +77,22 @@ class ContentTable:
 
 
 def read_content(path: str | Path) -> ContentTable:
-    """Read a content file (see the module's docstring).
+    """Read a content file: ``.safetensors``, or ``.npy`` with its ``.ids.txt``.
 
     Raises:
         DeltaError: the file is missing, cut short, or not in the format.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from dataset_prep.format.content import read_content, write_content
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "films.content.mine.safetensors")
+        ...     write_content(path, ["1", "2"], np.array([[0.5, 1.0], [2.0, 0.0]]))
+        ...     table = read_content(path)
+        >>> table.tokens, table.vectors.tolist()
+        (['1', '2'], [[0.5, 1.0], [2.0, 0.0]])
     """
     path = Path(path)
     if not path.is_file():
@@ -93,7 +112,26 @@ def read_content(path: str | Path) -> ContentTable:
 
 
 def write_content(path: str | Path, tokens: Sequence[str], vectors: np.ndarray) -> None:
-    """Write a content file; an interrupted call leaves the old file or none."""
+    """Write a content file; an interrupted call leaves the old file or none.
+
+    Args:
+        path: the file, which ends in ``.safetensors``.
+        tokens: ``n`` item tokens, without line feeds.
+        vectors: ``[n, dim]``, one row for each token; written as float32.
+
+    Raises:
+        DeltaError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from dataset_prep.format.content import write_content
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_content(Path(folder, "films.safetensors"), ["1", "2"], np.eye(2))
+        ...     print([path.name for path in Path(folder).iterdir()])
+        ['films.safetensors']
+    """
     packed = np.frombuffer("\n".join(tokens).encode(), dtype=np.uint8)
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     with replacing(path) as temporary:
@@ -103,8 +141,23 @@ def write_content(path: str | Path, tokens: Sequence[str], vectors: np.ndarray) 
 def find_content(folder: str | Path, dataset: str) -> Path:
     """The one content file of a prepared data set.
 
+    Args:
+        folder: folder of the data set.
+        dataset: name of the data set.
+
     Raises:
         DeltaError: there is none, or more than one.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from dataset_prep.format.content import find_content, write_content
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "films.content.mine.safetensors")
+        ...     write_content(path, ["1"], np.ones((1, 2)))
+        ...     print(find_content(folder, "films").name)
+        films.content.mine.safetensors
     """
     found = sorted(Path(folder).glob(f"{dataset}.content.*.safetensors"))
     if not found:

@@ -1,7 +1,7 @@
-"""Names that every prepared data set has: splits, and fields of its files."""
+"""Names that are fixed in every prepared data set: its splits, and fields of its files."""
 
 SPLITS = ("train", "valid", "test", "history")
-"""What a row of .inter is for: training, a validation or test target, or a history only."""
+"""What a row of .inter may be for: training, a validation or test target, or history only."""
 
 SPLIT_FIELD = "split"
 """Field of .inter that holds one of :data:`SPLITS`."""

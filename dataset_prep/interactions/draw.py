@@ -1,9 +1,10 @@
 """Draws without replacement, the same on every machine and with every version of a library.
 
-The paper's counts hang on ``polars.Series.sample(fraction=0.9, seed=42)`` of its day, and the
-numbers behind a seed have changed in polars since. This is that draw (polars 1.x, at least 163
-drawn): a partial Fisher-Yates shuffle by xoshiro256++ (Blackman & Vigna 2021), seeded through
-PCG32 (O'Neill 2014), bounded by Lemire's multiplication (2019).
+The counts of the paper ("Let It Go? Not Quite", RecSys 2025) depend on
+``polars.Series.sample(fraction=0.9, seed=42)`` as it was then, and the numbers behind a seed have
+changed in polars since. This is that draw (polars 1.x, at least 163 drawn): a partial Fisher-Yates
+shuffle by xoshiro256++ (Blackman & Vigna 2021), seeded through PCG32 (O'Neill 2014), bounded by
+Lemire's multiplication (2019).
 """
 
 from __future__ import annotations
@@ -16,7 +17,21 @@ MASK = 2**64 - 1
 
 
 def draw(population: int, n: int, seed: int) -> np.ndarray:
-    """``n`` different numbers below ``population``, ``[n]`` int64, in the order drawn."""
+    """Draw ``n`` different whole numbers from 0 to ``population`` - 1.
+
+    Args:
+        population: how many numbers there are to draw from.
+        n: how many are drawn, at most ``population``.
+        seed: seed of the draw; equal seeds give equal numbers.
+
+    Returns:
+        ``[n]`` int64, in the order in which they were drawn.
+
+    Example:
+        >>> from dataset_prep.interactions.draw import draw
+        >>> draw(10, 3, seed=42).tolist()
+        [1, 7, 6]
+    """
     words = _xoshiro256(_seeded(seed))
     order = list(range(population))
     for place in range(n):

@@ -1,4 +1,4 @@
-"""Filters over interactions; each keeps the order of the rows."""
+"""Filters: functions from a log to a log with fewer rows, in the order in which they were."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ from dataset_prep.interactions.log import OFFICIAL_TEST, Log, occurrences, sorte
 
 
 def n_core(log: Log, n: int) -> Log:
-    """The largest subset in which every user and every item has at least ``n`` rows."""
+    """Keep the largest set of rows in which every user and every item has at least ``n``."""
     return log.keep(in_n_core(log.user, log.item, n))
 
 
 def in_n_core(user: np.ndarray, item: np.ndarray, n: int) -> np.ndarray:
-    """Mask of the rows of the n-core of (``user``, ``item``) codes."""
+    """Which rows are in the n-core: every user and every item has at least ``n`` rows there.
+
+    Args:
+        user: ``[rows]`` users as codes.
+        item: ``[rows]`` items as codes.
+        n: the fewest rows.
+
+    Returns:
+        ``[rows]`` bool.
+    """
     kept = np.ones(len(user), dtype=bool)
     while True:
         rows = np.count_nonzero(kept)
@@ -27,20 +36,24 @@ def in_n_core(user: np.ndarray, item: np.ndarray, n: int) -> np.ndarray:
 
 
 def without_repeats(log: Log) -> Log:
-    """Of consecutive rows of a user with the same item, the first (rows in order of time)."""
+    """Keep the first of a user's consecutive rows with the same item.
+
+    Args:
+        log: in order of time. Rows of given test sessions are all kept.
+    """
     by_user = np.argsort(log.user, kind="stable")
     user, item = log.user[by_user], log.item[by_user]
     repeats = np.zeros(len(log), dtype=bool)
     repeats[by_user[1:]] = (user[1:] == user[:-1]) & (item[1:] == item[:-1])
-    # Given test sessions stay as they are.
+    # The published targets of test sessions are counted in whole sessions.
     return log.keep(~repeats | (log.extra.get(OFFICIAL_TEST, np.zeros(1)) > 0))
 
 
 def sample_users(log: Log, n: int, seed: int) -> Log:
-    """Rows of ``n`` users drawn without replacement from the sorted users.
+    """Keep the rows of ``n`` users, drawn without replacement from the sorted users.
 
     Raises:
-        DeltaError: there are fewer users.
+        DeltaError: there are fewer users than ``n``.
     """
     users = sorted_users(log)
     if n > len(users):

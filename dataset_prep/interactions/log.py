@@ -15,23 +15,35 @@ import polars as pl
 from dataset_prep.errors import DeltaError
 
 OFFICIAL_TEST = "official_test"
-"""Extra column of sources whose test sessions are given: 1 in a row of such a session."""
+"""Extra column of raw formats with given test sessions: 1 in the rows of such a session."""
 
 BATCH = 1_000_000
-"""Rows read or written at a time."""
+"""Number of rows that are read or written at a time."""
 
 
 @dataclass(frozen=True)
 class Log:
-    """``n`` interactions.
+    """``n`` interactions, one row each.
 
     Attributes:
-        user: ``[n]`` int32, positions in ``users``.
-        item: ``[n]`` int32, positions in ``items``.
+        user: ``[n]`` int32, the user of each row as a position in ``users``.
+        item: ``[n]`` int32, the item of each row as a position in ``items``.
         time: ``[n]`` int64 or float64 seconds, or any number that orders a user's rows.
-        users: tokens of users, in order of appearance.
-        items: tokens of items, in order of appearance.
+        users: ids of users as text, in order of appearance.
+        items: ids of items as text, in order of appearance.
         extra: further columns by name, such as ``rating``, ``[n]`` each.
+
+    Example:
+        >>> import polars as pl
+        >>> from dataset_prep.interactions.log import Log
+        >>> rows = {"user_id": ["ann", "bob", "ann"], "item_id": ["x", "x", "y"]}
+        >>> rows = pl.LazyFrame({**rows, "timestamp": [30, 20, 10], "rating": [5, 2, 4]})
+        >>> log, before = Log.read(rows, "plays", above={"rating": 3})
+        >>> before
+        {'rows': 3, 'users': 2, 'items': 2}
+        >>> log = log.in_order_of_time()
+        >>> log.item.tolist(), log.items.to_list(), log.time.tolist()
+        ([1, 0], ['x', 'y'], [10, 30])
     """
 
     user: np.ndarray
@@ -51,16 +63,17 @@ class Log:
         """Read rows batch by batch; only the codes of those that are kept stay in memory.
 
         Args:
-            rows: ``user_id``, ``item_id``, ``timestamp`` and further numbers.
-            source: what is read, for messages.
-            above: columns and bounds; only rows strictly above are kept. Such a column is
-                dropped then, unless it is the rating.
+            rows: ``user_id``, ``item_id``, ``timestamp`` and further columns of numbers.
+            source: the file that is read, for messages.
+            above: columns and bounds; only rows strictly above are kept. A column with a bound
+                is dropped then, unless it is the rating or the timestamp.
 
         Returns:
             The kept rows, and counts of rows, users and items before the bounds.
 
         Raises:
-            DeltaError: a value or a column is missing or no number, or the file cannot be read.
+            DeltaError: a value or a column is missing or not a number, or the file cannot be
+                read.
         """
         above = above or {}
         categories = {name: pl.Categories.random() for name in ("user_id", "item_id")}
@@ -95,23 +108,31 @@ class Log:
         return cls(user, item, columns.pop("timestamp"), users, items, columns), raw
 
     def keep(self, rows: np.ndarray) -> Log:
-        """The rows of a mask or of positions, in that order."""
+        """Keep the rows that a mask or positions choose, in the order of the mask or positions."""
         extra = {name: column[rows] for name, column in self.extra.items()}
         kept = {"user": self.user[rows], "item": self.item[rows], "time": self.time[rows]}
         return replace(self, **kept, extra=extra)
 
     def in_order_of_time(self) -> Log:
-        """Sorted by time; ties keep the order of the rows."""
+        """The rows sorted by time; rows of one time keep their order."""
         if (self.time[1:] >= self.time[:-1]).all():
             return self
         return self.keep(np.argsort(self.time, kind="stable"))
 
     def numbers(self) -> list[str]:
-        """Extra columns that an atomic file gets."""
+        """Names of the extra columns that are written to the atomic file."""
         return [name for name in self.extra if name != OFFICIAL_TEST]
 
     def frames(self, split: np.ndarray, names: Sequence[str]) -> Iterable[pl.DataFrame]:
-        """Rows with tokens and ``split`` (its codes being positions in ``names``), in batches."""
+        """The rows as they are written: ids as text, and what each row is for.
+
+        Args:
+            split: ``[n]``, what each row is for as a position in ``names``.
+            names: names of the splits.
+
+        Returns:
+            Frames of at most a million rows.
+        """
         labels = pl.Series(names)
         for start in range(0, len(self), BATCH):
             part = slice(start, start + BATCH)
@@ -126,12 +147,24 @@ class Log:
 
 
 def parts(n: int) -> list[slice]:
-    """``n`` rows part by part: positions of a hundred million would be most of the memory."""
+    """``n`` rows as slices of at most a million rows each.
+
+    Positions of all rows of a hundred million at once would take most of the memory.
+    """
     return [slice(start, min(start + BATCH, n)) for start in range(0, n, BATCH)]
 
 
 def occurrences(codes: np.ndarray, n: int, rows: np.ndarray | None = None) -> np.ndarray:
-    """How often each of ``n`` codes occurs, in all or in the ``rows`` (a mask); ``[n]`` int64."""
+    """How often each of the codes from 0 to ``n`` - 1 occurs.
+
+    Args:
+        codes: users or items of the rows.
+        n: how many codes there are.
+        rows: mask of the rows that count; None for all.
+
+    Returns:
+        ``[n]`` int64.
+    """
     counts = np.zeros(n, dtype=np.int64)
     for part in parts(len(codes)):
         chosen = codes[part] if rows is None else codes[part][rows[part]]
@@ -140,9 +173,13 @@ def occurrences(codes: np.ndarray, n: int, rows: np.ndarray | None = None) -> np
 
 
 def sorted_users(log: Log, rows: np.ndarray | None = None) -> np.ndarray:
-    """Codes of the users with a row, or one of ``rows`` (a mask), sorted as the raw file's ids.
+    """Codes of the users that occur, sorted by their ids: numbers by value, others as text.
 
-    Numbers are sorted by value. A sample of them does not depend on the order of the rows.
+    A sample of sorted users does not depend on the order of the rows.
+
+    Args:
+        log: the rows.
+        rows: mask of the rows that count; None for all.
     """
     present = np.flatnonzero(occurrences(log.user, len(log.users), rows))
     tokens = log.users.gather(present)
@@ -182,10 +219,10 @@ def _require_filled(batch: pl.DataFrame, source: str) -> None:
         column = batch[name]
         missing = column.null_count()
         if missing:
-            raise DeltaError(f"{source}: {name} is missing in {missing} rows; mend or drop them.")
+            raise DeltaError(f"{source}: {name} is missing in {missing} rows; fix or drop them.")
         if column.dtype.is_float() and not column.is_finite().all():
             strange = len(column) - int(column.is_finite().sum())
-            raise DeltaError(f"{source}: {name} is not a number in {strange} rows; mend them.")
+            raise DeltaError(f"{source}: {name} is not a number in {strange} rows; fix them.")
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""What protocols share: names of splits, users who train, first and last rows of users."""
+"""What protocols share: codes of the splits, and first and last rows of users."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TRAIN, VALID, TEST, HISTORY = map(np.uint8, range(len(SPLITS)))
 
 
 class Split(NamedTuple):
-    """What a protocol gives.
+    """The result of a protocol.
 
     Attributes:
-        log: the rows that it keeps.
-        split: ``[n]`` uint8, what each is for.
-        steps: counts on the way, see :func:`counts`.
+        log: the rows that the protocol keeps, in order of time.
+        split: ``[n]`` uint8, what each row is for: TRAIN, VALID, TEST or HISTORY.
+        steps: counts on the way, made by :func:`counts`, which ``name.json`` lists.
     """
 
     log: Log
@@ -30,7 +30,13 @@ class Split(NamedTuple):
 
 
 def counts(step: str, log: Log, rows: np.ndarray | None = None) -> dict[str, Any]:
-    """Rows, users and items of ``log``, or of the ``rows`` of it (a mask), for the record."""
+    """Numbers of rows, users and items, as ``name.json`` lists them.
+
+    Args:
+        step: what has been done, in a few words.
+        log: the rows.
+        rows: mask of the rows that count; None for all.
+    """
     users = np.count_nonzero(occurrences(log.user, len(log.users), rows))
     items = np.count_nonzero(occurrences(log.item, len(log.items), rows))
     n = len(log) if rows is None else np.count_nonzero(rows)
@@ -71,15 +77,18 @@ def _first(user: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def split_by_user(log: Log, is_test: np.ndarray, train_users: float, seed: int) -> np.ndarray:
-    """Split of each row: a share of the users train, the others validate, some are tested.
+    """Let some users train and the others validate, and test on given rows.
 
     Args:
         log: in order of time.
-        is_test: mask of the rows that are kept from training and validation; the last of each
-            user among them is a test target.
-        train_users: share of the users of the other rows who train; of each of the rest the
-            last item that is trained on is the validation target.
-        seed: of the sample.
+        is_test: mask of the rows that are kept from training and validation; each user's last
+            one among them is a test target.
+        train_users: share of the users of the other rows who train. The other users have one
+            validation target each: their last row whose item is trained on.
+        seed: seed of the sample of users.
+
+    Returns:
+        ``[n]`` uint8, what each row is for.
     """
     users = sorted_users(log, ~is_test)
     trains = np.zeros(len(log.users), dtype=bool)

@@ -1,4 +1,4 @@
-"""Items taken out of training: many cold targets, even on small data."""
+"""A protocol that takes items out of training: many cold targets, even on small data."""
 
 from __future__ import annotations
 
@@ -20,20 +20,43 @@ from dataset_prep.protocols.common import (
 def item_holdout(log: Log, *, seed: int = 42, cold: str = "newest", fraction: float = 0.1) -> Split:
     """Hold out two disjoint sets of items, one for validation, one for test.
 
-    A user's test targets are the last interaction with a warm item and the last with a
-    test-cold one; the validation targets are likewise the last warm and the last
-    validation-cold one before them. Only warm rows before all targets of the user are
-    trained on. An item that loses all its training rows this way is cold too, but never a
-    target.
+    A user's test targets are the last row with a warm item and the last row with an item held
+    out for test. The validation targets are, among the rows before these, the last with a warm
+    item and the last with an item held out for validation. Only rows with warm items before all
+    targets of the user are trained on. An item that loses all its training rows this way is
+    cold too, but never a target.
 
     Args:
         log: in order of time.
-        seed: of the choice of cold items.
-        cold: ``newest`` (by first interaction) or ``random``.
-        fraction: of the items, for validation and again for test.
+        seed: seed of the choice of cold items.
+        cold: which items are held out: the ``newest`` (by first interaction) or ``random`` ones.
+        fraction: share of the items held out for validation, and again for test.
+
+    Returns:
+        All rows, each with what it is for.
 
     Raises:
         DeltaError: an unknown choice, or a fraction that leaves no warm or no cold item.
+
+    Example:
+        Of the four items of one user c is held out for validation and d for test:
+
+        >>> import polars as pl
+        >>> from dataset_prep.format.fields import SPLITS
+        >>> from dataset_prep.interactions.log import Log
+        >>> from dataset_prep.protocols import item_holdout
+        >>> items = list("ababcad")
+        >>> rows = {"user_id": ["ann"] * 7, "item_id": items, "timestamp": range(7)}
+        >>> log, _ = Log.read(pl.LazyFrame(rows), "plays")
+        >>> for item, code in zip(items, item_holdout(log, fraction=0.25).split):
+        ...     print(item, SPLITS[code])
+        a train
+        b train
+        a train
+        b valid
+        c valid
+        a test
+        d test
     """
     if cold not in ("newest", "random"):
         raise DeltaError(f"cold must be newest or random, but is {cold!r}.")
@@ -53,7 +76,7 @@ def item_holdout(log: Log, *, seed: int = 42, cold: str = "newest", fraction: fl
 
 
 def _choose_cold(log: Log, cold: str, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Flags by item of the test-cold and of the validation-cold ones."""
+    """Which items are held out for test, and which for validation: ``[items]`` bool each."""
     present, first = np.unique(log.item, return_index=True)
     n_cold = int(len(present) * fraction)
     if not 0 < 2 * n_cold < len(present):

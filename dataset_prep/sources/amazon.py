@@ -65,12 +65,12 @@ def read_amazon_2023(raw: Path | None, *, category: str) -> RawData:
 
 
 def category_key_is_new(meta_file: Path) -> bool:
-    """2018 calls it ``category``, 2014 ``categories``."""
+    """Whether the categories are called ``category`` (2018) and not ``categories`` (2014)."""
     return "category" in next(_records_of(meta_file), {})
 
 
 def _reviews(path: Path) -> pl.LazyFrame:
-    """Reviews, in batches where the lines are strict JSON."""
+    """The reviews; they are read in batches only if their lines are strict JSON."""
     names = {"reviewerID": "user_id", "asin": "item_id", "overall": "rating"}
     names["unixReviewTime"] = "timestamp"
     types = {"reviewerID": pl.String(), "asin": pl.String(), "overall": pl.Float64()}
@@ -87,7 +87,7 @@ def _items(table: pl.DataFrame, categories: str) -> pl.DataFrame:
 
 
 def _records(path: Path, types: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """The fields ``types`` of every line; a field that a line lacks is null."""
+    """One row for each line, with the fields ``types``; a field that a line lacks is null."""
     columns: dict[str, list[Any]] = {name: [] for name in types}
     for record in _records_of(path):
         for name, values in columns.items():
@@ -99,7 +99,7 @@ def _records(path: Path, types: Mapping[str, pl.DataType]) -> pl.DataFrame:
 
 
 def _records_of(path: Path) -> Iterator[dict[str, Any]]:
-    """Lines of strict JSON, or of Python literals as the files of 2014 have them."""
+    """The lines as dictionaries: strict JSON, or Python literals in the files of 2014."""
     with reading(path):
         yield from map(_parse, _lines(path))
 
@@ -121,5 +121,5 @@ def _parse(line: str) -> dict[str, Any]:
 
 
 def _words(value: Any) -> str:
-    """A text as it is; a list, perhaps of lists, as words."""
+    """The text of a value: a list, perhaps a list of lists, becomes words with spaces between."""
     return " ".join(map(_words, value)) if isinstance(value, list) else str(value)

@@ -49,7 +49,7 @@ def read_amazon_m2(raw: Path | None, *, locale: str) -> RawData:
 
 
 def _rows(sessions: pl.LazyFrame, locale: str, prefix: str, official_test: int) -> pl.LazyFrame:
-    """One row an item; ``prev_items`` is "['A' 'B']", as numpy prints it, without commas."""
+    """One row for each item; ``prev_items`` is "['A' 'B']", printed by NumPy without commas."""
     previous = pl.col("prev_items").str.extract_all(TOKEN)
     previous = previous.list.eval(pl.element().str.strip_chars("'\""))
     session = pl.lit(f"{prefix}-") + pl.col("index").cast(pl.String)

@@ -1,4 +1,4 @@
-"""Raw files over the network, checked against the checksum that their owner publishes."""
+"""Download of raw files, checked against the checksum that their owner publishes."""
 
 from __future__ import annotations
 
@@ -15,22 +15,28 @@ class Archive:
     """An archive of raw files that its owner allows anybody to fetch.
 
     Attributes:
-        url: of a zip file with one folder in it.
-        md5: as the owner publishes it.
+        url: address of a zip file with one folder in it.
+        md5: checksum of the zip file, as the owner publishes it.
     """
 
     url: str
     md5: str
 
     def fetch(self, folder: Path) -> Path:
-        """The folder of raw files: ``folder``, downloaded and unpacked if it is not there yet.
+        """Download and unpack the archive, if ``folder`` is not there yet.
+
+        Args:
+            folder: where the raw files shall be.
+
+        Returns:
+            ``folder``.
 
         Raises:
             DeltaError: there is no network, or the file is not the one that was published.
         """
         if folder.is_dir():
             return folder
-        import pooch
+        import pooch  # it takes half a second to load, and most runs download nothing
 
         packed = folder.with_suffix(".zip")
         try:

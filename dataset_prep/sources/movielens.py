@@ -1,4 +1,4 @@
-"""MovieLens: the 100k that RecBole ships, and the originals from 100k to 32M.
+"""MovieLens: the 100k that comes with RecBole, and the original files from 100k to 32M.
 
 F. M. Harper and J. A. Konstan, "The MovieLens Datasets", ACM TiiS 5(4), 2015.
 """
@@ -31,7 +31,7 @@ ARCHIVES = {
         ("ml-32m", "d472be332d4daa821edc399621853b57"),
     )
 }
-"""With the checksums that GroupLens publishes beside each file."""
+"""Downloads by name, with the checksums that GroupLens publishes beside each file."""
 TEMPLATE = "{movie_title} ({release_year}). Genres: {class}"
 ITEM_TYPES = {"movie_title": "token_seq", "release_year": "token", "class": "token_seq"}
 RATINGS = ("user_id", "item_id", "rating", "timestamp")
@@ -91,7 +91,7 @@ def _read_original_100k(raw: Path) -> RawData:
 
 
 def _movies(table: pl.DataFrame) -> pl.DataFrame:
-    """``item_id``, title, year and genres of ``title`` "Toy Story (1995)" and ``genres`` "A|B"."""
+    """Split titles such as "Toy Story (1995)" into title and year, and genres "A|B" into words."""
     year = pl.col("title").str.extract(r"\((\d{4})\)\s*$")
     genres = pl.col("genres").str.replace("(no genres listed)", "", literal=True)
     return table.select(

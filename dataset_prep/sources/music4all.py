@@ -13,7 +13,7 @@ import polars as pl
 from dataset_prep.sources.raw_files import need, reading
 from dataset_prep.sources.registry import RawData, source
 
-WHERE = "Music4All is to be had from its authors, Music4All-Onion from zenodo.org."
+WHERE = "Ask the authors for Music4All; Music4All-Onion is at zenodo.org."
 ITEM_TYPES = {"song": "token_seq", "artist": "token_seq", "album_name": "token_seq"}
 ITEM_TYPES |= {"genres": "token_seq"}
 TEMPLATE = "{song} by {artist}, album {album_name}. Genres: {genres}"
@@ -51,7 +51,10 @@ def read_music4all_onion(raw: Path | None, *, features: str) -> RawData:
 
     Args:
         raw: folder of the files, unpacked (bunzip2).
-        features: name of a file whose first column is ``id`` and whose others are numbers.
+        features: name of a file with a column ``id``; all its other columns are numbers.
+
+    Raises:
+        DeltaError: a file is missing or cannot be read.
     """
     name = "userid_trackid_timestamp.tsv"
     events_file, features_file = need(raw, name, features, where=f"{WHERE} Unpack the .bz2 files.")

@@ -1,8 +1,8 @@
-"""Parquet tables, read by polars once the counts in their page headers are known to be sane.
+"""Parquet tables, whose page headers are checked before polars reads them.
 
 In a damaged table the number of values of a page may have become negative. polars then asks for
 2^61 bytes, and Rust ends the process, which no Python can catch. So the headers are read first.
-They are Thrift structs in the compact protocol, which is all that is understood of the format here:
+They are Thrift structs in the compact protocol, the only part of the format that is read here:
 https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
 """
 
@@ -25,10 +25,10 @@ OF_PAGE = 1
 
 
 def scan_parquet(path: Path) -> pl.LazyFrame:
-    """The rows of a Parquet file.
+    """The rows of a Parquet file, to be read when they are needed.
 
     Raises:
-        DeltaError: it is none, or the header of a page cannot be right.
+        DeltaError: it is no Parquet file, or the header of a page cannot be right.
     """
     with reading(path), path.open("rb") as file:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -40,10 +40,10 @@ def scan_parquet(path: Path) -> pl.LazyFrame:
 
 
 def _check_pages(data: mmap.mmap) -> None:
-    """Walk through the pages of every column.
+    """Check the headers of all pages of every column.
 
     Raises:
-        ValueError: one has a number of values or a size that it cannot have.
+        ValueError: a page has a number of values or a size that it cannot have.
     """
     footer = _Thrift(data, len(data) - 8 - int.from_bytes(data[-8:-4], "little"))
     for group in footer.struct()[ROW_GROUPS]:
@@ -66,11 +66,11 @@ def _check_pages(data: mmap.mmap) -> None:
 
 
 class _Thrift:
-    """Values of the compact protocol.
+    """A reader of values in Thrift's compact protocol.
 
     Args:
-        data: where they are.
-        place: of the first; moves on with what is read.
+        data: the bytes that hold them.
+        place: position of the first value; it moves on with every value that is read.
     """
 
     def __init__(self, data: mmap.mmap, place: int) -> None:
@@ -79,7 +79,7 @@ class _Thrift:
         self._data, self.place = data, place
 
     def struct(self) -> dict[int, Any]:
-        """Fields by number."""
+        """The fields of a struct by their numbers."""
         fields: dict[int, Any] = {}
         number = 0
         while kind := self._byte():

@@ -1,4 +1,4 @@
-"""Files that somebody else has made: what is missing, and what cannot be read, is said."""
+"""Finding and reading raw files, with an error that names the file at fault."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ FAULTS = (
     *(pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, EOFError, ValueError),
     *(SyntaxError, TypeError, KeyError, RecursionError, zlib.error),
 )
-"""What readers raise over a file that is not what it should be."""
+"""Exceptions of readers for a damaged file, or a file in another format."""
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """What goes wrong in the block is the fault of the file ``path``.
+    """Turn what goes wrong in the block into an error that names the file ``path``.
 
     Raises:
-        DeltaError: it did.
+        DeltaError: the file cannot be read in this way.
     """
     try:
         yield
@@ -37,15 +37,18 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def need(raw: Path | None, *names: str, where: str) -> list[Path]:
-    """Paths of files in the raw folder.
+    """Paths of the files that a raw format consists of.
 
     Args:
-        raw: the folder.
-        names: of the files; of alternatives ``a|b`` the first that is there.
-        where: one sentence on where to get them.
+        raw: folder of the raw files; None if none was given.
+        names: names of the files; ``a|b`` means a, or else b.
+        where: one sentence on where to get the files.
+
+    Returns:
+        One path for each of ``names``.
 
     Raises:
-        DeltaError: one is missing; the message lists all of them and where they are to be had.
+        DeltaError: a file is missing; the message lists all of them and says where to get them.
     """
     listed = " and ".join(name.replace("|", " or ") for name in names)
     if raw is None:

@@ -1,10 +1,9 @@
-"""RecBole data sets that somebody has."""
+"""Data sets that are in RecBole's atomic files already."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import polars as pl
 
 from dataset_prep.errors import check_folder_name
@@ -13,7 +12,7 @@ from dataset_prep.sources.registry import RawData, source
 from dataset_prep.sources.table import require_columns
 
 OURS = ("is_cold", "train_count")
-"""Fields that a prepared data set has already; they are counted anew."""
+"""Fields of a prepared data set that are not read, as they are counted anew."""
 
 
 @source("recbole", template="{title}")
@@ -29,12 +28,15 @@ def read_recbole(
     """A RecBole data set that you have: name.inter and name.item.
 
     Args:
-        raw: its folder.
-        name: of the data set.
+        raw: folder of the data set.
+        name: name of the data set.
         user: field of users.
         item: field of items, in both files.
         time: field of times.
         rating: field of ratings; it need not be there.
+
+    Raises:
+        DeltaError: a file or a field is missing, or a file cannot be read.
     """
     check_folder_name("name", name)
     inter, items_file = need(
@@ -50,6 +52,8 @@ def read_recbole(
         item_id=item,
         **{name: pl.col(field).cast(pl.Float64) for name, field in numbers.items()},
     )
+    import pandas as pd  # not at the top: it takes longer to load than all the rest
+
     with reading(items_file):
         # As RecBole reads it: quotes and byte order marks have to mean the same.
         table = pd.read_csv(

@@ -1,4 +1,4 @@
-"""The registry of raw formats, and what each turns its files into."""
+"""The registry of raw formats, and what a reader of one returns."""
 
 from __future__ import annotations
 
@@ -18,15 +18,27 @@ Reader = Callable[..., "RawData"]
 
 @dataclass(frozen=True)
 class RawData:
-    """A raw data set, not yet in memory.
+    """A raw data set; its interactions are not in memory yet.
 
     Attributes:
-        interactions: ``user_id``, ``item_id``, ``timestamp`` and further numbers such as
-            ``rating``, one row an interaction, in the order of the file.
-        items: ``item_id`` (text) and the text fields, one row an item.
-        item_types: RecBole's type of each text field, ``token`` or ``token_seq``.
-        files: what is read, for the record.
-        vectors: ``item_id`` and ``vector`` (a list of numbers), where the data has them.
+        interactions: ``user_id``, ``item_id``, ``timestamp`` and further columns of numbers such
+            as ``rating``; one row for each interaction, in the order of the file.
+        items: ``item_id`` and the fields that describe an item, all of them text; one row for
+            each item.
+        item_types: RecBole's type of each of these fields: ``token`` (one word or code) or
+            ``token_seq`` (words).
+        files: the files that are read; ``name.json`` lists their hashes.
+        vectors: ``item_id`` and ``vector`` (a list of numbers), if the data set has vectors of
+            its own.
+
+    Example:
+        >>> import polars as pl
+        >>> from dataset_prep import RawData
+        >>> plays = {"user_id": ["ann", "bob"], "item_id": ["1", "2"], "timestamp": [10, 20]}
+        >>> songs = {"item_id": ["1", "2"], "title": ["So What", "Naima"]}
+        >>> data = RawData(pl.LazyFrame(plays), pl.DataFrame(songs), {"title": "token_seq"}, ())
+        >>> data.interactions.collect().shape, data.items.columns
+        ((2, 3), ['item_id', 'title'])
     """
 
     interactions: pl.LazyFrame
@@ -41,11 +53,12 @@ class Source:
     """A raw format.
 
     Attributes:
-        name: what the command calls it.
-        reader: takes a folder (None for data that comes with RecBole) and options.
-        template: the text of an item that is encoded, with field names in braces.
+        name: the name by which it is asked for, on the command line too.
+        reader: function that takes the folder of raw files (None if none is given) and options
+            as keyword arguments, and returns a :class:`RawData`.
+        template: the text of an item, with names of fields in braces; empty if there is none.
         about: one line for the command's help.
-        archive: where anybody may download the raw files.
+        archive: where anybody may download the raw files; None where that is not allowed.
     """
 
     name: str
@@ -73,10 +86,18 @@ class Source:
         return self.reader(raw, **options)
 
     def fetch(self, folder: Path, options: Mapping[str, Any]) -> Path:
-        """The folder of raw files in ``folder``, downloaded if they are not there yet.
+        """Download the raw files into a folder in ``folder``, if they are not there yet.
+
+        Args:
+            folder: folder of all raw files that have been downloaded.
+            options: options of the reader.
+
+        Returns:
+            The folder of these raw files.
 
         Raises:
-            DeltaError: their owner wants to be asked, and who that is; or :meth:`Archive.fetch`.
+            DeltaError: the files may not be downloaded without their owner's leave (the message
+                says whose), or the download fails.
         """
         if self.archive is None:
             try:
@@ -88,17 +109,55 @@ class Source:
 
 
 SOURCES: dict[str, Source] = {}
+"""All raw formats by name."""
 
 
 def source(
     *names: str, template: str, archives: Mapping[str, Archive] | None = None
 ) -> Callable[[Reader], Reader]:
-    """Register a reader; the first line of its docstring becomes its description.
+    """Decorator that registers a reader of raw files.
+
+    The first line of the reader's docstring is its description in the command's help, and its
+    keyword arguments are its options.
 
     Args:
-        names: of the data sets that it reads.
-        template: the text of an item.
-        archives: where the raw files are downloaded, by name.
+        names: names under which it is registered, one for each data set that it reads.
+        template: the text of an item, with names of fields in braces; empty if there is none.
+        archives: where the raw files may be downloaded, by name.
+
+    Example:
+        A raw format that is whole: a file of plays and a file of songs.
+
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from dataset_prep import SOURCES, RawData, source
+        >>> from dataset_prep.sources.raw_files import need, reading
+        >>> @source("plays", template="{title}")
+        ... def read_plays(raw, *, least_seconds=0):
+        ...     '''Plays of songs, those of a few seconds left out: plays.csv and songs.csv.'''
+        ...     plays, songs = need(raw, "plays.csv", "songs.csv", where="Ask the radio station.")
+        ...     with reading(plays):
+        ...         rows = pl.scan_csv(plays).filter(pl.col("seconds") >= least_seconds)
+        ...         rows = rows.select(user_id="user", item_id="song", timestamp="time")
+        ...         rows.collect_schema()  # a column that is not there is noticed here
+        ...     with reading(songs):
+        ...         items = pl.read_csv(songs, infer_schema=False).rename({"song": "item_id"})
+        ...     return RawData(rows, items, {"title": "token_seq"}, (plays, songs))
+        >>> SOURCES["plays"].about
+        'Plays of songs, those of a few seconds left out: plays.csv and songs.csv.'
+
+        From here on ``prepare("plays", ...)`` takes it, with ``source_options``:
+
+        >>> plays = {"user": ["ann", "bob"], "song": [1, 2], "time": [10, 20], "seconds": [90, 3]}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     raw = Path(folder)
+        ...     pl.DataFrame(plays).write_csv(raw / "plays.csv")
+        ...     pl.DataFrame({"song": [1], "title": ["So What"]}).write_csv(raw / "songs.csv")
+        ...     data = SOURCES["plays"].read(raw, {"least_seconds": 30})
+        ...     print(data.interactions.collect().rows(), data.items.rows())
+        [('ann', 1, 10)] [('1', 'So What')]
+        >>> del SOURCES["plays"]
     """
 
     def register(reader: Reader) -> Reader:

@@ -1,4 +1,4 @@
-"""Anyone's own tables of interactions and items."""
+"""Your own tables of interactions and items."""
 
 from __future__ import annotations
 
@@ -33,16 +33,20 @@ def read_table(
     """Two tables of your own: interactions and items (CSV, TSV, Parquet, JSON lines).
 
     Args:
-        raw: their folder.
+        raw: folder of the two files.
         interactions: file of interactions.
-        items: file of items; all its columns but the id can stand in the template.
+        items: file of items; all its columns but the id may be named in the template.
         user: column of users.
         item: column of items.
-        time: column of times: numbers, or dates and times as ISO 8601 has them.
+        time: column of times: numbers, or dates and times in the form of ISO 8601.
         rating: column of ratings, if there is one.
-        numbers: further columns of numbers, with commas between, to filter by.
-        item_of_items: column of items in the file of items, where it has another name there.
-        time_format: of other dates and times, such as ``%m/%d/%Y``.
+        numbers: further columns of numbers to filter by, with commas between their names.
+        item_of_items: column of items in the file of items, if it has another name there.
+        time_format: form of dates and times that are not ISO 8601, such as ``%m/%d/%Y``.
+
+    Raises:
+        DeltaError: a file or a column is missing, a file cannot be read, or it is not clear how
+            times are meant.
     """
     rows_file, items_file = need(raw, interactions, items, where=WHERE)
     rows, key = _scan(rows_file), item_of_items or item
@@ -67,10 +71,18 @@ def read_table(
 
 
 def require_columns(frame: pl.LazyFrame, names: list[str], path: Path) -> pl.Schema:
-    """The columns of ``frame``, ``names`` among them.
+    """Refuse a table that lacks one of the columns ``names``.
+
+    Args:
+        frame: the table.
+        names: columns that it has to have.
+        path: the table's file, for messages.
+
+    Returns:
+        All columns with their types.
 
     Raises:
-        DeltaError: ``path`` cannot be read, or lacks one.
+        DeltaError: the file cannot be read, or lacks a column.
     """
     with reading(path):
         schema = frame.collect_schema()
@@ -81,7 +93,7 @@ def require_columns(frame: pl.LazyFrame, names: list[str], path: Path) -> pl.Sch
 
 
 def _scan(path: Path) -> pl.LazyFrame:
-    """Rows of ``path``; those of CSV and TSV as text, so that 007 does not become 7."""
+    """The rows of a table; all columns of CSV and TSV as text, so that 007 does not become 7."""
     if path.suffix not in ENDINGS:
         raise DeltaError(
             f"{path} has none of the endings that are understood: {', '.join(ENDINGS)}."
@@ -94,10 +106,10 @@ def _scan(path: Path) -> pl.LazyFrame:
 
 
 def _times(first: pl.Series, column: str, form: str, path: Path) -> pl.Expr:
-    """Seconds, by what the first value looks like.
+    """Seconds since the epoch, read in the way that fits the first value.
 
     Raises:
-        DeltaError: it could be read in several ways, or in none.
+        DeltaError: the first value could be read in several ways, or in none.
     """
     time = pl.col("timestamp")
     if first.dtype.is_temporal():
@@ -113,7 +125,7 @@ def _times(first: pl.Series, column: str, form: str, path: Path) -> pl.Expr:
             f"{path}: {column} must hold numbers or times, such as 2024-01-31 12:00; say how "
             f"{first[0]!r} is to be read, as in time_format=%m/%d/%Y."
         )
-    # As ISO 8601 in full: the day alone and the minute alone are filled up, no zone is UTC.
+    # polars reads ISO 8601 only in full; a time without a zone is taken as UTC.
     text = time.str.replace(" ", "T")
     text = pl.when(text.str.len_chars() == 10).then(text + "T00:00:00").otherwise(text)
     text = text.str.replace(r"^(.{13}:\d{2})($|[^:0-9])", "${1}:00${2}")
@@ -123,7 +135,15 @@ def _times(first: pl.Series, column: str, form: str, path: Path) -> pl.Expr:
 
 
 def read_items(path: Path, key: str = "item_id") -> pl.DataFrame:
-    """The items, all columns as text, lists as words; the column ``key`` as ``item_id``."""
+    """A table of items with all columns as text; a list becomes words with spaces between.
+
+    Args:
+        path: the file (CSV, TSV, Parquet, JSON lines).
+        key: column of item ids, which is called ``item_id`` in the result.
+
+    Raises:
+        DeltaError: the file cannot be read, or its columns are not as they should be.
+    """
     table = _scan(path)
     schema = require_columns(table, [key], path)
     if key != "item_id" and "item_id" in schema:

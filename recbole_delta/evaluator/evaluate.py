@@ -12,9 +12,10 @@ from tqdm import tqdm
 
 from recbole_delta.compute.distributed import rank, world_size
 from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.evaluator.group_ranks import GroupRanks, rank_in_groups
 from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
 from recbole_delta.evaluator.metrics import group_masks, grouped_metrics
-from recbole_delta.evaluator.ranking import TargetRanks, rank_targets
+from recbole_delta.evaluator.ranking import TargetRanks
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Evaluation:
         ranks: ranks of ``n`` targets.
         is_cold: ``[n]`` bool, whether the target is cold.
         empty_history: ``[n]`` bool, cases without a history that the model could see; misses.
+        groups: ranks among warm and among cold candidates apart, whatever the mode's candidates.
     """
 
     split: str
@@ -54,6 +56,7 @@ class Evaluation:
     ranks: TargetRanks
     is_cold: np.ndarray
     empty_history: np.ndarray
+    groups: GroupRanks
 
     def metrics(self, metrics: Sequence[str], topk: Sequence[int]) -> dict[str, float]:
         """Mean of each metric at each k over cold, warm and all cases (``ndcg_cold@10``, ...).
@@ -89,6 +92,7 @@ def evaluate_modes(
     modes: Sequence[Mode],
     *,
     batch_size: int,
+    k: int = 10,
     show_progress: bool = False,
 ) -> list[Evaluation]:
     """Rank every target of ``cases`` in each of ``modes``.
@@ -99,6 +103,7 @@ def evaluate_modes(
         cases: a validation or test data set.
         modes: what to evaluate, with one forward pass for each kind of history.
         batch_size: most sequences at a time.
+        k: the largest k of any metric, for the frontier.
         show_progress: show a bar.
 
     Returns:
@@ -121,7 +126,7 @@ def evaluate_modes(
     """
     model.eval()
     with inference_mode(model):
-        return _evaluate(model, cases, modes, batch_size, show_progress)
+        return _evaluate(model, cases, modes, batch_size, k, show_progress)
 
 
 def _evaluate(
@@ -129,36 +134,40 @@ def _evaluate(
     cases: ColdWarmDataset,
     modes: Sequence[Mode],
     batch_size: int,
+    k: int,
     show_progress: bool,
 ) -> list[Evaluation]:
     embeds_cold, vectors = model.embeds_cold_items, model.vectors_of_all()
     twins = _twins(vectors) if vectors is not None else None
     drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
-    ranks = {mode: TargetRanks.missed(len(cases)) for mode in modes}
+    is_cold = (cases.instances.target > cases.n_warm).numpy()
     step = min(batch_size, cases_at_once(cases.item_num))
     # Fresh memory for each block would take longer than the comparisons.
     scratch = torch.empty(step * cases.item_num, device=model_device(model))
-    empty = {}
+    groups, empty = {}, {}
     for drop in sorted(set(drops.values())):
-        together = [mode for mode in modes if drops[mode] == drop]
         history = cases.instances.warm_history if drop else cases.instances.history
         seen = torch.nonzero(history.lengths).flatten()
         empty[drop] = (history.lengths == 0).numpy()
+        groups[drop] = GroupRanks.missed(is_cold, k)
         blocks = seen.split(step)[rank() :: world_size()] if len(seen) else ()
-        blocks = tqdm(blocks, "Evaluate", disable=not show_progress, leave=False)
-        for index in blocks:
+        for index in tqdm(blocks, "Evaluate", disable=not show_progress, leave=False):
             scores = _scores(model, cases, index, drop, twins)
             target = cases.instances.target[index].to(scores.device)
-            for mode in together:
-                stop = cases.item_num if mode.candidates == "all" else cases.n_warm + 1
-                found = rank_targets(scores, target, slice(1, stop), scratch)
-                ranks[mode].put(index.numpy(), found)
-    for each in ranks.values():
-        each.share(model_device(model))
-    is_cold = (cases.instances.target > cases.n_warm).numpy()
+            found = rank_in_groups(scores, target, cases.n_warm, k, scratch)
+            groups[drop].put(index.numpy(), found)
+        groups[drop].share(model_device(model))
     split = cases.instances.split
     return [
-        Evaluation(split, mode, embeds_cold, ranks[mode], is_cold, empty[drops[mode]])
+        Evaluation(
+            split,
+            mode,
+            embeds_cold,
+            groups[drops[mode]].among(mode.candidates),
+            is_cold,
+            empty[drops[mode]],
+            groups[drops[mode]],
+        )
         for mode in modes
     ]
 

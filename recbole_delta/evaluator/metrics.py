@@ -48,11 +48,16 @@ def expected_gain(metric: str, ranks: TargetRanks, k: int) -> np.ndarray:
         >>> expected_gain("hit", ranks, k=1).tolist()
         [0.5, 0.0]
     """
-    gain = GAINS[metric](np.arange(1, k + 1, dtype=np.float64))
-    cumulated = np.concatenate([[0.0], np.cumsum(gain)])
+    cumulated = cumulated_gain(metric, k)
     first = np.minimum(ranks.above, k)
     last = np.minimum(ranks.above + ranks.tied + 1, k)
     return (cumulated[last] - cumulated[first]) / (ranks.tied + 1)
+
+
+def cumulated_gain(metric: str, k: int) -> np.ndarray:
+    """``[k + 1]`` float64 sums of the gains at the ranks 1 .. r, for r = 0 .. ``k``."""
+    gain = GAINS[metric](np.arange(1, k + 1, dtype=np.float64))
+    return np.concatenate([[0.0], np.cumsum(gain)])
 
 
 def group_masks(is_cold: np.ndarray) -> dict[str, np.ndarray]:

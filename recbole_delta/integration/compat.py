@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from dataset_prep.encoders.torchaudio_extension import stand_in_for_extension
+
 
 def prepare() -> None:
     """Apply every fix, then import RecBole.
@@ -30,7 +32,8 @@ def prepare() -> None:
     _refuse_pandas_3()
     _require_recbole()
     _name_numpy_types()
-    _stand_in_for_torchaudio_extension()
+    # RecBole's users import sentence-transformers too, after this package.
+    stand_in_for_extension()
     with _stand_in_for_ray(), _anomaly_detection_as_it_was():
         import recbole.model.sequential_recommender
         import recbole.quick_start  # noqa: F401
@@ -70,30 +73,6 @@ def _name_numpy_types() -> None:
     for name, target in aliases.items():
         if name not in vars(np):
             setattr(np, name, target)
-
-
-def _stand_in_for_torchaudio_extension() -> None:
-    """Torchaudio's compiled extension is linked to CUDA and fails beside a CPU torch.
-
-    transformers imports torchaudio where it is installed, so that failure would take
-    sentence-transformers with it. The extension serves only RNN-T loss and forced alignment.
-    """
-    wanted = importlib.util.find_spec("torchaudio") is not None
-    if torch.version.cuda is not None or not wanted or "torchaudio" in sys.modules:
-        return
-
-    def unavailable(*_: Any, **__: Any) -> Any:
-        raise RuntimeError("this torchaudio function needs a CUDA build of torch")
-
-    extension = ModuleType("torchaudio._extension")
-    extension.__dict__.update(
-        _IS_TORCHAUDIO_EXT_AVAILABLE=False,
-        _IS_ALIGN_AVAILABLE=False,
-        _check_cuda_version=lambda: None,
-        _load_lib=lambda _: False,
-        fail_if_no_align=lambda _: unavailable,
-    )
-    sys.modules["torchaudio._extension"] = extension
 
 
 @contextmanager

@@ -16,26 +16,18 @@ from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
 from dataset_prep.errors import DeltaError
-from recbole_delta._version import versions
-from recbole_delta.compute.distributed import copy_from_first, gather, mean, rank, shared_loss
+from recbole_delta.compute.distributed import copy_from_first, mean, rank, shared_loss
 from recbole_delta.compute.matmul import quick_float32
-from recbole_delta.config.run_config import run_settings
 from recbole_delta.config.settings import DeltaSettings
-from recbole_delta.data.fingerprint import check_data, data_fingerprint, encoding
 from recbole_delta.evaluator.evaluate import Evaluation, Mode, evaluate_modes
 from recbole_delta.evaluator.recbole_metrics import (
     check_valid_metric,
     check_validation,
     wanted_metrics,
 )
-from recbole_delta.trainer.checkpoint import (
-    Checkpoint,
-    catalogue_of,
-    generator_states,
-    restore_generators,
-)
-from recbole_delta.trainer.metadata import CheckpointMetadata
+from recbole_delta.trainer.checkpoint import Checkpoint
 from recbole_delta.trainer.optimizer import project, quicker
+from recbole_delta.trainer.run_state import RunState
 
 
 class ColdWarmTrainer(Trainer):
@@ -167,6 +159,7 @@ class ColdWarmTrainer(Trainer):
             eval_data.dataset,
             modes,
             batch_size=self.config["eval_batch_size"],
+            k=max(self.config["topk"]),
             show_progress=show_progress,
         )
 
@@ -216,23 +209,10 @@ class ColdWarmTrainer(Trainer):
 
     def _begin(self, train_data: Any) -> None:
         """Take the training data, and over it what a resumed checkpoint says of it."""
-        self._train_data = train_data
-        self._loss = shared_loss(self.model)
-        data = train_data.dataset
-        self._fingerprint, self._encoding = data_fingerprint(data), encoding(data)
-        self._catalogue = catalogue_of(data.item_tokens[1:].tolist(), data.train_counts())
+        self._loss, self._state = shared_loss(self.model), RunState(train_data)
         checkpoint, self._resumed = self._resumed, None
         if checkpoint is not None:
-            expected = checkpoint.metadata.data
-            check_data(data.dataset_name, self._fingerprint, expected, self.saved_model_file)
-            try:
-                restore_generators(checkpoint.generators, train_data.generator)
-                if rank():
-                    torch.set_rng_state(checkpoint.generators[f"torch of process {rank()}"])
-            except (KeyError, ValueError, TypeError, RuntimeError, OverflowError) as error:
-                raise DeltaError(
-                    f"{checkpoint.path} lacks the random state to go on from; train again."
-                ) from error
+            self._state.go_on_from(checkpoint)
 
     def _has_validation(self, valid_data: Any) -> bool:
         """Whether to validate; :class:`DeltaError` where it would say nothing."""
@@ -265,27 +245,9 @@ class ColdWarmTrainer(Trainer):
             )
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
-        metadata = CheckpointMetadata(
-            settings=run_settings(self.config),
-            data=self._fingerprint,
-            epoch=epoch,
-            cur_step=self.cur_step,
-            best_valid_score=self.best_valid_score,
-            best_valid_result=self.best_valid_result,
-            curve=self.curve,
-            content=self._encoding,
-            versions=versions(),
-        )
-        optimizer = self.optimizer.state_dict() if self.optimizer else {}
-        generators = generator_states(self._train_data.generator)
-        others = gather(generators["torch"])[1:]
-        generators |= {f"torch of process {n}": state for n, state in enumerate(others, 1)}
         path = kwargs.pop("saved_model_file", self.saved_model_file)
-        if rank():
-            return
-        state = self.model.state_dict()
-        Checkpoint(state, optimizer, generators, metadata, self._catalogue).save(path)
-        if verbose:
+        self._state.save(self, epoch, path)
+        if verbose and rank() == 0:
             self.logger.info(f"Saved {path}")
 
     def _log(self, head: str, values: dict[str, float], epoch: int, verbose: bool) -> None:
