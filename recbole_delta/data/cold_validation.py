@@ -36,8 +36,8 @@ def hold_out(
         time: ``[rows]`` float64; rows of equal time are in the order of the rows.
         split: ``[rows]`` positions in ``dataset_prep.format.fields.SPLITS``.
         which: the ``newest`` items by their first training row, or ``random`` ones.
-        n_items: how many.
-        seed: seeds the choice of random items.
+        n_items: number of items to take out.
+        seed: seed of the choice of random items.
 
     Returns:
         ``[rows]`` the new split; rows of test keep theirs.

@@ -24,7 +24,7 @@ class Frontier:
     the values there are exact. On a step, where scores tie, :meth:`at` has the exact value.
 
     Args:
-        ranks: of the cases.
+        ranks: ranks of the cases among warm and among cold candidates.
         metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
         k: at most the K of ``ranks``.
         cold_share: weight of the cold targets in the total; by default their share of the cases.
@@ -161,7 +161,7 @@ def ranks_at(ranks: GroupRanks, offset: float) -> TargetRanks:
     They are exact up to the K of ``ranks``; beyond it only that they are beyond.
     """
     own = ranks.within()
-    # Added to a cold target's score, or to those of a warm target's cold rivals.
+    # Added to a cold target's score, or to those of a warm target's cold candidates.
     bound = np.where(ranks.is_cold, np.float32(offset), -np.float32(offset))[:, None]
     above = (ranks.gap > bound).sum(1)
     tied = (ranks.gap == bound).sum(1) + ranks.further * (ranks.gap[:, -1:] == bound)[:, 0]

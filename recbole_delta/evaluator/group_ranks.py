@@ -39,7 +39,12 @@ class GroupRanks:
 
     @classmethod
     def missed(cls, is_cold: np.ndarray, k: int) -> GroupRanks:
-        """Ranks of targets that are not recommended, for metrics up to ``k``."""
+        """Ranks of targets that are not recommended, for metrics up to ``k``.
+
+        Args:
+            is_cold: ``[n]`` bool, whether the target is cold.
+            k: the largest k of any metric.
+        """
         n = len(is_cold)
         above = np.full((n, 2), MISS, dtype=np.int64)
         gap = np.full((n, k), -np.inf, dtype=np.float32)

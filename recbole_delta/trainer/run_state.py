@@ -38,7 +38,7 @@ class RunState:
         """Draw what would have been drawn after ``checkpoint``.
 
         Raises:
-            DeltaError: it is of another data set, or lacks the random state.
+            DeltaError: the checkpoint is of another data set, or lacks the random state.
         """
         expected = checkpoint.metadata.data
         check_data(self._name, self._fingerprint, expected, checkpoint.path)
