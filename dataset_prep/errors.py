@@ -43,6 +43,18 @@ def at_least_0(name: str, value: object) -> None:
         raise DeltaError(f"{name} must be a number >= 0, but is {value!r}.")
 
 
+def number(name: str, value: object, least: float = -math.inf, most: float = math.inf) -> None:
+    """Refuse what is not a finite number from ``least`` to ``most``.
+
+    Raises:
+        DeltaError: with the setting's name.
+    """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not least <= value <= most:  # type: ignore[arg-type, operator]
+        bounds = f" from {least:g} to {most:g}" if math.isfinite(most - least) else ""
+        raise DeltaError(f"{name} must be a number{bounds}, but is {value!r}.")
+
+
 def whole_number(name: str, value: object, least: int) -> None:
     """Refuse what is not a whole number of at least ``least``.
 

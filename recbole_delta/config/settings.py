@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from dataset_prep.errors import one_of
+from dataset_prep.errors import number, one_of
 from recbole_delta.embedding import EMBEDDINGS, EmbeddingSpec
 from recbole_delta.loss import LOSSES
 
 CANDIDATES = ("all", "warm")
 COLD_HISTORY = ("keep", "drop")
 TRAIN_POSITIONS = ("all", "last")
+COLD_OFFSETS = ("none", "auto")
+COLD_VALIDATION = ("newest", "random")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class DeltaSettings:
         cold_history: whether the model sees cold items of a history, ``keep`` or ``drop``.
         mask_history: whether items of the history are not recommended again.
         require_cold: whether a data set without cold test targets is refused.
+        cold_offset: constant added to the scores of all cold items: ``none``, ``auto`` (chosen on
+            validation data) or a number.
+        cold_share: expected share of cold targets; None for the estimate of ``dataset_prep``.
+        cold_validation: warm items that ``cold_offset: auto`` holds out of a training of its own
+            where validation has no cold targets, ``newest`` or ``random``.
         embedding_options: settings of the chosen item embedding's own; None without any.
         loss_options: settings of the chosen loss's own; None without any.
 
@@ -44,6 +51,9 @@ class DeltaSettings:
     cold_history: str
     mask_history: bool
     require_cold: bool
+    cold_offset: str | float
+    cold_share: float | None
+    cold_validation: str
     embedding_options: Any = None
     loss_options: Any = None
 
@@ -57,6 +67,13 @@ class DeltaSettings:
         one_of("cold_history", self.cold_history, COLD_HISTORY)
         one_of("mask_history", self.mask_history, (True, False))
         one_of("require_cold", self.require_cold, (True, False))
+        if isinstance(self.cold_offset, str):
+            one_of("cold_offset", self.cold_offset, (*COLD_OFFSETS, "a number"))
+        else:
+            number("cold_offset", self.cold_offset)
+        if self.cold_share is not None:
+            number("cold_share", self.cold_share, 0.0, 1.0)
+        one_of("cold_validation", self.cold_validation, COLD_VALIDATION)
 
     @property
     def embedding_spec(self) -> EmbeddingSpec:

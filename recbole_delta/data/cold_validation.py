@@ -8,11 +8,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataset_prep.errors import DeltaError
 from dataset_prep.format.fields import SPLITS
 
-COLD_VALIDATION = ("newest", "random")
 TRAIN, VALID, HISTORY = (SPLITS.index(name) for name in ("train", "valid", "history"))
+
+
+LEAST_ITEMS, MOST_SHARE = 20, 0.2
+"""Items that are held out at least, and at most as a share of the warm ones."""
+
+
+def n_held_out(n_warm: int, n_cold: int) -> int:
+    """How many warm items to hold out: as many as are cold, so that competition is alike.
+
+    Args:
+        n_warm: items with a training row.
+        n_cold: items without one.
+    """
+    return max(1, min(max(n_cold, LEAST_ITEMS), int(MOST_SHARE * n_warm)))
 
 
 def hold_out(
@@ -40,10 +52,8 @@ def hold_out(
         seed: seed of the choice of random items.
 
     Returns:
-        ``[rows]`` the new split; rows of test keep theirs.
-
-    Raises:
-        DeltaError: no user's last training row is of such an item.
+        ``[rows]`` the new split; rows of test keep theirs. Where no user's last training row is of
+        such an item, it has no cold target that the old one had not.
 
     Example:
         >>> user, item = np.array([0, 0, 0, 1, 1]), np.array([0, 1, 2, 0, 1])
@@ -65,11 +75,5 @@ def hold_out(
     last = trained[::-1][last]
     changed = split.copy()
     changed[(split == TRAIN) & is_held[item]] = HISTORY
-    targets = last[is_held[item[last]]]
-    if not len(targets):
-        raise DeltaError(
-            f"cold_validation: no user's training ends on one of the {n_items} items held out; "
-            "take random ones, or a data set with cold validation targets."
-        )
-    changed[targets] = VALID
+    changed[last[is_held[item[last]]]] = VALID
     return changed

@@ -36,6 +36,8 @@ class ColdWarmDataset(PreparedDataset):
 
     Args:
         config: a RecBole ``Config``.
+        holds_out: take warm items out of training, as cold validation targets, and leave out test
+            rows and whatever training has never seen; see ``data/cold_validation.py``.
 
     Attributes:
         interactions: all rows by user and time.
@@ -50,8 +52,8 @@ class ColdWarmDataset(PreparedDataset):
     drops_cold = False
     """Whether indexing gives histories without cold items, for a model without vectors for them."""
 
-    def __init__(self, config: Any) -> None:
-        self.settings = DeltaSettings.from_config(config)
+    def __init__(self, config: Any, holds_out: bool = False) -> None:
+        self.settings, self._holds_out = DeltaSettings.from_config(config), holds_out
         self._trim = not traits_of(config.model_class).fixed_length
         super().__init__(config)
 
@@ -128,7 +130,8 @@ class ColdWarmDataset(PreparedDataset):
         test = self.interactions.evaluation("test")
         n_cold = int((test.target > self.n_warm).sum())
         for group, count in (("cold", n_cold), ("warm", len(test) - n_cold)):
-            if not count and (group == "warm" or self.settings.require_cold):
+            wanted = group == "warm" or self.settings.require_cold
+            if not count and wanted and not self._holds_out:
                 raise DeltaError(f"The test split of {self.dataset_name} has no {group} target.")
         positions = train_positions(self.settings, self.config.model_class)
         training = self.interactions.training(positions, self.max_item_list_len)

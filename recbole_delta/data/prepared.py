@@ -15,7 +15,11 @@ from dataset_prep.errors import DeltaError
 from dataset_prep.format.fields import COLD_FIELD, COUNT_FIELD, SPLIT_FIELD, SPLITS
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.data.checks import check_inter, check_item, check_shape, require_filled
+from recbole_delta.data.cold_validation import hold_out, n_held_out
 from recbole_delta.data.fast_reader import coded, numbered, read_plain, recoded
+
+HOLD_OUT_SEED = 42
+"""Seeds the choice of random items to hold out: the same in every run."""
 
 
 class PreparedDataset(SequentialDataset):
@@ -32,6 +36,8 @@ class PreparedDataset(SequentialDataset):
     """
 
     settings: DeltaSettings
+    _holds_out = False
+    """Whether warm items are taken out of training, as cold validation targets."""
     n_warm: int
     """Number of items with a training row; their ids are 1 .. n_warm."""
     item_tokens: np.ndarray
@@ -64,6 +70,8 @@ class PreparedDataset(SequentialDataset):
                 token,
                 self.settings.require_cold,
             )
+            if self._holds_out:
+                self._hold_out()
         except DeltaError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -71,6 +79,41 @@ class PreparedDataset(SequentialDataset):
                 f"{token}.inter and {token}.item in {dataset_path} must have user_id:token, "
                 f"item_id:token and timestamp:float, split:token and is_cold:token ({error})."
             ) from error
+
+    def _hold_out(self) -> None:
+        """Make warm items cold, and leave out all that training has never seen.
+
+        Test rows and the items of tests are gone, so that nothing can depend on them.
+        """
+        inter, item = self.inter_feat, self.item_feat
+        codes = inter[self.iid_field].to_numpy()
+        warm = np.zeros(len(self._texts[self.iid_field]), dtype=bool)
+        warm[codes[self._trained]] = True
+        kept = warm[codes] & (inter[SPLIT_FIELD].to_numpy() != "test")
+        inter, codes = inter[kept].reset_index(drop=True), codes[kept]
+        split = pd.Index(SPLITS).get_indexer(inter[SPLIT_FIELD])
+        changed = hold_out(
+            inter[self.uid_field].to_numpy(),
+            codes,
+            inter[self.time_field].to_numpy(),
+            split,
+            which=self.settings.cold_validation,
+            n_items=n_held_out(int(warm.sum()), int(len(item) - warm[item[self.iid_field]].sum())),
+            seed=HOLD_OUT_SEED,
+        )
+        inter[SPLIT_FIELD] = np.array(SPLITS, dtype=object)[changed]
+        self._trained = inter[SPLIT_FIELD].to_numpy() == "train"
+        self.n_warm = len(np.unique(codes[self._trained]))
+        self.inter_feat = inter
+        self._forget(warm)
+
+    def _forget(self, warm: np.ndarray) -> None:
+        """Number the items again without those that are not ``warm`` (by code)."""
+        code = np.cumsum(warm) - 1
+        self._texts[self.iid_field] = self._texts[self.iid_field][warm]
+        self.item_feat = self.item_feat[warm[self.item_feat[self.iid_field]]].reset_index(drop=True)
+        for feat in (self.inter_feat, self.item_feat):
+            feat[self.iid_field] = code[feat[self.iid_field].to_numpy()]
 
     def _get_load_and_unload_col(self, source: Any) -> tuple[set[str] | None, set[str] | None]:
         load, unload = super()._get_load_and_unload_col(source)

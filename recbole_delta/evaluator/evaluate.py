@@ -138,7 +138,7 @@ def _evaluate(
     show_progress: bool,
 ) -> list[Evaluation]:
     embeds_cold, vectors = model.embeds_cold_items, model.vectors_of_all()
-    twins = _twins(vectors) if vectors is not None else None
+    twins = twin_items(vectors) if vectors is not None else None
     drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
     is_cold = (cases.instances.target > cases.n_warm).numpy()
     step = min(batch_size, cases_at_once(cases.item_num))
@@ -152,7 +152,7 @@ def _evaluate(
         groups[drop] = GroupRanks.missed(is_cold, k)
         blocks = seen.split(step)[rank() :: world_size()] if len(seen) else ()
         for index in tqdm(blocks, "Evaluate", disable=not show_progress, leave=False):
-            scores = _scores(model, cases, index, drop, twins)
+            scores = case_scores(model, cases, index, drop, twins)
             target = cases.instances.target[index].to(scores.device)
             found = rank_in_groups(scores, target, cases.n_warm, k, scratch)
             groups[drop].put(index.numpy(), found)
@@ -172,7 +172,7 @@ def _evaluate(
     ]
 
 
-def _twins(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def twin_items(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Items whose vector is exactly that of an earlier item, and that earlier item, ``[n]`` ids."""
     # Rows that differ in column 0 cannot be equal: few are left to compare whole.
     _, group, size = torch.unique(weight[:, 0], return_inverse=True, return_counts=True)
@@ -183,7 +183,7 @@ def _twins(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return ids[later], first[later]
 
 
-def _scores(
+def case_scores(
     model: Any,
     cases: ColdWarmDataset,
     index: torch.Tensor,

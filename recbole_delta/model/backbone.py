@@ -148,9 +148,9 @@ class ContentBackbone(WholeCatalogue):
     def predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B]`` of the interaction's items."""
         hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
-        return (
-            hidden * self.output_item_vectors(self.item_embedding(interaction[self.ITEM_ID]))
-        ).sum(1)
+        items = interaction[self.ITEM_ID]
+        scores = (hidden * self.output_item_vectors(self.item_embedding(items))).sum(1)
+        return scores + self.offsets(self.n_catalogue).to(scores)[items]
 
     def score_known(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n]`` of padding and all items that have a vector."""

@@ -28,11 +28,11 @@ class WholeCatalogue(CatalogueModel, SequentialRecommender):
 
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         super().__init__(config, dataset)
-        self.n_catalogue = dataset.n_catalogue
+        self.n_catalogue, self.n_warm = dataset.n_catalogue, dataset.n_warm
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``; −inf for an item without a vector."""
-        return _padded(self.score_known(interaction), self.n_catalogue)
+        return _padded(self.calibrated(self.score_known(interaction)), self.n_catalogue)
 
     def score_known(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n]`` of the items that the model knows, which come first."""
@@ -52,7 +52,7 @@ class GeneralCatalogue(CatalogueModel, GeneralRecommender):
 
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         super().__init__(config, dataset)
-        self.n_catalogue = dataset.n_catalogue
+        self.n_catalogue, self.n_warm = dataset.n_catalogue, dataset.n_warm
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``; −inf for an item without a vector."""

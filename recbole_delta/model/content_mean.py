@@ -41,7 +41,7 @@ class ContentMean(CatalogueModel, SequentialRecommender):
         content_map, rows = dataset.content_rows(standardised, config["embedding_size"])
         self.item_embedding = DeltaEmbedding(rows, dataset.n_warm, delta_max=0.0)
         self.item_embedding.remember_map(content_map)
-        self.n_catalogue = dataset.n_catalogue
+        self.n_catalogue, self.n_warm = dataset.n_catalogue, dataset.n_warm
 
     @property
     def content_embedding(self) -> DeltaEmbedding:
@@ -59,9 +59,11 @@ class ContentMean(CatalogueModel, SequentialRecommender):
     def predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B]`` of the interaction's items."""
         mean = self.forward(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
-        return (mean * self.item_embedding(interaction[self.ITEM_ID])).sum(1)
+        items = interaction[self.ITEM_ID]
+        scores = (mean * self.item_embedding(items)).sum(1)
+        return scores + self.offsets(self.n_catalogue).to(scores)[items]
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_items]``."""
         mean = self.forward(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
-        return mean @ self.item_embedding.weight.T
+        return self.calibrated(mean @ self.item_embedding.weight.T)

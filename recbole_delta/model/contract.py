@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
@@ -20,10 +21,17 @@ class CatalogueModel(SequenceTraits):
 
     Attributes:
         n_catalogue: items of the data set, padding included.
+        n_warm: items with a training row, which come first.
     """
 
     n_catalogue: int
     n_items: int
+    n_warm: int
+
+    cold_offset: float = 0.0
+    """Constant added to the scores of cold items."""
+    own_delta: frozenset[int] = frozenset()
+    """Cold items that interactions have given a delta of their own: they get no offset."""
 
     updates_rows: bool = False
     """Whether a step gives gradients to few rows of the item table, so that an optimizer may
@@ -54,6 +62,23 @@ class CatalogueModel(SequenceTraits):
     def vectors_of_all(self) -> Tensor | None:
         """``[n_catalogue, d]``: items with equal rows have equal scores; None without such."""
         return None
+
+    def calibrate(self, offset: float) -> None:
+        """Add ``offset`` to the scores of cold items from now on, instead of the present one."""
+        self.cold_offset = float(offset)
+
+    def offsets(self, n_items: int) -> Tensor:
+        """``[n_items]`` float32: what is added to the score of each item, padding first."""
+        offset = torch.zeros(n_items)
+        offset[self.n_warm + 1 :] = self.cold_offset
+        offset[list(self.own_delta)] = 0.0
+        return offset
+
+    def calibrated(self, scores: Tensor) -> Tensor:
+        """Scores ``[B, n]`` of padding and the first items, with the offset on cold ones."""
+        if not self.cold_offset or scores.size(1) <= self.n_warm + 1:
+            return scores
+        return scores + self.offsets(scores.size(1)).to(scores)
 
     def extend_catalogue(self, n_items: int) -> None:
         """Score ``n_items`` from now on, padding included; their content is there already."""

@@ -52,16 +52,19 @@ class Parts:
     train: Any
     valid: Any
     test: Any
-    model: torch.nn.Module
+    model: Any
     trainer: type[ColdWarmTrainer]
 
 
-def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts:
+def make_parts(
+    config: RunConfig, checkpoint: Checkpoint | None = None, holds_out: bool = False
+) -> Parts:
     """Build data, model and trainer, drawing random numbers in the order of ``run_recbole``.
 
     Args:
         config: settings of the run.
         checkpoint: checkpoint whose weights are loaded; it must be of this very data set.
+        holds_out: take warm items out of training, as cold validation targets.
 
     Raises:
         DeltaError: settings, data or a checkpoint that cannot be used; nothing is written then.
@@ -79,7 +82,7 @@ def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts
         raise DeltaError(f"{config['model']} trains in one process; several are for our models.")
     init_seed(config["seed"], config["reproducibility"])
     with explained(f"the data set {config['dataset']} with these settings"):
-        dataset = ColdWarmDataset(config)
+        dataset = ColdWarmDataset(config, holds_out)
         if not is_registered(model_class):
             dataset = dataset.with_items(dataset.n_warm + 1)
         train, valid, test = data_preparation(config, dataset)
@@ -93,8 +96,10 @@ def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts
         model = _build(model_class, config, train)
     if checkpoint is not None:
         checkpoint.load_into(model)
+        model.calibrate(checkpoint.metadata.cold_offset)
     if rank() == 0:
-        _start_log(config)
+        if not holds_out:  # a run within a run writes into its log
+            _start_log(config)
     else:
         config["show_progress"] = False
         # The processes draw different dropout.
@@ -102,7 +107,7 @@ def make_parts(config: RunConfig, checkpoint: Checkpoint | None = None) -> Parts
     return Parts(config, dataset, train, valid, test, model, trainer)
 
 
-def _build(model_class: Any, config: RunConfig, train: Any) -> torch.nn.Module:
+def _build(model_class: Any, config: RunConfig, train: Any) -> Any:
     """The model, tried out: what RecBole checks, it checks by failing."""
     dataset = train.dataset
     fields = config["selected_features"] or []

@@ -15,6 +15,7 @@ from recbole_delta.config.run_config import RunConfig, run_settings
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.evaluate import MODES, Evaluation
 from recbole_delta.quick_start.build import Parts, make_parts
+from recbole_delta.quick_start.calibrate import calibrate
 from recbole_delta.trainer.checkpoint import Checkpoint
 from recbole_delta.trainer.metadata import RUN
 from recbole_delta.trainer.trainer import ColdWarmTrainer
@@ -180,6 +181,7 @@ def train(
     )
     if saved:
         trainer.load_best()
+    calibrate(parts, trainer, saved)
     evaluations = trainer.evaluate_modes(parts.test, MODES)
     modes = [each.as_json(trainer.metrics, config["topk"]) for each in evaluations]
     configured = MODES.index(trainer.configured_mode(parts.test))

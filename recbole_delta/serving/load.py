@@ -103,4 +103,5 @@ def stored_model(checkpoint: Checkpoint) -> tuple[Any, StoredCatalogue]:
         if isinstance(module, DeltaEmbedding):
             module.extend_deltas(len(checkpoint.model[f"{name}.delta"]) - 1)
     checkpoint.load_into(model)
+    model.calibrate(checkpoint.metadata.cold_offset)
     return model.eval(), catalogue

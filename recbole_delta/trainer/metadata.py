@@ -26,6 +26,10 @@ class CheckpointMetadata:
             not.
         versions: of this package and of what the numbers depend on.
         removed: ids of items that a recommender no longer recommends.
+        cold_offset: constant that is added to the scores of cold items.
+        cold_log_odds: quantiles over validation histories of log P(cold) − log P(warm) without an
+            offset; empty where they were not measured.
+        own_delta: ids of cold items that interactions have given a delta of their own.
         kind: ``run``, written by training, which can be resumed; or ``recommender``, written
             after it, whose items need not be those of the data set.
     """
@@ -40,6 +44,9 @@ class CheckpointMetadata:
     content: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
+    cold_offset: float = 0.0
+    cold_log_odds: list[float] = field(default_factory=list)
+    own_delta: list[str] = field(default_factory=list)
     kind: str = RUN
 
     @classmethod
