@@ -22,7 +22,7 @@ recbole-delta add CHECKPOINT --to NEW [--items FILE] [--audio DIR] [--vectors FI
 recbole-delta warm-up CHECKPOINT [FILE.jsonl] --to NEW
                                          deltas for cold items from the histories they are in
 recbole-delta recommend CHECKPOINT [FILE.jsonl] [-k N] [--seen] [--cold-only] [--approximate]
-              [--allow FILE] [--deny FILE]
+              [--allow FILE] [--deny FILE] [--cold-share X]
                        {"history": ["item", ...]} a line, or standard input
 recbole-delta export CHECKPOINT --to DIR  item vectors, and the session encoder as ONNX
 recbole-delta explain CHECKPOINT [ITEM ...] [-k N] [--to DIR]

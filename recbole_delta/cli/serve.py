@@ -46,6 +46,8 @@ def _warm_up(arguments: list[str]) -> None:
     parser.add_argument("--to", required=True, metavar="NEW", help="the checkpoint to write")
     given = parser.parse_args(arguments)
     recommender = Recommender(given.checkpoint)
+    if given.cold_share is not None:
+        recommender.set_cold_share(given.cold_share)
     with _histories(given.file) as (name, file):
         count = recommender.warm_up(read_histories(recommender, file, name))
     recommender.save(given.to)
@@ -60,6 +62,7 @@ def _recommend(arguments: list[str]) -> None:
     parser.add_argument("--seen", action="store_true", help="items of the history too")
     parser.add_argument("--cold-only", action="store_true", help="items without training rows only")
     parser.add_argument("--approximate", action="store_true", help="by an index, for millions")
+    parser.add_argument("--cold-share", type=float, help="of probability, for cold items together")
     parser.add_argument("--allow", type=Path, help="file of item ids, one a line: only these")
     parser.add_argument("--deny", type=Path, help="file of item ids, one a line: none of these")
     given = parser.parse_args(arguments)
@@ -72,6 +75,8 @@ def _recommend(arguments: list[str]) -> None:
         "deny": _ids(given.deny) if given.deny else (),
     }
     recommender = Recommender(given.checkpoint)
+    if given.cold_share is not None:
+        recommender.set_cold_share(given.cold_share)
     with _histories(given.file) as (name, file):
         for line in recommend_lines(recommender, file, name, **options):
             print(line)

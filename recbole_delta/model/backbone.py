@@ -157,6 +157,20 @@ class ContentBackbone(WholeCatalogue):
         hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
         return hidden @ self.output_item_vectors(self.item_embedding.weight).T
 
+    def scored_items(self) -> Tensor:
+        """``[n_items, D]``: their products with :meth:`scored_session` are the scores.
+
+        D is d, or d + 1 with an offset on cold items, which is the last number of their vectors.
+        """
+        rows = self.output_item_vectors(self.item_embedding.weight)
+        if not self.cold_offset:
+            return rows
+        return torch.cat([rows, self.offsets(len(rows)).to(rows)[:, None]], 1)
+
+    def scored_session(self, hidden: Tensor) -> Tensor:
+        """``[B, D]`` what item vectors are multiplied by, from outputs ``[B, d]``."""
+        return F.pad(hidden, (0, 1), value=1.0) if self.cold_offset else hidden
+
     def n_targets(self, interaction: Interaction) -> int:
         """Number of targets that :meth:`calculate_loss` averages over."""
         if self.positions == "all":

@@ -49,7 +49,10 @@ def calibrate(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> None:
     if saved:
         checkpoint = Checkpoint.load(trainer.saved_model_file)
         checkpoint.metadata = replace(
-            checkpoint.metadata, cold_offset=found.offset, cold_log_odds=list(odds)
+            checkpoint.metadata,
+            cold_offset=found.offset,
+            cold_log_odds=list(odds),
+            cold_candidates=cases.n_catalogue - 1 - cases.n_warm,
         )
         checkpoint.save(trainer.saved_model_file)
 

@@ -108,9 +108,9 @@ def _write_items(model: ContentBackbone, items: ServedItems, folder: Path) -> st
     row = {token: n for n, token in enumerate(known)}
     with torch.no_grad():
         looked_up = model.item_embedding.weight[1:]
-        ranked = model.output_item_vectors(looked_up)
-    write_content(folder / ITEMS, listed, _numpy(ranked)[[row[token] for token in listed]])
-    if listed == known and torch.equal(looked_up, ranked):
+        scored = model.scored_items()[1:]
+    write_content(folder / ITEMS, listed, _numpy(scored)[[row[token] for token in listed]])
+    if listed == known and torch.equal(looked_up, scored):
         return ITEMS
     write_content(folder / HISTORY, known, _numpy(looked_up))
     return HISTORY

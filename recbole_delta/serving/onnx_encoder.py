@@ -47,7 +47,7 @@ class SessionEncoder(nn.Module):
         ids = torch.arange(1, size * width + 1).view(size, width)
         ids = torch.where(torch.arange(width) < length[:, None], ids, 0)
         self.given.vectors = F.pad(history.flatten(0, 1), (0, 0, 1, 0))
-        session = self.model.padded_last_position(ids, length)
+        session = self.model.scored_session(self.model.padded_last_position(ids, length))
         self.given.vectors = None  # no trace of this call may outlive it
         return session
 

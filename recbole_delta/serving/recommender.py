@@ -16,6 +16,7 @@ from dataset_prep.format.content import ContentTable
 from recbole_delta.embedding.base import ContentEmbedding
 from recbole_delta.embedding.delta import DeltaEmbedding
 from recbole_delta.evaluator.inference import inference_mode
+from recbole_delta.serving.cold_share import offset_for_share
 from recbole_delta.serving.explain import Spaces
 from recbole_delta.serving.export import export
 from recbole_delta.serving.items import ServedItems, check_new_ids
@@ -157,8 +158,23 @@ class Recommender:
             delta = fit_deltas(self._model.content_model, embedding, n_warm, contexts, fitted)
         embedding.extend_deltas(int(fitted.max()))
         embedding.delta.data[fitted] = delta
+        # They are on the scale of warm items now.
+        self._model.own_delta |= set(fitted.tolist())
         self._index = None
         return {tokens[item]: n for item, n in zip(fitted.tolist(), count.tolist())}
+
+    def set_cold_share(self, share: float) -> None:
+        """Move along the frontier: cold items get this share of the recommendations' probability.
+
+        Args:
+            share: between 0 and 1; the run's own choice was its ``cold_share``.
+
+        Raises:
+            DeltaError: the run was not calibrated (``cold_offset: auto``), or has no cold items.
+        """
+        n_cold, path = len(self._items) - 1 - self._items.n_warm, self._checkpoint.path
+        self._model.calibrate(offset_for_share(self._checkpoint.metadata, n_cold, share, path))
+        self._index = None
 
     def recommend(
         self,
@@ -222,7 +238,11 @@ class Recommender:
         kept = {name: value.cpu() for name, value in self._model.state_dict().items()}
         count = self._checkpoint.catalogue["train_count"].numpy()
         metadata = replace(
-            self._checkpoint.metadata, kind=RECOMMENDER, removed=sorted(self._items.removed)
+            self._checkpoint.metadata,
+            kind=RECOMMENDER,
+            removed=sorted(self._items.removed),
+            cold_offset=self._model.cold_offset,
+            own_delta=[self._items.tokens[n] for n in sorted(self._model.own_delta)],
         )
         catalogue = catalogue_of(self.known_items, count)
         Checkpoint(kept, {}, self._checkpoint.generators, metadata, catalogue).save(path)

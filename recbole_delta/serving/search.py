@@ -109,7 +109,7 @@ class IndexSearch:
             )
         self._faiss, self._model = _faiss(), model
         with torch.no_grad():
-            rows = model.output_item_vectors(model.item_embedding.weight)
+            rows = model.scored_items()
         self._vectors = np.ascontiguousarray(rows.cpu().numpy())
         if len(self._vectors) > SMALL:
             self._build(*self._vectors.shape)
@@ -147,8 +147,9 @@ class IndexSearch:
             with inference_mode(self._model):
                 batch = _batch(self._model, part)
                 item_seq, lengths = batch[self._model.ITEM_SEQ], batch[self._model.ITEM_SEQ_LEN]
-                hidden = self._model.last_position(item_seq, lengths).cpu().numpy()
-            scores, items = self._search(hidden, min(k + more, len(chosen)), chosen)
+                hidden = self._model.last_position(item_seq, lengths)
+                session = self._model.scored_session(hidden).cpu().numpy()
+            scores, items = self._search(session, min(k + more, len(chosen)), chosen)
             if exclude_seen:
                 for row, history in zip(range(len(part)), part):
                     scores[row, np.isin(items[row], history.numpy())] = -np.inf

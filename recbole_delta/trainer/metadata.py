@@ -29,6 +29,7 @@ class CheckpointMetadata:
         cold_offset: constant that is added to the scores of cold items.
         cold_log_odds: quantiles over validation histories of log P(cold) − log P(warm) without an
             offset; empty where they were not measured.
+        cold_candidates: number of cold items that these were measured with.
         own_delta: ids of cold items that interactions have given a delta of their own.
         kind: ``run``, written by training, which can be resumed; or ``recommender``, written
             after it, whose items need not be those of the data set.
@@ -46,6 +47,7 @@ class CheckpointMetadata:
     removed: list[str] = field(default_factory=list)
     cold_offset: float = 0.0
     cold_log_odds: list[float] = field(default_factory=list)
+    cold_candidates: int = 0
     own_delta: list[str] = field(default_factory=list)
     kind: str = RUN
 
