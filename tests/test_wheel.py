@@ -5,9 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-CHECKOUT = Path(__file__).parents[1]
+from support.paths import CHECKOUT
 
 
 def test_the_wheel_carries_all_that_a_run_needs(tiny, tmp_path):
