@@ -59,18 +59,19 @@ def tiny() -> Prepared:
 
 
 @pytest.fixture(scope="session")
-def runs() -> Runs:
-    return Runs()
+def runs(tmp_path_factory) -> Runs:
+    return Runs(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture
-def train(runs, request):
+def train(runs, request, tmp_path):
     """train(prepared, model, **settings) -> (RunResult, parts of load_run).
 
     The same training is done once a session; see :class:`Runs`. A test that patches anything, or
     says ``anew=True``, trains for itself.
     """
     patches = "monkeypatch" in request.fixturenames
+    runs.lead_to(tmp_path)
 
     def train(prepared, model="SASRecDelta", *, name="tiny", anew=patches, **settings):
         return runs.train(prepared, model, name, settings, anew)

@@ -6,7 +6,10 @@ import shutil
 import subprocess
 import sys
 
+import pytest
 from support.paths import CHECKOUT
+
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 
 
 def test_the_wheel_carries_all_that_a_run_needs(tiny, tmp_path):

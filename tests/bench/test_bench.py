@@ -12,6 +12,8 @@ from dataset_prep.errors import DeltaError
 from recbole_delta.bench.bench import bench
 from recbole_delta.bench.record import Record
 
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
+
 
 def test_every_figure_follows_from_the_stored_ranks(plan, lay_down, tmp_path):
     """By scikit-learn's NDCG, which averages over ties as well, and a count for Hit."""

@@ -25,6 +25,8 @@ def lasting(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
+@pytest.mark.slow
+@pytest.mark.subprocess
 def test_two_workers_and_a_kill_leave_what_one_worker_leaves(plan, benched, tmp_path):
     path = plan("killed", report=REPORT)
     command = [Path(sys.executable).with_name("recbole-delta"), "bench", path, "--workers", "2"]
@@ -51,6 +53,8 @@ def test_two_workers_and_a_kill_leave_what_one_worker_leaves(plan, benched, tmp_
     assert not list(tmp_path.glob("killed/work/*/"))
 
 
+@pytest.mark.slow
+@pytest.mark.subprocess
 def test_a_dask_cluster_does_the_same_runs(plan, lay_down, tmp_path):
     distributed = pytest.importorskip("distributed", reason="Dask is not installed")
     small = {"models": {"default": {**MODELS["default"], "seeds": [1]}}}

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.metrics import ndcg_score
 from support.paths import RESULTS
 
+from recbole_delta.bench.plan import Spec, read_plan
 from recbole_delta.bench.record import Record
 
 TABLES = sorted(
     each for each in RESULTS.glob("*/tables/*.csv") if not each.stem.endswith("-differences")
 )
 GROUPS = ("cold", "warm", "total")
+METRICS = ("ndcg@10", "hit@10")
 
 
 @cache
@@ -37,27 +42,72 @@ def figures(record: Record) -> list[float]:
     return [values[mask].mean() for values in (gain, hit) for mask in masks]
 
 
+def asked(model: str, seed: int, settings: dict) -> tuple[str, int, str]:
+    """What tells a run from all others over its data set."""
+    return model, seed, json.dumps(settings, sort_keys=True)
+
+
 @cache
-def published(dataset: str) -> dict[tuple[str, int], list[list[float]]]:
-    """The figures of all records by model and seed."""
-    found: dict[tuple[str, int], list[list[float]]] = {}
+def published(dataset: str) -> dict[tuple[str, int, str], list[list[float]]]:
+    """The figures of all records by what was asked for; alike, but of other content, are several."""
+    found = {}
     for path in RESULTS.glob(f"records/{dataset}-*/*/record.json"):
         record = Record.read(path.parent)
-        key = (record.facts["model"], record.facts["seed"])
+        facts = record.facts
+        key = asked(facts["model"], facts["seed"], facts["asked"])
         found.setdefault(key, []).append(figures(record))
     return found
 
 
-@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parts[-3])
-def test_published_figures_follow_from_the_ranks(path):
-    table = pd.read_csv(path)
-    runs = table.groupby(["dataset", "row", "model", "seed"])
-    for (dataset, row, model, seed), run in runs:
+@pytest.fixture
+def specs(tmp_path):
+    """specs(table) -> the runs that its bench file asks for by row, data set and seed."""
+
+    def specs(table: Path) -> dict[tuple[str, str, int], Spec]:
+        path = RESULTS / f"{table.parts[-3]}.yaml"
+        # A plan wants its data sets to be there; these stand for them and are never read.
+        for name in yaml.safe_load(path.read_text())["datasets"]:
+            (tmp_path / name).mkdir()
+            for ending in ("inter", "item"):
+                (tmp_path / name / f"{name}.{ending}").touch()
+        plan = read_plan(path, tmp_path)
+        return {(spec.label, spec.dataset, spec.seed): spec for spec in plan.specs}
+
+    return specs
+
+
+def rows_that_do_not_fit(table: pd.DataFrame, specs: dict[tuple[str, str, int], Spec]) -> list:
+    """(row, seed) whose figures are not those of the record of just that model and settings."""
+    wrong = []
+    for (dataset, row, model, seed), run in table.groupby(["dataset", "row", "model", "seed"]):
+        spec = specs[row, dataset, seed]
         run = run.set_index(["metric", "group"])["value"]
-        values = [run[metric, group] for metric in ("ndcg@10", "hit@10") for group in GROUPS]
-        assert any(
-            values == pytest.approx(known, abs=1e-9) for known in published(dataset)[model, seed]
-        ), (row, seed)
+        values = [run[metric, group] for metric in METRICS for group in GROUPS]
+        known = published(dataset).get(asked(spec.model, seed, spec.settings), [])
+        fits = any(values == pytest.approx(each, abs=1e-9) for each in known)
+        if spec.model != model or not fits:
+            wrong.append((row, seed))
+    return wrong
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parts[-3])
+def test_published_figures_follow_from_the_ranks(path, specs):
+    assert rows_that_do_not_fit(pd.read_csv(path), specs(path)) == []
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parts[-3])
+def test_two_rows_that_change_places_are_noticed(path, specs):
+    """Each two rows of one model; their figures differ by no more than what was asked for."""
+    table, asked_for = pd.read_csv(path), specs(path)
+    models = table.groupby("model")["row"].unique()
+    pairs = [(a, b) for rows in models for a, b in zip(rows, rows[1:])]
+    for a, b in pairs:
+        swapped = table.assign(row=table["row"].replace({a: b, b: a}))
+        both = {(row, seed) for row, seed in zip(table["row"], table["seed"]) if row in (a, b)}
+        seeds = {seed for row, seed in both if row == a} & {seed for row, seed in both if row == b}
+        swapped = swapped[~swapped["row"].isin([a, b]) | swapped["seed"].isin(seeds)]
+        expected = sorted((row, seed) for row, seed in both if seed in seeds)
+        assert sorted(rows_that_do_not_fit(swapped, asked_for)) == expected, (a, b)
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parts[-3])

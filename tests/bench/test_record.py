@@ -11,6 +11,8 @@ from support.benches import MODELS
 from dataset_prep.errors import DeltaError
 from recbole_delta.bench.bench import bench
 
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
+
 
 def test_a_spoilt_record_is_named(plan, lay_down, tmp_path):
     path = lay_down(plan(models={"content": MODELS["content"]}))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from support.paths import BENCHMARKS
+
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 
 
 def test_spoilt_files_are_accepted_or_refused_in_a_sentence(tmp_path):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from support.paths import BENCHMARKS
+
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 
 
 def test_a_killed_training_ends_as_an_undisturbed_one():

@@ -91,6 +91,8 @@ def test_a_command_with_nothing_to_do_or_nowhere_to_write_says_so(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.subprocess
 def test_a_reader_that_has_read_enough_is_no_error(trained, tmp_path):
     lines = tmp_path / "lines.jsonl"
     lines.write_text('{"history": ["i1", "i2"]}\n' * 5000)
@@ -120,6 +122,7 @@ def test_a_bad_line_is_named(trained, tmp_path, capsys, line, message):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_new_texts_are_encoded_as_the_old_ones(ml_100k, tmp_path, capsys):
     """An item that is there, added under another id by its text, gets the same row."""
     settings = {"data_path": str(ml_100k.parent), "checkpoint_dir": str(tmp_path / "saved"),

@@ -36,6 +36,7 @@ def decoded_targets(dataset, train_data, positions):
     return pairs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("positions", ["all", "last"])
 def test_an_epoch_is_the_prepared_training_rows_less_each_users_first(ml_100k, positions):
     dataset, train_data, *_ = loaders(

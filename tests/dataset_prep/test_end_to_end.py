@@ -62,6 +62,7 @@ def test_amazon_m2(tmp_path, counting):
     assert cases == {"total": 2, "cold": 1, "warm": 1}
 
 
+@pytest.mark.data
 def test_situnes(real_data, tmp_path):
     """Real listens, titles by MiniLM, in one command."""
     folder = prepare(

@@ -19,6 +19,7 @@ def test_dataset_prep_evaluates_no_option(option, tmp_path):
     assert not (tmp_path / "trap").exists()
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path, capsys, ml_100k):
     arguments = ["ml-100k", "--out", str(ml_100k.parent), "--name", "again", "--core", "5"]
     main([*arguments, "--cold", "newest", "--cold-fraction", "0.1", "--seed", "7"])

@@ -21,6 +21,7 @@ def read(path):
     return frame.rename(columns=lambda column: column.split(":")[0])
 
 
+@pytest.mark.slow
 def test_ml_100k_keeps_every_count(ml_100k):
     name = ml_100k.name
     record = json.loads((ml_100k / f"{name}.json").read_text())
@@ -47,6 +48,7 @@ def test_ml_100k_keeps_every_count(ml_100k):
     assert rows["timestamp"].astype(float).is_monotonic_increasing
 
 
+@pytest.mark.slow
 def test_texts_of_similar_movies_are_close(ml_100k):
     [path] = ml_100k.glob("*.content.*.safetensors")
     items = read(ml_100k / f"{ml_100k.name}.item").set_index("movie_title")["item_id"]
@@ -55,6 +57,7 @@ def test_texts_of_similar_movies_are_close(ml_100k):
     assert empire @ jedi > empire @ piano + 0.1
 
 
+@pytest.mark.slow
 def test_a_second_run_encodes_nothing_and_writes_the_same_bytes(ml_100k, monkeypatch):
     def load(*_):
         raise AssertionError("the model was loaded though every text is cached")

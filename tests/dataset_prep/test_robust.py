@@ -18,10 +18,9 @@ from dataset_prep import ContentOptions, prepare
 from dataset_prep.errors import DeltaError
 
 SCRIPT = """
-import sys, time
+import sys, time, types
 import numpy as np
 import dataset_prep.encoders.text
-import sentence_transformers
 from dataset_prep import prepare
 
 class Slow:
@@ -31,7 +30,8 @@ class Slow:
         time.sleep(0.004 * len(texts))
         return np.array([[len(t), sum(t.encode()), 1.0] for t in texts])
 
-sentence_transformers.SentenceTransformer = Slow
+# Instead of the package, whose import takes longer than all that is tested here.
+sys.modules["sentence_transformers"] = types.SimpleNamespace(SentenceTransformer=Slow)
 dataset_prep.encoders.text.CHUNK = 8
 raw, out, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
@@ -70,6 +70,8 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
+@pytest.mark.subprocess
 def test_kill_9_at_any_moment_leaves_a_whole_data_set(raw, tmp_path):
     undisturbed = []
     for rounds in (1, 2):
@@ -88,6 +90,8 @@ def test_kill_9_at_any_moment_leaves_a_whole_data_set(raw, tmp_path):
     assert content(out / "mine") == undisturbed[0]
 
 
+@pytest.mark.slow
+@pytest.mark.subprocess
 def test_two_runs_at_once_do_no_harm(raw, tmp_path):
     assert start(raw, tmp_path / "alone", 1).wait() == 0
     together = [start(raw, tmp_path / "out", 1) for _ in range(2)]

@@ -31,6 +31,8 @@ def test_a_missing_recbole_is_explained(monkeypatch):
         compat._require_recbole()
 
 
+@pytest.mark.slow
+@pytest.mark.subprocess
 @pytest.mark.skipif(importlib.util.find_spec("torchaudio") is None, reason="needs torchaudio")
 @pytest.mark.parametrize("first", ["torchaudio", "sentence_transformers"])
 def test_torchaudio_and_sentence_transformers_live_together(first):
@@ -43,11 +45,13 @@ def test_torchaudio_and_sentence_transformers_live_together(first):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.subprocess
 def test_ray_is_left_to_whoever_wants_the_real_one():
     done = python("import recbole_delta, sys; assert not {'ray', 'ray.tune'} & set(sys.modules)")
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("wanted", [True, False])
 def test_anomaly_detection_stays_as_the_user_set_it(wanted):
     done = python(
@@ -59,6 +63,7 @@ def test_anomaly_detection_stays_as_the_user_set_it(wanted):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.subprocess
 def test_a_graph_model_of_recbole_builds_its_matrix():
     done = python(
         "import recbole_delta\n"

@@ -40,6 +40,8 @@ def last_json(text):
     return json.loads(text.strip().splitlines()[-1])["test_result"]
 
 
+@pytest.mark.slow
+@pytest.mark.subprocess
 def test_all_entry_points_give_the_same_numbers(settings, tmp_path, capsys, monkeypatch):
     expected = recbole_delta.run(settings=settings).test_result
 

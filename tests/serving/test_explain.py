@@ -17,6 +17,11 @@ from recbole_delta.serving.explain import Spaces
 
 
 @pytest.fixture
+def trained(tiny, train):
+    return train(tiny, epochs=3, learning_rate=0.03)[0].checkpoint
+
+
+@pytest.fixture
 def spaces(trained):
     return Recommender(trained).spaces()
 

@@ -21,9 +21,6 @@ from support.datasets import SMALL, Prepared
 
 OURS = {model.__name__ for model in MODELS}
 DEFAULTS = {
-    # Relative to the folder of the test: what a run has left means the same in any other.
-    "data_path": "dataset",
-    "checkpoint_dir": "saved",
     "MAX_ITEM_LIST_LENGTH": 8,
     "train_batch_size": 16,
     "epochs": 2,
@@ -65,26 +62,40 @@ class _Done:
 class Runs:
     """Trainings by data set, model and settings.
 
-    Whoever asks gets files in the working directory and objects of their own: nothing that a test
-    does to them reaches another test. The global random numbers stand where training left them.
+    Whoever asks gets files in the folder of their test and objects of their own: nothing that a
+    test does to them reaches another test. The global random numbers stand where training left
+    them. A checkpoint says where its data set lies: at ``folder/here``, a link to the folder of
+    the test that runs.
     """
 
+    folder: Path
     _done: dict[tuple[str, ...], _Done] = field(default_factory=dict)
+
+    def lead_to(self, folder: Path) -> None:
+        """From now on a test runs that has this folder."""
+        self._here.unlink(missing_ok=True)
+        self._here.symlink_to(folder)
+
+    @property
+    def _here(self) -> Path:
+        return self.folder / "here"
 
     def train(
         self, prepared: Prepared, model: str, name: str, settings: dict[str, Any], anew: bool
     ) -> tuple[recbole_delta.RunResult, Loaded]:
-        """Train in the working directory, or lay down what the same training has left.
+        """Train in the folder of the test, or lay down there what the same training has left.
 
         Args:
-            prepared: the data set, written to ``dataset/name``.
+            prepared: the data set, written to ``dataset/name`` there.
             model: name of the model.
             name: of the data set.
             settings: above :data:`DEFAULTS`.
             anew: train, whatever is known, and remember nothing.
         """
-        folder = prepared.write(Path(DEFAULTS["data_path"]), name)
-        settings = {**DEFAULTS, **(SMALL if model in OURS else {}), **settings}
+        places = {"data_path": "dataset", "checkpoint_dir": "saved"}
+        places = {name: str(self._here / folder) for name, folder in places.items()}
+        folder = prepared.write(Path(places["data_path"]), name)
+        settings = {**DEFAULTS, **places, **(SMALL if model in OURS else {}), **settings}
         if anew:
             result = recbole_delta.run(model, name, settings=settings)
             return result, Loaded(lambda: recbole_delta.load_run(result.checkpoint))

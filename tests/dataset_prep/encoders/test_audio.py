@@ -129,6 +129,7 @@ def test_workers_and_batches_change_no_vector(tmp_path):
     np.testing.assert_allclose(one, alone, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.data
 def test_real_clips_through_mel(clips, tmp_path):
     rows, refused = AudioEncoder(AudioOptions(), tmp_path).encode(clips)
     assert not refused
@@ -146,6 +147,7 @@ def test_real_clips_through_mel(clips, tmp_path):
     assert within > similar[np.ix_(speech, rest)].mean() + 0.2
 
 
+@pytest.mark.data
 def test_real_clips_through_a_pipelines_model(clips, tmp_path):
     """The model of a torchaudio bundle with random weights: nothing is downloaded."""
     torch.manual_seed(0)

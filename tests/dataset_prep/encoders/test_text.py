@@ -39,6 +39,8 @@ def test_vectors_are_those_of_a_plain_loop(tmp_path):
     assert cosine.min() > 1 - 1e-5
 
 
+@pytest.mark.slow
+@pytest.mark.subprocess
 def test_two_processes_give_the_vectors_of_one(tmp_path):
     texts = [f"title {n} " + "word " * (n % 13) for n in range(60)]
     alone = TextEncoder(DEFAULT_ENCODER, tmp_path / "one").encode(texts)

@@ -112,6 +112,7 @@ def test_leave_one_out_is_recboles_split(seed):
         assert mine["split"].tolist() == expected
 
 
+@pytest.mark.data
 def test_the_papers_counts_on_beauty(real_data):
     """Every count that the paper and its code give for Beauty, with its seed 42."""
     data = get_source("amazon-2014").read(

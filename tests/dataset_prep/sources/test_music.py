@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import polars as pl
+import pytest
 from support.originals import numbers, read, write_zvuk
 
 from dataset_prep import Filters, prepare
@@ -72,6 +73,7 @@ def test_music4all_and_onion(tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.data
 def test_situnes_counts(real_data):
     _, items, log = read("situnes", real_data("situnes"))
     assert numbers(log) == (2_006, 30, 307)

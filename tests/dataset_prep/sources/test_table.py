@@ -38,6 +38,7 @@ def test_tables_of_ones_own(tmp_path, ending):
     assert items["x'1"]["weight"] == "1.5"
 
 
+@pytest.mark.slow
 def test_a_recbole_data_set_that_one_has(ml_100k):
     name = ml_100k.name
     _, items, log = read("recbole", ml_100k, name=name)
