@@ -1,104 +1,56 @@
-"""Data sets that the tests share, and one way to train on them."""
+"""Fixtures that tests share; what they are made of lies in ``support``."""
 
 from __future__ import annotations
 
+import os
 import shutil
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-import polars as pl
 import pytest
 import torch
-from originals import write_m2
-from refusals import GOOD_ITEMS, GOOD_ROWS, refusal
+from support.datasets import Prepared, planted
+from support.encoders import CountingModel
+from support.originals import write_m2
+from support.paths import data_folder as where_data_lie
+from support.refusals import GOOD_ITEMS, GOOD_ROWS, refusal
+from support.runs import Runs
 
 import recbole_delta
 from dataset_prep import Filters, prepare
 from dataset_prep.errors import DeltaError
-from dataset_prep.format.atomic import write_atomic
-from dataset_prep.format.content import write_content
-from dataset_prep.format.fields import SPLITS
-from dataset_prep.interactions.log import Log
-from dataset_prep.protocols import item_holdout
-from recbole_delta.model import MODELS
 
 # The models here are so small that a second thread only waits.
 torch.set_num_threads(1)
 
-OURS = [model.__name__ for model in MODELS]
-SMALL = {"hidden_size": 16, "inner_size": 16, "embedding_size": 16}
-"""Sizes of any of our models; RecBole passes over those that a model does not have."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A prepared data set in memory; write() lays it down as dataset_prep would."""
-
-    rows: pd.DataFrame
-    items: pd.DataFrame
-    vectors: dict[str, np.ndarray]
-
-    def write(self, out: Path, name: str = "tiny") -> Path:
-        folder = out / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        inter = {"user_id": "token", "item_id": "token", "timestamp": "float", "split": "token"}
-        write_atomic([as_polars(self.rows)], inter, folder / f"{name}.inter")
-        item = {"item_id": "token", "is_cold": "token", "train_count": "float"}
-        write_atomic([as_polars(self.items)], item, folder / f"{name}.item")
-        tokens = self.items["item_id"].tolist()
-        matrix = np.stack([self.vectors[token] for token in tokens])
-        write_content(folder / f"{name}.content.synthetic.safetensors", tokens, matrix)
-        return folder
-
-    def replace(self, **changes) -> Prepared:
-        return replace(self, **changes)
-
-
-def as_polars(frame: pd.DataFrame) -> pl.DataFrame:
-    return pl.DataFrame({str(name): frame[name].tolist() for name in frame})
-
-
-def as_log(frame: pd.DataFrame) -> Log:
-    return Log.read(as_polars(frame).lazy(), "rows")[0].in_order_of_time()
-
-
-def as_pandas(log: Log, split: np.ndarray, steps=()) -> pd.DataFrame:
-    frames = [pd.DataFrame(f.to_dict(as_series=False)) for f in log.frames(split, SPLITS)]
-    return pd.concat(frames, ignore_index=True)
-
-
-def planted(n_users=60, n_items=48, n_clusters=4, length=9, dim=24, seed=0) -> Prepared:
-    """Users who stay in one cluster of items, whose content gives the cluster away."""
-    rng = np.random.default_rng(seed)
-    cluster_of_item = np.arange(n_items) % n_clusters
-    user, item = [], []
-    for u in range(n_users):
-        mine = np.flatnonzero(cluster_of_item == u % n_clusters)
-        chosen = rng.permutation(mine)[:length]
-        user += [f"u{u}"] * len(chosen)
-        item += [f"i{i}" for i in chosen]
-    rows = pd.DataFrame({"user_id": user, "item_id": item})
-    rows["timestamp"] = rng.permutation(len(rows)) * 60 + 1_700_000_000
-    rows = as_pandas(*item_holdout(as_log(rows), cold="random", fraction=0.15, seed=seed))
-    trained = rows.loc[rows["split"] == "train", "item_id"].value_counts()
-    items = pd.DataFrame({"item_id": sorted(rows["item_id"].unique())})
-    items["train_count"] = items["item_id"].map(trained).fillna(0).astype(int)
-    items["is_cold"] = np.where(items["train_count"] > 0, "0", "1")
-    centre = rng.normal(size=(n_clusters, dim))
-    vectors = {
-        f"i{i}": (centre[c] + 0.3 * rng.normal(size=dim)).astype(np.float32)
-        for i, c in enumerate(cluster_of_item)
-    }
-    return Prepared(rows, items, vectors)
-
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
+def _own_folder(tmp_path):
     """RecBole writes its logs into the working directory."""
-    monkeypatch.chdir(tmp_path)
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    yield
+    os.chdir(before)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Real data beside the checkout; a test that needs them is marked ``data``."""
+    folder = where_data_lie()
+    if not folder.is_dir():
+        pytest.skip(f"RECBOLE_DELTA_DATA: there is no folder {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data(data_folder):
+    """real_data(name) -> a folder of them."""
+
+    def real_data(name: str) -> Path:
+        if not (data_folder / name).is_dir():
+            pytest.skip(f"RECBOLE_DELTA_DATA: {data_folder} has no {name}")
+        return data_folder / name
+
+    return real_data
 
 
 @pytest.fixture(scope="session")
@@ -106,24 +58,23 @@ def tiny() -> Prepared:
     return planted()
 
 
-@pytest.fixture
-def train(tmp_path):
-    """train(prepared, model, **settings) -> (RunResult, parts of load_run)."""
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory) -> Runs:
+    return Runs(tmp_path_factory.mktemp("runs"))
 
-    def train(prepared, model="SASRecDelta", *, name="tiny", **settings):
-        prepared.write(tmp_path / "dataset", name)
-        defaults = {
-            "data_path": str(tmp_path / "dataset"),
-            "checkpoint_dir": str(tmp_path / "saved"),
-            "MAX_ITEM_LIST_LENGTH": 8,
-            "train_batch_size": 16,
-            "epochs": 2,
-            "show_progress": False,
-            "state": "ERROR",
-            **(SMALL if model in OURS else {}),
-        }
-        result = recbole_delta.run(model, name, settings={**defaults, **settings})
-        return result, recbole_delta.load_run(result.checkpoint)
+
+@pytest.fixture
+def train(runs, request, tmp_path):
+    """train(prepared, model, **settings) -> (RunResult, parts of load_run).
+
+    The same training is done once a session; see :class:`Runs`. A test that patches anything, or
+    says ``anew=True``, trains for itself.
+    """
+    patches = "monkeypatch" in request.fixturenames
+    runs.lead_to(tmp_path)
+
+    def train(prepared, model="SASRecDelta", *, name="tiny", anew=patches, **settings):
+        return runs.train(prepared, model, name, settings, anew)
 
     return train
 
@@ -134,33 +85,6 @@ def ml_100k(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("prepared")
     options = {"name": "ml-holdout", "filters": Filters(core=5)}
     return prepare("ml-100k", out, protocol_options={"cold": "random"}, **options)
-
-
-@pytest.fixture(scope="session")
-def beauty_folder() -> Path:
-    shared = Path(__file__).parents[2] / "shared" / "data" / "amazon-beauty-2014-5core"
-    if not shared.is_dir():
-        pytest.skip("Amazon Beauty is not beside this checkout")
-    return shared
-
-
-class CountingModel:
-    """Stands in for SentenceTransformer: a vector that depends on the text alone."""
-
-    encoded: list[str] = []
-
-    def __init__(self, name, device):
-        if "broken" in name:
-            raise OSError(f"{name} is not a local folder")
-
-    def float(self):
-        return self
-
-    def encode(self, texts, batch_size, show_progress_bar):
-        self.encoded.extend(texts)
-        return np.stack(
-            [np.random.default_rng([*text.encode(), 1]).normal(size=4) for text in texts]
-        )
 
 
 @pytest.fixture
@@ -224,6 +148,6 @@ def table(tmp_path, counting):
 @pytest.fixture
 def trained(tiny, train):
     """A run's checkpoint, without its data set."""
-    result, (config, *_) = train(tiny, "SASRecDelta", epochs=3)
-    shutil.rmtree(config["data_path"])
+    result, _ = train(tiny, "SASRecDelta", epochs=3, anew=False)
+    shutil.rmtree(result.settings["data_path"])
     return result.checkpoint

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-CHECKOUT = Path(__file__).parents[1]
+import pytest
+from support.paths import CHECKOUT
+
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 
 
 def test_the_wheel_carries_all_that_a_run_needs(tiny, tmp_path):

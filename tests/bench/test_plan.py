@@ -1,0 +1,55 @@
+"""What a bench file may ask for, checked before anything runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from dataset_prep.errors import DeltaError
+from recbole_delta.bench.bench import bench
+from recbole_delta.bench.plan import read_plan
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"modles": {}}, "no option 'modles'"),
+        ({"models": {"x": {"item_embedding": "id"}}}, "x must say its model"),
+        ({"models": {"x": {"model": "SASRecDelta", "delta_mx": 1}}}, "x: .*did you mean 'delta_max'"),
+        ({"models": {"x": {"model": "SASRecDelta", "delta_max": -1}}}, "x: delta_max must be"),
+        ({"models": {"x": {"model": "SASRecDleta"}}}, "x: Unknown model"),
+        ({"models": {"x": {"model": "SASRecDelta", "vary": {"delta_max": 1}}}}, "must hold lists"),
+        ({"models": {}}, "models must hold"),
+        ({"datasets": ["other"]}, "no .*other.inter; prepare"),
+        ({"datasets": ["../tiny"]}, "is no name"),
+        ({"datasets": [".."]}, "is no name"),
+        ({"datasets": [""]}, "is no name"),
+        ({"data_path": "x" * 300}, "Cannot read .*File name too long"),
+        ({"seeds": 5}, "seeds must be a list"),
+        ({"seeds": [-5]}, "seed must be from 0"),
+        ({"threads": 0}, "threads must be at least 1"),
+        ({"report": {"metrics": ["ndgc@10"]}}, "metrics are such as ndcg@10"),
+        ({"report": {"reference": "nobody"}}, "reference 'nobody' is none of"),
+    ],
+)  # fmt: skip
+def test_a_bench_file_is_checked_before_anything_runs(plan, tmp_path, change, message):
+    with pytest.raises(DeltaError, match=message) as error:
+        bench(plan(**change))
+    assert "try.yaml: " in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "bench" / "records").exists()
+
+
+def test_a_bench_file_is_never_code(plan, tmp_path):
+    path = plan()
+    path.write_text(path.read_text() + "notes: !!python/object/apply:os.mkdir [pwned]\n")
+    with pytest.raises(DeltaError, match="try.yaml is not YAML: could not determine a constructor"):
+        bench(path)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_plan_does_the_first_seed_of_every_row_first(plan, tmp_path):
+    specs = read_plan(plan()).specs
+    assert [(s.label, s.seed) for s in specs] == [
+        ("content", 1), ("ours, delta_max 0.3", 1), ("ours, delta_max 0.5", 1), ("default", 1),
+        ("default", 2),
+    ]  # fmt: skip

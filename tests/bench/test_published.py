@@ -1,0 +1,128 @@
+"""The published tables in results/: their figures follow from the published ranks of every case."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.metrics import ndcg_score
+from support.paths import RESULTS
+
+from recbole_delta.bench.plan import Spec, read_plan
+from recbole_delta.bench.record import Record
+
+TABLES = sorted(
+    each for each in RESULTS.glob("*/tables/*.csv") if not each.stem.endswith("-differences")
+)
+GROUPS = ("cold", "warm", "total")
+METRICS = ("ndcg@10", "hit@10")
+
+
+@cache
+def ndcg(above: int, tied: int) -> float:
+    """By scikit-learn, which averages over ties as well: the target first, then ten behind it."""
+    scores = np.r_[1.0, np.full(above, 2.0), np.full(tied, 1.0), np.zeros(10)]
+    return ndcg_score(np.eye(1, len(scores)), scores[None], k=10)
+
+
+def figures(record: Record) -> list[float]:
+    """NDCG@10 of the groups, then Hit@10."""
+    ranks, cold = record.ranks, record.cases.is_cold
+    # From the tenth place on nothing is gained, however many are tied there.
+    places = [(int(a), int(t)) if a < 10 else (10, 0) for a, t in zip(ranks.above, ranks.tied)]
+    gain = np.array([ndcg(above, tied) for above, tied in places])
+    hit = np.array([min(1, (10 - above) / (tied + 1)) for above, tied in places])
+    masks = (cold, ~cold, np.full(len(cold), True))
+    return [values[mask].mean() for values in (gain, hit) for mask in masks]
+
+
+def asked(model: str, seed: int, settings: dict) -> tuple[str, int, str]:
+    """What tells a run from all others over its data set."""
+    return model, seed, json.dumps(settings, sort_keys=True)
+
+
+@cache
+def published(dataset: str) -> dict[tuple[str, int, str], list[list[float]]]:
+    """The figures of all records by what was asked for; alike, but of other content, are several."""
+    found = {}
+    for path in RESULTS.glob(f"records/{dataset}-*/*/record.json"):
+        record = Record.read(path.parent)
+        facts = record.facts
+        key = asked(facts["model"], facts["seed"], facts["asked"])
+        found.setdefault(key, []).append(figures(record))
+    return found
+
+
+@pytest.fixture
+def specs(tmp_path):
+    """specs(table) -> the runs that its bench file asks for by row, data set and seed."""
+
+    def specs(table: Path) -> dict[tuple[str, str, int], Spec]:
+        path = RESULTS / f"{table.parts[-3]}.yaml"
+        # A plan wants its data sets to be there; these stand for them and are never read.
+        for name in yaml.safe_load(path.read_text())["datasets"]:
+            (tmp_path / name).mkdir()
+            for ending in ("inter", "item"):
+                (tmp_path / name / f"{name}.{ending}").touch()
+        plan = read_plan(path, tmp_path)
+        return {(spec.label, spec.dataset, spec.seed): spec for spec in plan.specs}
+
+    return specs
+
+
+def rows_that_do_not_fit(table: pd.DataFrame, specs: dict[tuple[str, str, int], Spec]) -> list:
+    """(row, seed) whose figures are not those of the record of just that model and settings."""
+    wrong = []
+    for (dataset, row, model, seed), run in table.groupby(["dataset", "row", "model", "seed"]):
+        spec = specs[row, dataset, seed]
+        run = run.set_index(["metric", "group"])["value"]
+        values = [run[metric, group] for metric in METRICS for group in GROUPS]
+        known = published(dataset).get(asked(spec.model, seed, spec.settings), [])
+        fits = any(values == pytest.approx(each, abs=1e-9) for each in known)
+        if spec.model != model or not fits:
+            wrong.append((row, seed))
+    return wrong
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parts[-3])
+def test_published_figures_follow_from_the_ranks(path, specs):
+    assert rows_that_do_not_fit(pd.read_csv(path), specs(path)) == []
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parts[-3])
+def test_two_rows_that_change_places_are_noticed(path, specs):
+    """Each two rows of one model; their figures differ by no more than what was asked for."""
+    table, asked_for = pd.read_csv(path), specs(path)
+    models = table.groupby("model")["row"].unique()
+    pairs = [(a, b) for rows in models for a, b in pairwise(rows)]
+    assert pairs
+    for a, b in pairs:
+        swapped = table.assign(row=table["row"].replace({a: b, b: a}))
+        both = {(row, seed) for row, seed in zip(table["row"], table["seed"]) if row in (a, b)}
+        seeds = {seed for row, seed in both if row == a} & {seed for row, seed in both if row == b}
+        swapped = swapped[~swapped["row"].isin([a, b]) | swapped["seed"].isin(seeds)]
+        expected = sorted((row, seed) for row, seed in both if seed in seeds)
+        assert sorted(rows_that_do_not_fit(swapped, asked_for)) == expected, (a, b)
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parts[-3])
+def test_published_means_are_those_of_the_runs(path):
+    runs = pd.read_csv(path).groupby(["row", "metric", "group"])["value"]
+    lines = path.with_suffix(".md").read_text().splitlines()
+    header = [cell.strip().lower().split() for cell in lines[0].split("|")[2:-1]]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
+    shown = [(row, *key, cell) for row, *others in cells for key, cell in zip(header, others)]
+    assert len(shown) >= runs.ngroups
+    for row, metric, group, cell in shown:
+        if cell != "not run":
+            of = runs.get_group((row, metric, group))
+            expected = [of.mean(), *([of.std()] if len(of) > 1 else [])]
+            numbers = [float(each) for each in re.findall(r"\d\.\d{4}", cell)]
+            assert numbers == pytest.approx(expected, abs=5.1e-5), (row, metric, group)

@@ -1,0 +1,14 @@
+"""The commands that compare models."""
+
+from __future__ import annotations
+
+import pytest
+
+from recbole_delta.cli.main import main
+
+
+@pytest.mark.parametrize("backbone", ["SASRec", "SASRecDleta"])
+def test_the_demo_takes_our_backbones_only(backbone, capsys):
+    with pytest.raises(SystemExit):
+        main(["demo", "--backbone", backbone])
+    assert "invalid choice" in capsys.readouterr().err

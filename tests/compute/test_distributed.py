@@ -1,0 +1,109 @@
+"""Two processes do what one does."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+
+import recbole_delta
+from dataset_prep.errors import DeltaError
+from recbole_delta.compute import distributed
+
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
+
+
+@pytest.fixture
+def forked():
+    """Processes come from one that has imported the package once.
+
+    The package spawns them, which takes an import in each; a test without this fixture does so.
+    """
+    multiprocessing.set_forkserver_preload(["recbole_delta"])
+    with pytest.MonkeyPatch.context() as patch:
+        quick = partial(distributed.LaunchConfig, start_method="forkserver")
+        patch.setattr(distributed, "LaunchConfig", quick)
+        yield
+
+
+STILL = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "dropout_prob": 0.0}
+
+
+def close(one, two):
+    assert len(one.curve) == len(two.curve)
+    for a, b in zip(one.curve, two.curve):
+        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-5)
+        assert a["mrr_warm@10"] == pytest.approx(b["mrr_warm@10"], abs=1e-6)
+    for a, b in zip(one.test_modes, two.test_modes):
+        assert a["metrics"] == pytest.approx(b["metrics"], abs=1e-6)
+        assert a["cases"] == b["cases"]
+
+
+@pytest.mark.usefixtures("forked")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"item_embedding": "delta", "delta_max": 0.1, "learning_rate": 0.01},
+        {"item_embedding": "id", "train_positions": "last", "loss": "chunked"},
+        {"model": "GRU4RecDelta", "item_embedding": "init"},
+    ],
+)
+def test_losses_and_metrics_of_one_process_with_the_same_batches(tiny, train, settings):
+    """19 sequences a batch: the processes' shares are unequal, and so are their numbers of items."""
+    settings = {"train_batch_size": 19, "epochs": 3, **settings, **STILL}
+    one, _ = train(tiny, **settings)
+    two = recbole_delta.run(settings={**one.settings, "nproc": 2})
+    close(one, two)
+    assert len(list(os.scandir(one.settings["checkpoint_dir"]))) == 2  # a file a run
+
+
+def test_a_process_without_a_row_of_the_last_batch(tiny, train):
+    one, _ = train(tiny, **STILL)
+    sequences = len(recbole_delta.load_run(one.checkpoint)[3].dataset)
+    settings = {**one.settings, "train_batch_size": sequences - 1}
+    close(
+        recbole_delta.run(settings=settings), recbole_delta.run(settings={**settings, "nproc": 2})
+    )
+
+
+@pytest.mark.usefixtures("forked")
+def test_sampled_items_and_dropout_train_too_and_resume_to_the_same_numbers(tiny, train):
+    given = {"loss": "sampled", "sampled_items": 8, "learning_rate": 0.01, "nproc": 2}
+    whole, _ = train(tiny, epochs=4, stopping_step=9, eval_step=2, **given)
+    half = recbole_delta.run(settings={**whole.settings, "epochs": 2})
+    resumed = recbole_delta.resume(half.checkpoint, {"epochs": 4})
+    losses = [[entry["train_loss"] for entry in each.curve] for each in (whole, resumed)]
+    assert losses[0] == losses[1]
+    assert whole.test_modes == resumed.test_modes
+
+
+def test_torchrun(tiny, train, tmp_path):
+    one, _ = train(tiny, epochs=1, **STILL)
+    (tmp_path / "run.json").write_text(json.dumps(one.settings))
+    program = (
+        "import json, os, recbole_delta\n"
+        "result = recbole_delta.run(settings=json.load(open('run.json')))\n"
+        "json.dump(result.test_result, open(os.environ['RANK'], 'w'))\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "program.py"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for rank in "01":
+        result = json.loads((tmp_path / rank).read_text())
+        assert result == pytest.approx(one.test_result, abs=1e-6)
+
+
+@pytest.mark.usefixtures("forked")
+def test_an_error_is_one_sentence_of_its_own(tiny, train):
+    one, _ = train(tiny, epochs=1)
+    with pytest.raises(DeltaError, match="metric") as error:
+        recbole_delta.run(settings={**one.settings, "nproc": 2, "valid_metric": "NDCG@7"})
+    assert "\n" not in str(error.value)
+    with pytest.raises(DeltaError, match="several are for our models"):
+        recbole_delta.run(settings={**one.settings, "nproc": 2, "model": "STAMP"})

@@ -1,0 +1,151 @@
+"""Protocols: hand-made cases, and properties over random interactions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.datasets import as_log, as_pandas, random_interactions
+from support.originals import numbers
+
+from dataset_prep import protocols
+from dataset_prep.errors import DeltaError
+from dataset_prep.interactions.log import Log
+from dataset_prep.sources import get_source
+
+
+def item_holdout(frame, **options):
+    return as_pandas(*protocols.item_holdout(as_log(frame), **options))
+
+
+def paper(frame, **options):
+    return as_pandas(*protocols.paper(as_log(frame), **options))
+
+
+def frame(rows):
+    """Rows "user item time", sorted stably by time."""
+    table = pd.DataFrame([row.split() for row in rows], columns=["user_id", "item_id", "timestamp"])
+    table["timestamp"] = table["timestamp"].astype(float)
+    return table.sort_values("timestamp", kind="stable", ignore_index=True)
+
+
+def check_no_leak(split, rows):
+    """Properties that every protocol owes."""
+    train = rows[rows["split"] == "train"]
+    warm = set(train["item_id"])
+    for _, mine in rows.groupby("user_id"):
+        of = mine["split"].to_numpy()
+        targets = np.flatnonzero((of == "valid") | (of == "test"))
+        if split == "item_holdout" and len(targets):
+            assert not (of[targets[0] :] == "train").any()
+        for part in ("valid", "test"):
+            chosen = mine.loc[of == part, "item_id"].isin(warm)
+            assert chosen.sum() <= 1
+            assert (~chosen).sum() <= 1
+    return warm
+
+
+@given(st.integers(0, 10_000), st.sampled_from(["newest", "random"]))
+@settings(max_examples=40, deadline=None)
+def test_item_holdout_properties(seed, cold):
+    interactions = random_interactions(seed)
+    rows = item_holdout(interactions, cold=cold, fraction=0.12, seed=seed)
+    warm = check_no_leak("item_holdout", rows)
+    pd.testing.assert_frame_equal(rows.drop(columns="split"), interactions)
+    cold_targets = {
+        part: set(rows.loc[(rows["split"] == part) & ~rows["item_id"].isin(warm), "item_id"])
+        for part in ("valid", "test")
+    }
+    assert not cold_targets["valid"] & cold_targets["test"]
+    for _, mine in rows.groupby("user_id"):
+        first = mine.index[mine["split"] == "test"].min()
+        later = mine.index[mine["split"] == "valid"]
+        assert not len(later) or later.max() < first
+
+
+def test_item_holdout_by_hand():
+    rows = frame(
+        ["a i1 1", "a i2 2", "a i3 3", "a y 4", "a i1 5", "a x 6", "a i2 7", "a x 8",
+         "b i3 1", "b i2 2", "b i1 9", "c x 10", "d y 11"]
+    )  # fmt: skip
+    # x and y are the newest two of five items; this seed makes x test-cold, y validation-cold.
+    rows = item_holdout(rows, cold="newest", fraction=0.2, seed=3)
+    split = {user: mine["split"].tolist() for user, mine in rows.groupby("user_id")}
+    assert split == {
+        # Test: last warm i2 (7) and last x (8). Validation: last warm i1 (5) and last y (4)
+        # before 7; x at 6 is history. Trained on: what comes before 4.
+        "a": ["train", "train", "train", "valid", "valid", "history", "test", "test"],
+        "b": ["train", "valid", "test"],
+        "c": ["test"],
+        "d": ["valid"],
+    }
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_paper_properties(seed):
+    interactions = random_interactions(seed, n=400)
+    rows = paper(interactions, seed=seed)
+    threshold = interactions["timestamp"].quantile(0.9)
+    warm = check_no_leak("paper", rows)
+    assert rows.loc[rows["split"].isin(["train", "valid"]), "timestamp"].le(threshold).all()
+    assert rows.loc[rows["split"] == "test", "timestamp"].gt(threshold).all()
+    assert rows.loc[rows["split"] == "valid", "item_id"].isin(warm).all()
+    late = interactions[interactions["timestamp"] > threshold]
+    assert (rows["split"] == "test").sum() == late["user_id"].nunique()
+    trained = rows.loc[rows["split"] == "train", "user_id"].unique()
+    validated = rows.loc[rows["split"] == "valid", "user_id"].unique()
+    assert not set(trained) & set(validated)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=30, deadline=None)
+def test_leave_one_out_is_recboles_split(seed):
+    rows = random_interactions(seed, n=40)
+    split = as_pandas(*protocols.leave_one_out(as_log(rows)))
+    for _, mine in split.groupby("user_id"):
+        expected = {1: ["train"], 2: ["train", "test"]}.get(
+            len(mine), ["train"] * (len(mine) - 2) + ["valid", "test"]
+        )
+        assert mine["split"].tolist() == expected
+
+
+@pytest.mark.data
+def test_the_papers_counts_on_beauty(real_data):
+    """Every count that the paper and its code give for Beauty, with its seed 42."""
+    data = get_source("amazon-2014").read(
+        real_data("amazon-beauty-2014-5core"), {"category": "Beauty"}
+    )
+    log, raw = Log.read(data.interactions, "Beauty", above={"rating": 3})
+    assert raw == {"rows": 198_502, "users": 22_363, "items": 12_101}
+    liked = log.in_order_of_time()
+    assert numbers(liked) == (154_272, 22_269, 12_086)
+    rows = as_pandas(*protocols.paper(liked))
+    late = rows["timestamp"] > np.quantile(liked.time, 0.9)
+    assert ((~late).sum(), late.sum()) == (133_780, 15_373)
+    test_users = set(rows.loc[late, "user_id"])
+    assert late.sum() + rows.loc[~late, "user_id"].isin(test_users).sum() == 46_727
+    targets = rows[rows["split"] == "test"]
+    assert len(targets) == 5_161
+    first = ~rows["user_id"].duplicated()
+    assert first[targets.index].sum() == 294
+    trained = rows.loc[rows["split"] == "train", "item_id"]
+    warm = set(trained)
+    assert (len(trained), len(warm)) == (120_122, 11_165)
+    assert (~targets["item_id"].isin(warm)).sum() == 1_284
+    validates = ~late & ~rows["user_id"].isin(rows.loc[rows["split"] == "train", "user_id"])
+    assert validates.sum() == 13_658
+    assert (validates & rows["item_id"].isin(warm)).sum() == 13_649
+    assert rows["item_id"].nunique() - len(warm) == 568
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"cold": "oldest"}, "newest or random"), ({"fraction": 0.6}, "leaves no cold or no warm"),
+     ({"fraction": 0.0}, "leaves no cold or no warm")],
+)  # fmt: skip
+def test_bad_options_are_refused(options, message):
+    with pytest.raises(DeltaError, match=message):
+        item_holdout(random_interactions(0), **options)

@@ -1,0 +1,26 @@
+"""A small bench, and one way to write it down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SETTINGS = {"hidden_size": 16, "inner_size": 16, "embedding_size": 16, "MAX_ITEM_LIST_LENGTH": 8,
+            "train_batch_size": 16, "epochs": 2}  # fmt: skip
+MODELS = {
+    "content": {"model": "ContentMean", "seeds": [1]},
+    "ours": {"model": "SASRecDelta", "vary": {"delta_max": [0.3, 0.5]}, "seeds": [1]},
+    "default": {"model": "SASRecDelta", "delta_max": 0.5},
+}
+REPORT = {"reference": "default", "baseline": "content"}
+
+
+def write_bench(folder: Path, **changes: Any) -> Path:
+    """The bench file ``try.yaml`` over the tiny data set."""
+    asked = {"datasets": ["tiny"], "seeds": [1, 2], "settings": SETTINGS, "models": MODELS}
+    folder.mkdir(exist_ok=True)
+    path = folder / "try.yaml"
+    path.write_text(yaml.safe_dump({**asked, **changes}, sort_keys=False))
+    return path

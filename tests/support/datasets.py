@@ -1,0 +1,95 @@
+"""Small data sets in memory, written as dataset_prep writes them, and frames as logs."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+from dataset_prep.format.atomic import write_atomic
+from dataset_prep.format.content import write_content
+from dataset_prep.format.fields import SPLITS
+from dataset_prep.interactions.log import Log
+from dataset_prep.protocols import item_holdout
+
+SMALL = {"hidden_size": 16, "inner_size": 16, "embedding_size": 16}
+"""Sizes of any of our models; RecBole passes over those that a model does not have."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared data set in memory; write() lays it down as dataset_prep would."""
+
+    rows: pd.DataFrame
+    items: pd.DataFrame
+    vectors: dict[str, np.ndarray]
+
+    def write(self, out: Path, name: str = "tiny") -> Path:
+        folder = out / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        inter = {"user_id": "token", "item_id": "token", "timestamp": "float", "split": "token"}
+        write_atomic([as_polars(self.rows)], inter, folder / f"{name}.inter")
+        item = {"item_id": "token", "is_cold": "token", "train_count": "float"}
+        write_atomic([as_polars(self.items)], item, folder / f"{name}.item")
+        tokens = self.items["item_id"].tolist()
+        matrix = np.stack([self.vectors[token] for token in tokens])
+        write_content(folder / f"{name}.content.synthetic.safetensors", tokens, matrix)
+        return folder
+
+    def replace(self, **changes) -> Prepared:
+        return replace(self, **changes)
+
+
+def as_polars(frame: pd.DataFrame) -> pl.DataFrame:
+    return pl.DataFrame({str(name): frame[name].tolist() for name in frame})
+
+
+def as_log(frame: pd.DataFrame) -> Log:
+    return Log.read(as_polars(frame).lazy(), "rows")[0].in_order_of_time()
+
+
+def as_pandas(log: Log, split: np.ndarray, steps=()) -> pd.DataFrame:
+    frames = [pd.DataFrame(f.to_dict(as_series=False)) for f in log.frames(split, SPLITS)]
+    return pd.concat(frames, ignore_index=True)
+
+
+def planted(n_users=60, n_items=48, n_clusters=4, length=9, dim=24, seed=0) -> Prepared:
+    """Users who stay in one cluster of items, whose content gives the cluster away."""
+    rng = np.random.default_rng(seed)
+    cluster_of_item = np.arange(n_items) % n_clusters
+    user, item = [], []
+    for u in range(n_users):
+        mine = np.flatnonzero(cluster_of_item == u % n_clusters)
+        chosen = rng.permutation(mine)[:length]
+        user += [f"u{u}"] * len(chosen)
+        item += [f"i{i}" for i in chosen]
+    rows = pd.DataFrame({"user_id": user, "item_id": item})
+    rows["timestamp"] = rng.permutation(len(rows)) * 60 + 1_700_000_000
+    rows = as_pandas(*item_holdout(as_log(rows), cold="random", fraction=0.15, seed=seed))
+    trained = rows.loc[rows["split"] == "train", "item_id"].value_counts()
+    items = pd.DataFrame({"item_id": sorted(rows["item_id"].unique())})
+    items["train_count"] = items["item_id"].map(trained).fillna(0).astype(int)
+    items["is_cold"] = np.where(items["train_count"] > 0, "0", "1")
+    centre = rng.normal(size=(n_clusters, dim))
+    vectors = {
+        f"i{i}": (centre[c] + 0.3 * rng.normal(size=dim)).astype(np.float32)
+        for i, c in enumerate(cluster_of_item)
+    }
+    return Prepared(rows, items, vectors)
+
+
+def random_interactions(seed, n=300, users=20, items=25):
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "user_id": [f"u{u}" for u in rng.integers(0, users, n)],
+            "item_id": [f"i{i}" for i in rng.integers(0, items, n)],
+            "timestamp": np.sort(rng.integers(0, 60, n)).astype(float),
+        }
+    )
+    return table
