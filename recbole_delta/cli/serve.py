@@ -46,8 +46,6 @@ def _warm_up(arguments: list[str]) -> None:
     parser.add_argument("--to", required=True, metavar="NEW", help="the checkpoint to write")
     given = parser.parse_args(arguments)
     recommender = Recommender(given.checkpoint)
-    if given.cold_share is not None:
-        recommender.set_cold_share(given.cold_share)
     with _histories(given.file) as (name, file):
         count = recommender.warm_up(read_histories(recommender, file, name))
     recommender.save(given.to)

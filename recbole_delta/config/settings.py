@@ -14,6 +14,7 @@ COLD_HISTORY = ("keep", "drop")
 TRAIN_POSITIONS = ("all", "last")
 COLD_OFFSETS = ("none", "auto")
 COLD_VALIDATION = ("newest", "random")
+COLD_DELTA = ("zero", "neighbours")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class DeltaSettings:
         cold_share: expected share of cold targets; None for the estimate of ``dataset_prep``.
         cold_validation: warm items that ``cold_offset: auto`` holds out of a training of its own
             where validation has no cold targets, ``newest`` or ``random``.
+        cold_delta: delta of a cold item: ``zero``, or the mean of its ``neighbours`` in content.
         embedding_options: settings of the chosen item embedding's own; None without any.
         loss_options: settings of the chosen loss's own; None without any.
 
@@ -54,6 +56,7 @@ class DeltaSettings:
     cold_offset: str | float
     cold_share: float | None
     cold_validation: str
+    cold_delta: str
     embedding_options: Any = None
     loss_options: Any = None
 
@@ -74,6 +77,7 @@ class DeltaSettings:
         if self.cold_share is not None:
             number("cold_share", self.cold_share, 0.0, 1.0)
         one_of("cold_validation", self.cold_validation, COLD_VALIDATION)
+        one_of("cold_delta", self.cold_delta, COLD_DELTA)
 
     @property
     def embedding_spec(self) -> EmbeddingSpec:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.embedding.base import ContentEmbedding
+from recbole_delta.embedding.neighbours import Neighbours
 
 
 class DeltaEmbedding(ContentEmbedding):
@@ -60,6 +61,8 @@ class DeltaEmbedding(ContentEmbedding):
             delta[1:].normal_(0.0, init_std, generator=generator)
         self.delta = nn.Parameter(delta, requires_grad=self.delta_max > 0)
         self.project_()
+        self._n_lenders, self._k = n_warm, 0
+        self._neighbours: Neighbours | None = None
 
     @property
     def embedding_dim(self) -> int:
@@ -69,7 +72,12 @@ class DeltaEmbedding(ContentEmbedding):
     def forward(self, ids: Tensor) -> Tensor:
         """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
         delta = self.warm_rows(self.delta, ids)
-        return F.embedding(ids, self.content).add_(delta)
+        vectors = F.embedding(ids, self.content).add_(delta)
+        if self._neighbours is not None and not self.training:  # training sees no cold item
+            cold = ids > self.n_warm
+            rows = ids[cold] - self.n_warm - 1
+            vectors[cold] += self._neighbours.mean_of(self.delta, rows)
+        return vectors
 
     def trained_rows(self) -> Tensor:
         """Vectors of padding and of the warm items, ``[1 + n_warm, d]``, with their gradient."""
@@ -78,7 +86,10 @@ class DeltaEmbedding(ContentEmbedding):
     def all_rows(self) -> Tensor:
         """Vectors of padding and of all items, ``[n_items, d]``."""
         known = self.n_warm + 1
-        return torch.cat([self.content[:known] + self.delta, self.content[known:]])
+        cold = self.content[known:]
+        if self._neighbours is not None:
+            cold = cold + self._neighbours.mean_of(self.delta)
+        return torch.cat([self.content[:known] + self.delta, cold])
 
     @property
     def bounded(self) -> Tensor:
@@ -100,11 +111,37 @@ class DeltaEmbedding(ContentEmbedding):
         if ids is not None:
             self.delta.index_copy_(0, ids, rows)
 
+    def lend_deltas(self, k: int) -> None:
+        """Let every cold item have the mean delta of its k nearest warm items from now on.
+
+        A mean of deltas in the ball is in the ball. What is lent follows the deltas, also those
+        of items whose content comes later; an item with a delta of its own borrows none.
+        """
+        self._k = k
+        self._find_neighbours()
+
+    def put_content(self, ids: Tensor, rows: Tensor) -> None:
+        """Give items a content, be they there or new; :meth:`ContentEmbedding.put_content`."""
+        super().put_content(ids, rows)
+        self._find_neighbours()
+
     def extend_deltas(self, last: int) -> None:
-        """Append zero rows to the deltas, so that items up to number ``last`` become trainable."""
-        rows = F.pad(self.delta.detach(), (0, 0, 0, max(0, last + 1 - len(self.delta))))
+        """Append rows to the deltas, so that items up to number ``last`` have one of their own.
+
+        They start with what was lent to them, else with zero.
+        """
+        more = max(0, last + 1 - len(self.delta))
+        with torch.no_grad():
+            own = self.all_rows()[len(self.delta) :][:more] - self.content[len(self.delta) :][:more]
+            rows = torch.cat([self.delta.detach(), own])
         self.delta = nn.Parameter(rows, requires_grad=self.delta.requires_grad)
         self.n_warm = len(rows) - 1
+        self._find_neighbours()
+
+    def _find_neighbours(self) -> None:
+        if self._k:
+            cold, warm = self.content[self.n_warm + 1 :], self.content[1 : self._n_lenders + 1]
+            self._neighbours = Neighbours.of(cold, warm, self._k)
 
     def extra_repr(self) -> str:
         """What ``print(model)`` shows."""

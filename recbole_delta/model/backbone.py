@@ -14,9 +14,18 @@ from dataset_prep.errors import DeltaError
 from recbole_delta.compute.distributed import world_size
 from recbole_delta.compute.dropout import use_fast_dropout
 from recbole_delta.data.dataset import ColdWarmDataset, train_positions
-from recbole_delta.embedding import ContentEmbedding, EmbeddingArgs, ItemEmbedding
+from recbole_delta.embedding import (
+    ContentEmbedding,
+    DeltaEmbedding,
+    EmbeddingArgs,
+    ItemEmbedding,
+)
 from recbole_delta.loss import LOSSES, ItemVectors
 from recbole_delta.model.catalogue import WholeCatalogue
+
+LENDERS = 10
+"""Warm neighbours whose deltas a cold item borrows: of 10 and 30, with whole and half deltas, the
+best on validation data (``benchmarks/RESULTS.md``)."""
 
 
 class ContentBackbone(WholeCatalogue):
@@ -230,6 +239,8 @@ class ContentBackbone(WholeCatalogue):
         )
         if isinstance(embedding, ContentEmbedding) and content_map is not None:
             embedding.remember_map(content_map)
+        if dataset.settings.cold_delta == "neighbours" and isinstance(embedding, DeltaEmbedding):
+            embedding.lend_deltas(LENDERS)
         return embedding
 
     def init_id_table(self, table: nn.Embedding) -> None:

@@ -34,7 +34,7 @@ class Products:
     """A model that scores by plain products."""
 
     @staticmethod
-    def ranked(rows):
+    def output_item_vectors(rows):
         return rows
 
 
