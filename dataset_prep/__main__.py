@@ -70,10 +70,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def summary(preparation: dict[str, Any]) -> str:
-    """Two tables of a ``name.json``: counts after each step, and counts of the targets."""
+    """A ``name.json`` in short: counts after each step and of the targets, expected cold share."""
     steps = tabulate(preparation["steps"], headers="keys", tablefmt="github", intfmt=",")
     targets = [{"targets": split, **counts} for split, counts in preparation["targets"].items()]
-    return f"{steps}\n\n{tabulate(targets, headers='keys', tablefmt='github', intfmt=',')}"
+    tables = f"{steps}\n\n{tabulate(targets, headers='keys', tablefmt='github', intfmt=',')}"
+    share = preparation["cold_share"]
+    value = "unknown" if share["value"] is None else f"{share['value']:.4f}"
+    return f"{tables}\n\nExpected share of cold targets: {value} ({share['how']})"
 
 
 def _pairs(texts: list[str]) -> list[tuple[str, str]]:

@@ -112,6 +112,7 @@ def prepare(
         "steps": done.steps,
         "items": {"warm": int((items["is_cold"] == "0").sum()), "all": len(items)},
         "targets": targets,
+        "cold_share": done.cold_share,
         "content": vectors.described,
         "without_content": without,
         "inputs": {f"{path.parent.name}/{path.name}": _sha256(path) for path in data.files},

@@ -12,9 +12,10 @@ import polars as pl
 
 from dataset_prep.errors import DeltaError, at_least_1, check_options, check_seed
 from dataset_prep.format.atomic import check_ids
-from dataset_prep.interactions.filters import n_core, sample_users, without_repeats
+from dataset_prep.interactions.filters import in_n_core, sample_users, without_repeats
 from dataset_prep.interactions.log import Log, occurrences
 from dataset_prep.protocols import PROTOCOLS
+from dataset_prep.protocols.cold_share import cold_share
 from dataset_prep.protocols.common import TEST, TRAIN, VALID, counts, first_of_users
 
 
@@ -68,11 +69,15 @@ class SplitLog:
         split: ``[n]`` uint8, what each row is for as a position in
             :data:`dataset_prep.format.fields.SPLITS`.
         steps: numbers of rows, users and items after each step.
+        cold_share: the expected share of cold targets, estimated without the test rows:
+            ``value``, ``how`` and ``cuts`` of
+            :func:`dataset_prep.protocols.cold_share.cold_share`.
     """
 
     log: Log
     split: np.ndarray
     steps: list[dict[str, Any]]
+    cold_share: dict[str, Any]
 
     def train_counts(self) -> np.ndarray:
         """How many training rows each of ``log.items`` has: ``[items]`` int64."""
@@ -136,12 +141,15 @@ def split_log(
     if filters.drop_repeats:
         log = without_repeats(log)
         steps.append(counts("repeats dropped", log))
+    before, kept = log, np.ones(len(log), dtype=bool)
     if filters.core > 1:
-        log = n_core(log, filters.core)
+        kept = in_n_core(log.user, log.item, filters.core)
+        log = log.keep(kept)
         steps.append(counts(f"{filters.core}-core", log))
     if not len(log):
         raise DeltaError(f"No interaction is left after {steps[-1]['step']}.")
     done = PROTOCOLS[protocol](log, **options)
+    share = cold_share(before, kept, done, PROTOCOLS[protocol], options, filters.core)
     steps += [*done.steps, counts(protocol, done.log)]
     steps.append(counts("training", done.log, done.split == TRAIN))
-    return SplitLog(done.log, done.split, steps)
+    return SplitLog(done.log, done.split, steps, share)
