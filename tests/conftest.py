@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from support.datasets import Prepared, planted
 from support.encoders import CountingModel
 from support.originals import write_m2
@@ -81,10 +82,22 @@ def train(runs, request, tmp_path):
 
 @pytest.fixture(scope="session")
 def ml_100k(tmp_path_factory) -> Path:
-    """ml-100k prepared with MiniLM as the demo does; its parent is RecBole's data_path."""
-    out = tmp_path_factory.mktemp("prepared")
-    options = {"name": "ml-holdout", "filters": Filters(core=5)}
-    return prepare("ml-100k", out, protocol_options={"cold": "random"}, **options)
+    """ml-100k prepared with MiniLM as the demo does; its parent is RecBole's data_path.
+
+    Prepared once for all test processes, which get a copy each: a test may prepare it again.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with FileLock(shared / "ml-100k.lock"):
+        if not (shared / "ml-100k").exists():
+            options = {"name": "ml-holdout", "filters": Filters(core=5)}
+            out = tmp_path_factory.mktemp("prepared")
+            prepare("ml-100k", out, protocol_options={"cold": "random"}, **options)
+            shutil.copytree(out, shared / "ml-100k")
+    own = tmp_path_factory.mktemp("own") / "prepared"
+    shutil.copytree(shared / "ml-100k", own)
+    return own / "ml-holdout"
 
 
 @pytest.fixture

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
-from functools import partial
 
 import pytest
 
 import recbole_delta
 from dataset_prep.errors import DeltaError
-from recbole_delta.compute import distributed
 
 pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
-
-
-@pytest.fixture
-def forked():
-    """Processes come from one that has imported the package once.
-
-    The package spawns them, which takes an import in each; a test without this fixture does so.
-    """
-    multiprocessing.set_forkserver_preload(["recbole_delta"])
-    with pytest.MonkeyPatch.context() as patch:
-        quick = partial(distributed.LaunchConfig, start_method="forkserver")
-        patch.setattr(distributed, "LaunchConfig", quick)
-        yield
 
 
 STILL = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "dropout_prob": 0.0}
@@ -44,7 +28,6 @@ def close(one, two):
         assert a["cases"] == b["cases"]
 
 
-@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize(
     "settings",
     [
@@ -71,7 +54,6 @@ def test_a_process_without_a_row_of_the_last_batch(tiny, train):
     )
 
 
-@pytest.mark.usefixtures("forked")
 def test_sampled_items_and_dropout_train_too_and_resume_to_the_same_numbers(tiny, train):
     given = {"loss": "sampled", "sampled_items": 8, "learning_rate": 0.01, "nproc": 2}
     whole, _ = train(tiny, epochs=4, stopping_step=9, eval_step=2, **given)
@@ -99,7 +81,6 @@ def test_torchrun(tiny, train, tmp_path):
         assert result == pytest.approx(one.test_result, abs=1e-6)
 
 
-@pytest.mark.usefixtures("forked")
 def test_an_error_is_one_sentence_of_its_own(tiny, train):
     one, _ = train(tiny, epochs=1)
     with pytest.raises(DeltaError, match="metric") as error:
