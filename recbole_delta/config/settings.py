@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from dataset_prep.errors import number, one_of
+from dataset_prep.errors import at_least_0, number, one_of
 from recbole_delta.embedding import EMBEDDINGS, EmbeddingSpec
 from recbole_delta.loss import LOSSES
 
@@ -37,6 +37,9 @@ class DeltaSettings:
         cold_validation: warm items that ``cold_offset: auto`` holds out of a training of its own
             where validation has no cold targets, ``newest`` or ``random``.
         cold_delta: delta of a cold item: ``zero``, or the mean of its ``neighbours`` in content.
+        item_bias: start of a learnt bias of warm items, in times of the log of their training rows;
+            None for no bias.
+        content_loss: weight of a second training loss, of the content vectors alone.
         embedding_options: settings of the chosen item embedding's own; None without any.
         loss_options: settings of the chosen loss's own; None without any.
 
@@ -57,6 +60,8 @@ class DeltaSettings:
     cold_share: float | None
     cold_validation: str
     cold_delta: str
+    item_bias: float | None
+    content_loss: float
     embedding_options: Any = None
     loss_options: Any = None
 
@@ -78,6 +83,9 @@ class DeltaSettings:
             number("cold_share", self.cold_share, 0.0, 1.0)
         one_of("cold_validation", self.cold_validation, COLD_VALIDATION)
         one_of("cold_delta", self.cold_delta, COLD_DELTA)
+        if self.item_bias is not None:
+            at_least_0("item_bias", self.item_bias)
+        at_least_0("content_loss", self.content_loss)
 
     @property
     def embedding_spec(self) -> EmbeddingSpec:

@@ -21,6 +21,7 @@ from recbole_delta.embedding import (
     ItemEmbedding,
 )
 from recbole_delta.loss import LOSSES, ItemVectors
+from recbole_delta.loss.base import ContentVectors
 from recbole_delta.model.catalogue import WholeCatalogue
 
 LENDERS = 10
@@ -87,6 +88,13 @@ class ContentBackbone(WholeCatalogue):
         loss = LOSSES[dataset.settings.loss]
         counts = torch.from_numpy(dataset.train_counts())
         self.training_loss = loss(counts, dataset.settings.loss_options)
+        self.content_loss = dataset.settings.content_loss
+        if self.content_loss and not isinstance(self.item_embedding, DeltaEmbedding):
+            raise DeltaError(
+                "content_loss needs an item embedding that is content plus delta, and "
+                f"{dataset.settings.item_embedding} is another; use delta or init, or set it to 0."
+            )
+        self.item_bias = self._build_item_bias(counts, dataset.settings.item_bias)
         sees_few = not loss.gradient_of_all_items
         self.updates_rows = sees_few and _is_plain_adam(config) and world_size() == 1
         # The dense gradient of a loss over all items takes in the sparse one of the lookups.
@@ -96,8 +104,13 @@ class ContentBackbone(WholeCatalogue):
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Training loss over the warm items: a scalar, the mean over the targets of the batch."""
         hidden, target = self.examples(interaction)
-        items = ItemVectors(self.item_embedding, self.output_item_vectors)
-        return self.training_loss(hidden, target, items)
+        items = ItemVectors(self.item_embedding, self.output_item_vectors, self.item_bias)
+        session = hidden if self.item_bias is None else F.pad(hidden, (0, 1), value=1.0)
+        loss = self.training_loss(session, target, items)
+        if self.content_loss and isinstance(self.item_embedding, DeltaEmbedding):
+            content = ContentVectors(self.item_embedding, self.output_item_vectors)
+            loss = loss + self.content_loss * self.training_loss(hidden, target, content)
+        return loss
 
     def examples(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
         """Sequence representations and the items that came next, of a training batch.
@@ -166,19 +179,31 @@ class ContentBackbone(WholeCatalogue):
         hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
         return hidden @ self.output_item_vectors(self.item_embedding.weight).T
 
+    @property
+    def has_offsets(self) -> bool:
+        """Whether warm items have a bias, or cold ones an offset."""
+        return self.item_bias is not None or super().has_offsets
+
+    def offsets(self, n_items: int) -> Tensor:
+        """``[n_items]`` float32: biases of warm items and the offset of cold ones."""
+        offset = super().offsets(n_items)
+        if self.item_bias is not None:
+            offset[: len(self.item_bias)] = self.item_bias.detach()[:, 0].cpu()
+        return offset
+
     def scored_items(self) -> Tensor:
         """``[n_items, D]``: their products with :meth:`scored_session` are the scores.
 
-        D is d, or d + 1 with an offset on cold items, which is the last number of their vectors.
+        D is d, or d + 1 where something is added to scores: the last number of an item's vector.
         """
         rows = self.output_item_vectors(self.item_embedding.weight)
-        if not self.cold_offset:
+        if not self.has_offsets:
             return rows
         return torch.cat([rows, self.offsets(len(rows)).to(rows)[:, None]], 1)
 
     def scored_session(self, hidden: Tensor) -> Tensor:
         """``[B, D]`` what item vectors are multiplied by, from outputs ``[B, d]``."""
-        return F.pad(hidden, (0, 1), value=1.0) if self.cold_offset else hidden
+        return F.pad(hidden, (0, 1), value=1.0) if self.has_offsets else hidden
 
     def n_targets(self, interaction: Interaction) -> int:
         """Number of targets that :meth:`calculate_loss` averages over."""
@@ -242,6 +267,17 @@ class ContentBackbone(WholeCatalogue):
         if dataset.settings.cold_delta == "neighbours" and isinstance(embedding, DeltaEmbedding):
             embedding.lend_deltas(LENDERS)
         return embedding
+
+    def _build_item_bias(self, train_count: Tensor, start: float | None) -> nn.Parameter | None:
+        """``[1 + n_warm, 1]``: what popularity adds to a score, so that no delta has to.
+
+        Args:
+            train_count: ``[n_warm]`` training rows of items 1, 2, ...
+            start: its initial value, in times of the log of these; None for no bias.
+        """
+        if start is None:
+            return None
+        return nn.Parameter(F.pad(start * train_count.float().log(), (1, 0))[:, None])
 
     def init_id_table(self, table: nn.Embedding) -> None:
         """Give a table of IDs, in place, the initial values that the backbone has in RecBole."""

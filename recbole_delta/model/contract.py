@@ -74,9 +74,14 @@ class CatalogueModel(SequenceTraits):
         offset[list(self.own_delta)] = 0.0
         return offset
 
+    @property
+    def has_offsets(self) -> bool:
+        """Whether anything is added to the score of an item."""
+        return self.cold_offset != 0
+
     def calibrated(self, scores: Tensor) -> Tensor:
-        """Scores ``[B, n]`` of padding and the first items, with the offset on cold ones."""
-        if not self.cold_offset or scores.size(1) <= self.n_warm + 1:
+        """Scores ``[B, n]`` of padding and the first items, with what is added to each."""
+        if not self.has_offsets:
             return scores
         return scores + self.offsets(scores.size(1)).to(scores)
 
