@@ -17,6 +17,9 @@ from recbole_delta.evaluator.inference import cases_at_once, inference_mode
 QUANTILES = 101
 """Numbers by which a checkpoint remembers how log-odds are distributed over histories."""
 
+DIGITS = 4
+"""Decimals of an offset: more of them are the noise of float32."""
+
 LARGEST = 30.0
 """No offset is looked for beyond it, either sign: e to this power is all the mass there is."""
 
@@ -65,7 +68,9 @@ def choose_offset(
     frontier = Frontier(evaluation.groups, metric, k, share)
     odds = log_odds(model, cases, batch_size)
     best, mass = frontier.best_offset, equal_mass(odds, frontier.share)
-    return Calibration((best + mass) / 2, best, mass, frontier.share, quantiles(odds))
+    # Test rows decide in what order cold items are numbered, and so the last bits of scores.
+    offset = round((best + mass) / 2, DIGITS)
+    return Calibration(offset, best, mass, frontier.share, quantiles(odds))
 
 
 def log_odds(model: Any, cases: ColdWarmDataset, batch_size: int) -> np.ndarray:
@@ -120,4 +125,4 @@ def quantiles(log_odds: np.ndarray) -> tuple[float, ...]:
     """:data:`QUANTILES` numbers in the place of many."""
     if not len(log_odds):
         return ()
-    return tuple(np.quantile(log_odds, np.linspace(0, 1, QUANTILES)).tolist())
+    return tuple(np.quantile(log_odds, np.linspace(0, 1, QUANTILES)).round(DIGITS).tolist())

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from recbole_delta.config.run_config import RunConfig
+from recbole_delta.config.run_config import RunConfig, run_settings
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.data.fingerprint import read_preparation
 from recbole_delta.evaluator.calibration import (
@@ -88,7 +88,7 @@ def _chosen(parts: Parts, trainer: ColdWarmTrainer) -> Calibration:
 def _probe(config: RunConfig) -> Parts:
     """A training with the same settings that has never seen some warm items."""
     with TemporaryDirectory() as folder:
-        settings = {**config.external_config_dict, "checkpoint_dir": str(Path(folder))}
+        settings = {**run_settings(config), "checkpoint_dir": folder}
         probe = make_parts(RunConfig(config_dict=settings), holds_out=True)
         trainer = probe.trainer(probe.config, probe.model)
         trainer.fit(probe.train, probe.valid, show_progress=config["show_progress"])

@@ -176,6 +176,7 @@ def train(
         the result, and the ranks of every test case in each of the four modes.
     """
     config = parts.config
+    parts.model.calibrate(0.0)  # a resumed run chooses its offset anew
     score, valid_result = trainer.fit(
         parts.train, parts.valid, saved=saved, show_progress=config["show_progress"]
     )

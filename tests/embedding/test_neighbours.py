@@ -1,0 +1,75 @@
+"""Cold items borrow the deltas of their nearest warm items."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from support.served import content_of
+from torch.nn import functional as F
+
+from recbole_delta import Recommender
+from recbole_delta.embedding import DeltaEmbedding
+
+
+def some(n_warm=30, n_cold=7, dim=6, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    content = F.normalize(torch.randn(1 + n_warm + n_cold, dim, generator=generator), dim=1)
+    content[0] = 0
+    return DeltaEmbedding(content, n_warm, 0.4, init_std=1.0, generator=generator).eval()
+
+
+def by_hand(embedding, item, k):
+    """In NumPy, one item."""
+    content, delta = embedding.content.numpy(), embedding.delta.detach().numpy()
+    cosine = content[1 : embedding._n_lenders + 1] @ content[item]
+    near = np.argsort(-cosine)[:k]
+    share = np.exp(cosine[near]) / np.exp(cosine[near]).sum()
+    return content[item] + share @ delta[near + 1]
+
+
+@pytest.mark.parametrize("k", [1, 10, 100])
+def test_a_cold_item_has_the_mean_delta_of_its_neighbours(k):
+    embedding = some()
+    embedding.lend_deltas(k)
+    cold = torch.arange(31, 38)
+    expected = np.stack([by_hand(embedding, item, k) for item in cold.tolist()])
+    with torch.no_grad():
+        assert embedding.weight[31:].numpy() == pytest.approx(expected, abs=1e-6)
+        assert embedding(cold[None]).numpy()[0] == pytest.approx(expected, abs=1e-6)
+        # In the ball, as every mean of deltas in it.
+        assert (embedding.weight - embedding.content).norm(dim=1).max() <= 0.4 + 1e-6
+        # Warm items and padding are as before.
+        assert torch.equal(embedding.weight[:31], embedding.trained_rows())
+
+
+def test_what_is_lent_follows_the_deltas():
+    embedding = some()
+    embedding.lend_deltas(3)
+    with torch.no_grad():
+        embedding.delta.mul_(0.5)
+        assert embedding.weight[33].numpy() == pytest.approx(by_hand(embedding, 33, 3), abs=1e-6)
+
+
+def test_added_items_borrow_and_warmed_up_ones_do_not(tiny, train):
+    result, _ = train(tiny, cold_delta="neighbours", epochs=3, learning_rate=0.05)
+    recommender = Recommender(result.checkpoint)
+    embedding = recommender.model.item_embedding
+    [one, two] = recommender.cold_items[:2]
+    recommender.add_items(["twin"], content_of(tiny, [one]))
+    place = {token: n for n, token in enumerate(recommender.known_items, 1)}
+    with torch.no_grad():
+        assert torch.equal(embedding.weight[place["twin"]], embedding.weight[place[one]])
+        assert not torch.equal(embedding.weight[place[one]], embedding.content[place[one]])
+        lent = embedding.weight[place[two]].clone()
+    recommender.warm_up([["i1", one], ["i2", one], ["i1", "i2", "i3"]])
+    with torch.no_grad():
+        delta = embedding.delta[place[one]]
+        torch.testing.assert_close(
+            embedding.weight[place[one]], embedding.content[place[one]] + delta
+        )
+        torch.testing.assert_close(embedding.weight[place[two]], lent)
+    recommender.save("warm.safetensors")
+    again = Recommender("warm.safetensors").model.item_embedding
+    with torch.no_grad():
+        torch.testing.assert_close(again.weight, embedding.weight)

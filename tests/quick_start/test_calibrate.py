@@ -1,0 +1,199 @@
+"""cold_offset: chosen without test rows, kept in the checkpoint, honoured wherever items are scored."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from support.datasets import planted
+from support.served import content_of
+
+import recbole_delta
+from dataset_prep.errors import DeltaError
+from recbole_delta import Recommender
+from recbole_delta.evaluator.calibration import choose_offset, equal_mass, log_odds
+from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
+from recbole_delta.evaluator.frontier import Frontier
+from recbole_delta.trainer.checkpoint import Checkpoint
+
+ALL = {"valid_candidates": "all", "valid_metric": "NDCG@10", "epochs": 3}
+
+
+def without_cold_validation(prepared):
+    """The same rows by a protocol that validates on warm items only."""
+    cold = set(prepared.items.loc[prepared.items["is_cold"] == "1", "item_id"])
+    rows = prepared.rows.copy()
+    rows.loc[(rows["split"] == "valid") & rows["item_id"].isin(cold), "split"] = "history"
+    return prepared.replace(rows=rows)
+
+
+def weights(path):
+    return {name: value for name, value in Checkpoint.load(path).model.items()}
+
+
+def test_a_number_is_added_to_the_scores_of_cold_items_and_to_nothing_else(tiny, train):
+    plain, (_, before, dataset, _, _, test) = train(tiny, **ALL)
+    moved, (_, after, *_) = train(tiny, cold_offset=1.5, **ALL)
+    for name, value in weights(plain.checkpoint).items():
+        assert torch.equal(value, weights(moved.checkpoint)[name]), name
+    batch = test.dataset.batch(torch.arange(8))
+    with torch.no_grad():
+        gain = after.eval().full_sort_predict(batch) - before.eval().full_sort_predict(batch)
+    cold = torch.arange(gain.size(1)) > dataset.n_warm
+    assert gain[:, ~cold].eq(0).all()
+    torch.testing.assert_close(gain[:, cold], torch.full_like(gain[:, cold], 1.5))
+
+
+@pytest.mark.parametrize("model", ["SASRecDelta", "ContentMean", "SASRecEnsemble", "NARMDelta"])
+def test_the_test_metrics_are_those_of_the_frontier_at_the_offset(tiny, train, model):
+    plain, (_, net, _, _, _, test) = train(tiny, model, **ALL)
+    moved, _ = train(tiny, model, cold_offset=0.75, **ALL)
+    mode = plain.test_mode
+    [found] = evaluate_modes(
+        net, test.dataset, [Mode(mode["candidates"], mode["cold_history"])], batch_size=64
+    )
+    cold, warm = Frontier(found.groups, "ndcg", 10).at(0.75)
+    assert moved.test_result["ndcg_cold@10"] == pytest.approx(cold, abs=2e-3)
+    assert moved.test_result["ndcg_warm@10"] == pytest.approx(warm, abs=2e-3)
+    assert moved.test_result["ndcg_cold@10"] >= plain.test_result["ndcg_cold@10"]
+
+
+@pytest.mark.parametrize("change", [lambda p: p, without_cold_validation], ids=["own", "held out"])
+def test_no_test_row_is_looked_at(train, change):
+    """Other targets, of other items, in every test row: the same weights, the same offset."""
+    prepared = change(planted(n_users=80, length=11))
+    settings = {"cold_offset": "auto", "cold_share": 0.4, **ALL}
+    one, _ = train(prepared, **settings)
+    rows = prepared.rows.copy()
+    test = rows["split"] == "test"
+    rows.loc[test, "item_id"] = rows.loc[test, "item_id"].to_numpy()[::-1]
+    assert (rows["item_id"] != prepared.rows["item_id"]).sum() > 20
+    two, _ = train(prepared.replace(rows=rows), **settings)
+    first, second = (Checkpoint.load(each.checkpoint).metadata for each in (one, two))
+    assert first.cold_offset == second.cold_offset != 0
+    for name, value in weights(one.checkpoint).items():
+        if "content" not in name:  # rows of cold items are in the order of their appearance
+            assert torch.equal(value, weights(two.checkpoint)[name]), name
+
+
+def test_it_lies_between_the_best_offset_and_that_of_equal_mass(tiny, train):
+    _, (_, model, _, _, valid, _) = train(tiny, **ALL)
+    found, _ = train(tiny, cold_offset="auto", **ALL)
+    chosen = choose_offset(model, valid.dataset, "ndcg", 10, None, 64)
+    offset = Checkpoint.load(found.checkpoint).metadata.cold_offset
+    assert offset == pytest.approx(chosen.offset, abs=1e-6)
+    assert min(chosen.best, chosen.equal_mass) <= offset <= max(chosen.best, chosen.equal_mass)
+    odds = log_odds(model, valid.dataset, 64)
+    mass = 1 / (1 + np.exp(-(odds + chosen.equal_mass)))
+    assert mass.mean() == pytest.approx(chosen.share, abs=1e-6)
+
+
+def test_equal_mass_of_many():
+    odds = np.random.default_rng(0).normal(-3, 2, 500)
+    offset = equal_mass(odds, 0.3)
+    assert (1 / (1 + np.exp(-(odds + offset)))).mean() == pytest.approx(0.3, abs=1e-9)
+
+
+@pytest.mark.parametrize("model", ["SASRecDelta", "SASRecEnsemble"])
+def test_serving_ranks_as_the_evaluation(tiny, train, model):
+    result, (_, net, dataset, *_) = train(tiny, model, cold_offset=2.0, **ALL)
+    recommender = Recommender(result.checkpoint)
+    history = ["i1", "i5"]
+    ids = torch.tensor([[dataset.field2token_id["item_id"][each] for each in history]])
+    with torch.no_grad():
+        scores = net.eval().full_sort_predict(
+            {net.ITEM_SEQ: ids, net.ITEM_SEQ_LEN: torch.tensor([2])}
+        )
+    best = scores[0].topk(20)
+    found = recommender.recommend([history], k=20, exclude_seen=False)[0]
+    assert [each.score for each in found] == pytest.approx(best.values.tolist(), abs=1e-5)
+    recommender.save("again.safetensors")
+    assert (
+        Recommender("again.safetensors").recommend([history], k=20, exclude_seen=False)[0] == found
+    )
+    if model == "SASRecDelta":
+        near = recommender.recommend([history], k=20, exclude_seen=False, approximate=True)[0]
+        assert [each.item for each in near] == [each.item for each in found]
+
+
+def test_a_share_moves_along_the_frontier(tiny, train):
+    result, _ = train(tiny, cold_offset="auto", **ALL)
+    recommender = Recommender(result.checkpoint)
+    histories = [[f"i{n}"] for n in range(0, 40, 3)]
+    n_cold = []
+    for share in (0.01, 0.3, 0.7, 0.99):
+        recommender.set_cold_share(share)
+        found = recommender.recommend(histories, k=5)
+        cold = set(recommender.cold_items)
+        n_cold.append(sum(each.item in cold for row in found for each in row))
+    assert n_cold == sorted(n_cold)
+    assert n_cold[0] < n_cold[-1]
+    # Twice as many cold items have twice the odds: the offset that gives the share is log 2 less.
+    before = recommender.model.cold_offset
+    tokens = recommender.cold_items
+    recommender.add_items([f"new-{t}" for t in tokens], content_of(tiny, tokens))
+    recommender.set_cold_share(0.99)
+    assert recommender.model.cold_offset == pytest.approx(before - np.log(2), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("share", "message"), [(0.0, "cold_share must be"), (2, "cold_share must")]
+)
+def test_a_share_is_a_share(tiny, train, share, message):
+    result, _ = train(tiny, cold_offset="auto", **ALL)
+    with pytest.raises(DeltaError, match=message):
+        Recommender(result.checkpoint).set_cold_share(share)
+
+
+def test_a_run_that_was_not_calibrated_says_so(tiny, train):
+    result, _ = train(tiny, **ALL)
+    with pytest.raises(DeltaError, match="train it with cold_offset: auto"):
+        Recommender(result.checkpoint).set_cold_share(0.5)
+
+
+def test_an_item_with_a_delta_of_its_own_has_no_offset(tiny, train):
+    result, _ = train(tiny, cold_offset=3.0, **ALL)
+    recommender = Recommender(result.checkpoint)
+    new, other = recommender.cold_items[:2]
+    recommender.warm_up([["i1", new], ["i2", new], ["i1", "i2", "i3"]])
+    offsets = recommender.model.offsets(recommender.model.n_catalogue)
+    place = {token: n for n, token in enumerate(recommender.known_items, 1)}
+    assert offsets[place[new]] == 0
+    assert offsets[place[other]] == 3
+    recommender.save("warm.safetensors")
+    again = Recommender("warm.safetensors")
+    assert torch.equal(again.model.offsets(again.model.n_catalogue), offsets)
+
+
+def test_resuming_and_loading_keep_the_offset(tiny, train):
+    whole, _ = train(tiny, cold_offset="auto", **{**ALL, "epochs": 4, "stopping_step": 9})
+    half, _ = train(tiny, cold_offset="auto", **{**ALL, "epochs": 2, "stopping_step": 9})
+    resumed = recbole_delta.resume(half.checkpoint, {"epochs": 4})
+    assert resumed.test_result == whole.test_result
+    _, model, *_ = recbole_delta.load_run(resumed.checkpoint)
+    assert model.cold_offset == Checkpoint.load(whole.checkpoint).metadata.cold_offset
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"cold_offset": "much"}, "cold_offset must be one of none | auto | a number"),
+        ({"cold_offset": float("nan")}, "cold_offset must be a number"),
+        ({"cold_share": 1.5}, "cold_share must be a number from 0 to 1"),
+        ({"cold_delta": "half"}, "cold_delta must be one of zero | neighbours"),
+        ({"cold_validation": "old"}, "cold_validation must be one of newest | random"),
+        ({"item_bias": -1}, "item_bias must be a number >= 0"),
+        ({"content_loss": 0.5, "item_embedding": "id"}, "content_loss needs an item embedding"),
+    ],
+)
+def test_bad_settings(tiny, train, given, message):
+    with pytest.raises(DeltaError, match=message.replace("|", r"\|")):
+        train(tiny, **given)
+
+
+def test_a_model_without_vectors_for_cold_items_is_left_alone(tiny, train):
+    plain, _ = train(tiny, item_embedding="id", epochs=2)
+    auto, _ = train(tiny, item_embedding="id", epochs=2, cold_offset="auto")
+    assert dataclasses.asdict(auto)["test_modes"] == plain.test_modes
