@@ -109,19 +109,25 @@ class Comparison:
         others = [row for row in self.rows if row is not base and row.records]
         lines = [
             {"row": row.label, "metric": metric, "group": group}
-            | paired(*(self._by_user(each.gains(metric), group) for each in (row, base)))
+            | paired(*(self.by_user(each.gains(metric), group) for each in (row, base)))
             for row in others
             for metric in metrics
             for group in COLUMNS
             if len(self._cases[group][0])
         ]
         columns = ["row", "metric", "group", "users", "difference", "low", "high", "p"]
-        table = pd.DataFrame(lines, columns=columns)
-        table["p_holm"] = multipletests(table["p"], method="holm")[1] if len(table) else []
-        return table
+        return corrected(pd.DataFrame(lines, columns=columns))
 
-    def _by_user(self, gains: np.ndarray, group: str) -> np.ndarray:
-        """Mean of each user's cases in a group, users in the order of their names."""
+    def by_user(self, gains: np.ndarray, group: str) -> np.ndarray:
+        """Mean of each user's cases in a group, users in the order of their names.
+
+        Args:
+            gains: ``[n]`` a metric of every test case.
+            group: ``cold``, ``warm`` or ``total``.
+
+        Returns:
+            ``[users]`` float64, of the users who have a case in the group.
+        """
         cases, user = self._cases[group]
         return np.bincount(user, gains[cases]) / np.bincount(user)
 
@@ -157,6 +163,20 @@ def paired(values: np.ndarray, base: np.ndarray) -> dict[str, float]:
     test = ttest_rel(values, base)
     low, high = test.confidence_interval(1 - LEVEL)
     return found | {"low": float(low), "high": float(high), "p": float(test.pvalue)}
+
+
+def corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """Tests with their p-values corrected together (Holm 1979), as ``p_holm``.
+
+    Args:
+        table: a line for each test, with its ``p``.
+
+    Example:
+        >>> corrected(pd.DataFrame({"p": [0.01, 0.5, 0.04]}))["p_holm"].tolist()
+        [0.03, 0.5, 0.08]
+    """
+    p_holm = multipletests(table["p"], method="holm")[1] if len(table) else []
+    return table.assign(p_holm=p_holm)
 
 
 def comparisons(plan: Plan, done: Sequence[tuple[Spec, Record]]) -> list[Comparison]:

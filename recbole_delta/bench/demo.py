@@ -7,14 +7,20 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from dataset_prep import Filters, prepare
 from dataset_prep.files import write_text
-from recbole_delta.bench.summary import comparison_figure, comparison_table
+from recbole_delta.bench.frontier_figures import frontier_figure
+from recbole_delta.bench.summary import comparison_figure, comparison_table, save_figure
 from recbole_delta.config.defaults import properties
-from recbole_delta.evaluator.labels import mode_note
-from recbole_delta.quick_start.run import RunResult, run
+from recbole_delta.config.run_config import RunConfig
+from recbole_delta.evaluator.evaluate import MODES
+from recbole_delta.evaluator.frontier import Frontier
+from recbole_delta.evaluator.labels import group_key, metric_label, mode_note
+from recbole_delta.quick_start.build import make_parts
+from recbole_delta.quick_start.run import RunResult, train
 
 DATASET = "ml-100k-holdout"
 METRICS = ("ndcg@10", "hit@10")
@@ -31,7 +37,7 @@ def demo(
     """Run the demo and print its table.
 
     Args:
-        out: folder for everything: data set, checkpoints, table, picture, results.
+        out: folder for everything: data set, checkpoints, table, pictures, results.
         backbone: name of the model whose four item embeddings are compared.
         seeds: seeds of training; the split stays the same.
         cold: which items are held out, ``random`` or ``newest``.
@@ -50,13 +56,15 @@ def demo(
         protocol_options=options,
     )
     results: dict[str, list[RunResult]] = {}
+    curves: dict[str, list[Frontier]] = {}
     for label, model, settings in _runs(backbone):
         for seed in seeds:
             print(f"\n{label} (seed {seed})", flush=True)
-            results.setdefault(label, []).append(
-                _train(model, name, out, {**settings, "seed": seed})
-            )
-    return _report(results, out, backbone, name)
+            result, curve = _train(model, name, out, {**settings, "seed": seed})
+            results.setdefault(label, []).append(result)
+            if result.test_mode["embeds_cold_items"]:
+                curves.setdefault(label, []).append(curve)
+    return _report(results, curves, out, backbone, name)
 
 
 def _runs(backbone: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -64,7 +72,10 @@ def _runs(backbone: str) -> list[tuple[str, str, dict[str, Any]]]:
     return [("ContentMean", "ContentMean", {}), *embeddings]
 
 
-def _train(model: str, dataset: str, out: Path, settings: dict[str, Any]) -> RunResult:
+def _train(
+    model: str, dataset: str, out: Path, settings: dict[str, Any]
+) -> tuple[RunResult, Frontier]:
+    """A run, and its frontier of the first metric on the test targets."""
     everywhere = {
         "data_path": str(out / "dataset"),
         "checkpoint_dir": str(out / "saved"),
@@ -73,13 +84,23 @@ def _train(model: str, dataset: str, out: Path, settings: dict[str, Any]) -> Run
     }
     logging.getLogger().setLevel(logging.WARNING)
     shared = [str(properties() / "demo.yaml")]
-    result = run(model, dataset, shared, settings={**everywhere, **settings})
+    parts = make_parts(RunConfig(model, dataset, shared, {**everywhere, **settings}))
+    trainer = parts.trainer(parts.config, parts.model)
+    result, evaluations = train(parts, trainer, saved=True)
     trained = f"{len(result.curve)} epochs, best validation {result.best_valid_score:.4f}"
     print(trained if result.curve else "not trained", flush=True)
-    return result
+    configured = evaluations[MODES.index(trainer.configured_mode(parts.test))]
+    name, k = METRICS[0].split("@")
+    return result, Frontier(configured.groups, name, int(k))
 
 
-def _report(results: dict[str, list[RunResult]], out: Path, backbone: str, dataset: str) -> Path:
+def _report(
+    results: dict[str, list[RunResult]],
+    curves: dict[str, list[Frontier]],
+    out: Path,
+    backbone: str,
+    dataset: str,
+) -> Path:
     values = {label: [each.test_result for each in runs] for label, runs in results.items()}
     shown = {label: runs[0].test_mode for label, runs in results.items()}
     notes = {label: mode_note(mode) for label, mode in shown.items()}
@@ -93,17 +114,26 @@ def _report(results: dict[str, list[RunResult]], out: Path, backbone: str, datas
         "for cold items, so it recommends warm ones."
     )
     write_text(out / "table.md", f"{heading}\n\n{table}")
-    comparison_figure(values, METRICS[0], heading.split(" (")[0], out / "comparison.png")
+    title = heading.split(" (")[0]
+    comparison_figure(values, METRICS[0], title, out / "comparison.png")
+    points = {label: (_mean(runs, "cold"), _mean(runs, "warm")) for label, runs in values.items()}
+    figure = frontier_figure(curves, points, metric_label(METRICS[0]), title)
+    save_figure(figure, out / "frontier.png")
     plain = {label: [asdict(each) for each in runs] for label, runs in results.items()}
     text = json.dumps(plain, indent=1, default=str)
     write_text(out / "results.json", text)
     print(f"\n{heading}\n\n{table}\n")
     for file, what in (
         ("table.md", "this table"),
-        ("comparison.png", "the picture"),
+        ("comparison.png", "the same as bars"),
+        ("frontier.png", "cold against warm as a constant is added to all cold scores"),
         ("results.json", "all four evaluation modes, curves and settings"),
         ("saved", "checkpoints"),
         ("dataset", "the prepared data set"),
     ):
         print(f"{out / file}: {what}")
     return out / "table.md"
+
+
+def _mean(runs: Sequence[dict[str, float]], group: str) -> float:
+    return fmean(run[group_key(METRICS[0], group)] for run in runs)

@@ -147,7 +147,8 @@ def perform(task: Task) -> None:
     }
     _cases(parts.test.dataset).save(record.parent / CASES)
     drift = _drift(parts.model)
-    save_record(record, facts, measured, [each.ranks for each in evaluations], drift)
+    groups = evaluations[facts["configured_mode"]].groups
+    save_record(record, facts, measured, [each.ranks for each in evaluations], groups, drift)
 
 
 def _cases(test: ColdWarmDataset) -> Cases:

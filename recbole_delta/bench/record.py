@@ -1,8 +1,8 @@
 """One run's record on disk, and the test cases that all runs over a data set share.
 
 A record is a folder: ``record.json`` (facts that repeat bit for bit), ``measured.json`` (seconds,
-memory, machine) and ``ranks.npz`` (the rank of every target in each mode). ``cases.npz`` beside the
-records of a data set holds the cases.
+memory, machine) and ``ranks.npz`` (the rank of every target in each mode, and what the frontier of
+the configured mode follows from). ``cases.npz`` beside the records of a data set holds the cases.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ import numpy as np
 from dataset_prep.errors import DeltaError
 from dataset_prep.files import replacing, replacing_folder
 from dataset_prep.format.arrays import read_npz
+from recbole_delta.bench import frontier_record
+from recbole_delta.evaluator.frontier import Frontier
+from recbole_delta.evaluator.group_ranks import GroupRanks
 from recbole_delta.evaluator.ranking import MISS, TargetRanks
 
 RECORD, MEASURED, RANKS, CASES = "record.json", "measured.json", "ranks.npz", "cases.npz"
@@ -70,6 +73,27 @@ class Record:
         above, tied = above.astype(np.int64), tied.astype(np.int64)
         return TargetRanks(np.where(above < 0, MISS, above), tied)
 
+    def frontier(self, metric: str, k: int) -> Frontier | None:
+        """The frontier on the test targets in the mode that the settings ask for.
+
+        Args:
+            metric: name in :data:`recbole_delta.evaluator.metrics.GAINS`, such as ``ndcg``.
+            k: length of the list of recommendations.
+
+        Returns:
+            None where the record has no ranks for it: it is older than frontiers, or its largest
+            k is smaller.
+
+        Raises:
+            DeltaError: the file of the ranks or of the cases cannot be read, or is not of this run.
+        """
+        if frontier_record.CASE not in self._arrays:
+            return None
+        is_cold = self.cases.is_cold
+        frontier_record.check_packed(self.path / RANKS, self._arrays, len(is_cold))
+        ranks = frontier_record.unpacked(self._arrays, is_cold)
+        return Frontier(ranks, metric, k) if k <= ranks.gap.shape[1] else None
+
     @property
     def drift(self) -> np.ndarray | None:
         """``[n_warm]`` cosine of each warm item's content and embedding; None without content."""
@@ -104,6 +128,8 @@ class Record:
         if "drift" in self._arrays:
             kinds["drift"] = (cases.item_train_count.shape, "f")
         _require_arrays(self.path / RANKS, self._arrays, kinds)
+        if any(name.startswith(frontier_record.PREFIX) for name in self._arrays):
+            frontier_record.check_packed(self.path / RANKS, self._arrays, len(cases.user))
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
@@ -197,6 +223,7 @@ def save_record(
     facts: dict[str, Any],
     measured: dict[str, Any],
     ranks: list[TargetRanks],
+    groups: GroupRanks,
     drift: np.ndarray | None,
 ) -> None:
     """Write a record, whole or not at all.
@@ -206,6 +233,7 @@ def save_record(
         facts: :attr:`Record.facts`, as JSON values.
         measured: :attr:`Record.measured`, as JSON values.
         ranks: ranks of the test cases in each mode.
+        groups: their ranks by group of the candidates in the configured mode.
         drift: ``[n_warm]`` :attr:`Record.drift`, or None.
 
     Raises:
@@ -214,6 +242,7 @@ def save_record(
     above = np.stack([np.where(each.above == MISS, -1, each.above) for each in ranks])
     arrays: dict[str, Any] = {"above": above.astype(np.int32)}
     arrays["tied"] = np.stack([each.tied for each in ranks]).astype(np.int32)
+    arrays |= frontier_record.packed(groups)
     if drift is not None:
         arrays["drift"] = drift.astype(np.float16)
     with replacing_folder(path) as temporary:

@@ -16,8 +16,9 @@ from jinja2 import Environment
 from matplotlib.figure import Figure
 
 from dataset_prep.files import replacing, write_text
-from recbole_delta.bench import figures, tables
+from recbole_delta.bench import figures, frontier_figures, frontier_tables, tables
 from recbole_delta.bench.compare import LEVEL, Comparison, comparisons
+from recbole_delta.bench.frontier_rows import Frontiers
 from recbole_delta.bench.plan import Plan, Spec
 from recbole_delta.bench.record import Record
 from recbole_delta.evaluator.labels import metric_label
@@ -32,19 +33,20 @@ class Section:
         caption: protocol, content, cases, masking: what a reader has to know.
         main: table of results by format: ``markdown``, ``latex``, ``html``.
         tables: further tables by heading.
+        notes: what has to be said of some of these, by heading.
         pictures: figures by file name, without ending.
         remarks: sentences below the main table.
-        differences: rows against the reference, from :meth:`Comparison.differences`; None without
-            a reference.
+        data: tables of unrounded figures by the ending of their file name.
     """
 
     dataset: str
     caption: str
     main: dict[str, pd.DataFrame]
     tables: dict[str, pd.DataFrame]
+    notes: dict[str, str]
     pictures: dict[str, Figure]
     remarks: list[str]
-    differences: pd.DataFrame | None
+    data: dict[str, pd.DataFrame]
 
 
 @matplotlib.rc_context({"svg.hashsalt": "recbole_delta"})  # the same names in it every time
@@ -63,7 +65,7 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     title = plan.report.get("title") or plan.path.stem
     for comparison in comparisons(plan, done):
         section = _section(plan, comparison)
-        _save_tables(plan, comparison, section, out / "tables")
+        _save_tables(section, out / "tables")
         for name, figure in section.pictures.items():
             for ending in ("png", "svg"):
                 with replacing(out / "figures" / f"{name}.{ending}") as temporary:
@@ -89,8 +91,11 @@ def _section(plan: Plan, comparison: Comparison) -> Section:
         for form, shown in tables.FORMATS.items()
     }
     others = {"How each row was run": tables.conditions(comparison)}
-    if differences is not None and len(differences):
-        others[f"Differences from {reference}"] = _shown(differences)
+    data = {"": tables.csv(comparison, metrics)}
+    if differences is not None:
+        data["-differences"] = differences
+        if len(differences):
+            others[f"Differences from {reference}"] = _shown(differences)
     baseline = plan.report.get("baseline")
     name, about = comparison.dataset, f"{comparison.dataset}, {{}}"
     first = metrics[0]
@@ -105,7 +110,34 @@ def _section(plan: Plan, comparison: Comparison) -> Section:
         pictures[f"{name}-{setting}"] = figure
     kept = {key: figure for key, figure in pictures.items() if figure is not None}
     remarks = _remarks(plan, comparison, differences)
-    return Section(name, _caption(comparison), main, others, kept, remarks, differences)
+    section = Section(name, _caption(comparison), main, others, {}, kept, remarks, data)
+    _add_frontiers(section, Frontiers(comparison, first, reference if reference in ran else None))
+    return section
+
+
+def _add_frontiers(section: Section, frontiers: Frontiers) -> None:
+    """The frontiers of the first metric, where the data have cold and warm targets."""
+    is_cold = frontiers.comparison.cases.is_cold
+    if is_cold.all() or not is_cold.any() or not frontiers.curves:
+        return
+    label, reference = metric_label(frontiers.metric), frontiers.reference
+    heading = f"The frontier of {label}"
+    section.tables[heading] = frontier_tables.frontier_frame(frontiers)
+    section.notes[heading] = frontier_tables.frontier_note(frontiers)
+    section.data["-frontier"] = frontier_tables.frontier_csv(frontiers)
+    section.pictures[f"{section.dataset}-frontier"] = frontier_figures.frontiers_of_rows(
+        frontiers, f"{section.dataset}, cold against warm along a constant on cold scores"
+    )
+    differences = frontiers.differences()
+    if len(differences):
+        heading = f"Differences from {reference} at its warm {label}"
+        section.tables[heading] = _shown(differences)
+        section.notes[heading] = (
+            f"Each row with the constant on its cold scores that brings its warm {label} to "
+            f"{frontiers.level:.4f}, that of {reference} as run; paired t-test over users on values "
+            f"averaged over seeds, corrected by Holm for these {len(differences)} comparisons."
+        )
+        section.data["-matched"] = differences
 
 
 def _caption(comparison: Comparison) -> str:
@@ -163,14 +195,13 @@ def _shown(differences: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines).set_index("row").rename_axis(None)
 
 
-def _save_tables(plan: Plan, comparison: Comparison, section: Section, folder: Path) -> None:
-    metrics, name = plan.report["metrics"], comparison.dataset
+def _save_tables(section: Section, folder: Path) -> None:
+    name = section.dataset
     write_text(folder / f"{name}.md", tables.markdown(section.main["markdown"]))
     caption = " ".join([section.caption, *section.remarks])
     write_text(folder / f"{name}.tex", tables.latex(section.main["latex"], caption, f"tab:{name}"))
-    write_text(folder / f"{name}.csv", tables.csv(comparison, metrics).to_csv(index=False))
-    if section.differences is not None:
-        write_text(folder / f"{name}-differences.csv", section.differences.to_csv(index=False))
+    for ending, table in section.data.items():
+        write_text(folder / f"{name}{ending}.csv", table.to_csv(index=False))
 
 
 def _render(template: str, sections: list[Section], heading: dict[str, Any]) -> str:

@@ -60,7 +60,19 @@ def comparison_figure(values: Values, metric: str, title: str, path: Path) -> No
         model: {g: np.array([run[group_key(metric, g)] for run in runs]) for g in COLUMNS}
         for model, runs in values.items()
     }
-    figure = bars(grouped, metric_label(metric), title)
+    save_figure(bars(grouped, metric_label(metric), title), path)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure, whole or not at all.
+
+    Args:
+        figure: the figure.
+        path: path of the file, whose ending says its format.
+
+    Raises:
+        DeltaError: the file cannot be written.
+    """
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=150, format=path.suffix[1:])
 

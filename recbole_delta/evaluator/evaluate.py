@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from recbole_delta.compute.distributed import rank, world_size
 from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.evaluator.frontier_metrics import frontier_metrics
 from recbole_delta.evaluator.group_ranks import GroupRanks, rank_in_groups
 from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
 from recbole_delta.evaluator.metrics import group_masks, grouped_metrics
@@ -61,11 +62,23 @@ class Evaluation:
     def metrics(self, metrics: Sequence[str], topk: Sequence[int]) -> dict[str, float]:
         """Mean of each metric at each k over cold, warm and all cases (``ndcg_cold@10``, ...).
 
+        Where all items are candidates and there are cold and warm targets, those of the frontier
+        follow: ``ndcg_within_cold@10``, ``ndcg_within_warm@10``, ``ndcg_best@10`` and
+        ``ndcg_area@10``, of which a model without vectors for cold items has the second alone.
+
         Args:
             metrics: names in :data:`recbole_delta.evaluator.metrics.GAINS`.
-            topk: values of k, at least 1.
+            topk: values of k, from 1 to the largest that the targets were ranked for.
+
+        Returns:
+            values by key, unrounded, from 0 to 1.
         """
-        return grouped_metrics(self.ranks, self.is_cold, metrics, topk)
+        found = grouped_metrics(self.ranks, self.is_cold, metrics, topk)
+        if self.mode.candidates == "all":
+            found |= frontier_metrics(
+                self.groups, metrics, topk, embeds_cold_items=self.embeds_cold_items
+            )
+        return found
 
     def as_json(self, metrics: Sequence[str], topk: Sequence[int]) -> dict[str, Any]:
         """The evaluation as JSON values: mode, counts of cases and empty histories, metrics.
@@ -119,8 +132,9 @@ def evaluate_modes(
         >>> *_, model, _, _, _, test = recbole_delta.load_run(result.checkpoint)
         >>> [found] = evaluate_modes(model, test.dataset, [Mode("all", "keep")], batch_size=256)
         >>> metrics = found.metrics(["ndcg"], [10])
-        >>> sorted(metrics)
-        ['ndcg@10', 'ndcg_cold@10', 'ndcg_warm@10']
+        >>> list(metrics)  # doctest: +NORMALIZE_WHITESPACE
+        ['ndcg@10', 'ndcg_cold@10', 'ndcg_warm@10',
+         'ndcg_within_cold@10', 'ndcg_within_warm@10', 'ndcg_best@10', 'ndcg_area@10']
         >>> metrics["ndcg@10"] == result.test_result["ndcg@10"]
         True
     """

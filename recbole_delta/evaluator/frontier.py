@@ -15,6 +15,9 @@ from recbole_delta.evaluator.group_ranks import GroupRanks
 from recbole_delta.evaluator.metrics import cumulated_gain, expected_gain
 from recbole_delta.evaluator.ranking import TargetRanks
 
+ROUNDING = 1e-12
+"""Two means that differ by less are equal: they are sums of the same gains in another order."""
+
 
 @dataclass(frozen=True)
 class Frontier:
@@ -76,12 +79,12 @@ class Frontier:
     @property
     def within_cold(self) -> float:
         """The metric of cold targets ranked among cold candidates alone: the limit at +∞."""
-        return float(self.cold[-1])
+        return self._within(self.ranks.is_cold)
 
     @property
     def within_warm(self) -> float:
         """The metric of warm targets ranked among warm candidates alone: the limit at −∞."""
-        return float(self.warm[0])
+        return self._within(~self.ranks.is_cold)
 
     @property
     def best_total(self) -> float:
@@ -94,23 +97,40 @@ class Frontier:
         best = np.flatnonzero(self.total == self.total.max())
         if not len(self.offsets):
             return 0.0
-        # The outermost steps have no end.
-        edges = np.r_[self.offsets[0] - 2.0, self.offsets, self.offsets[-1] + 2.0]
-        low, high = edges[best], edges[best + 1]
-        if ((low < 0) & (high > 0)).any():
+        edges = self._edges
+        if ((edges[best] < 0) & (edges[best + 1] > 0)).any():
             return 0.0
-        middle = (low + high) / 2
+        middle = (edges[best] + edges[best + 1]) / 2
         return float(middle[np.abs(middle).argmin()])
 
     @property
     def area(self) -> float:
-        """Area under the curve of cold against warm: the offset does not move it."""
-        return float(-(self.cold[1:] * np.diff(self.warm)).sum() + self.cold[-1] * self.warm[-1])
+        """Area under the curve of cold against warm: the offset does not move it.
+
+        It is the integral of :meth:`cold_at_warm` over all levels, from 0 to the product of
+        :attr:`within_cold` and :attr:`within_warm`.
+        """
+        return float((self.cold * (self.warm - np.r_[self.warm[1:], 0.0])).sum())
 
     def cold_at_warm(self, level: float) -> float:
-        """The best cold value among the offsets that keep the warm value at ``level`` or above."""
-        kept = self.warm >= level
-        return float(self.cold[kept].max()) if kept.any() else 0.0
+        """The best cold value among the offsets that keep the warm value at ``level`` or above.
+
+        Returns:
+            0 where no offset keeps it there.
+        """
+        step = self._step_at_warm(level)
+        return 0.0 if step is None else float(self.cold[step])
+
+    def offset_at_warm(self, level: float) -> float | None:
+        """An offset with the cold value of :meth:`cold_at_warm`, away from ties.
+
+        Returns:
+            None where no offset keeps the warm value at ``level`` or above.
+        """
+        step = self._step_at_warm(level)
+        if step is None or not len(self.offsets):
+            return None if step is None else 0.0
+        return float(self._edges[step] + self._edges[step + 1]) / 2
 
     def at(self, offset: float) -> tuple[float, float]:
         """Cold and warm mean at one offset, ties included."""
@@ -120,6 +140,20 @@ class Frontier:
     def gains_at(self, offset: float) -> np.ndarray:
         """``[n]`` the metric of every case at one offset."""
         return expected_gain(self.metric, ranks_at(self.ranks, offset), self.k)
+
+    def _within(self, group: np.ndarray) -> float:
+        gain = expected_gain(self.metric, self.ranks.within(), self.k)
+        return float(gain[group].mean()) if group.any() else 0.0
+
+    @property
+    def _edges(self) -> np.ndarray:
+        """``[m + 2]`` :attr:`offsets` and an end for each outermost step, which has none."""
+        return np.r_[self.offsets[0] - 2.0, self.offsets, self.offsets[-1] + 2.0]
+
+    def _step_at_warm(self, level: float) -> int | None:
+        """The last step with the warm value at ``level`` or above; warm only falls."""
+        last = int((self.warm >= level - ROUNDING).sum()) - 1
+        return last if last >= 0 else None
 
     @cached_property
     def _steps(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -164,5 +198,7 @@ def ranks_at(ranks: GroupRanks, offset: float) -> TargetRanks:
     # Added to a cold target's score, or to those of a warm target's cold candidates.
     bound = np.where(ranks.is_cold, np.float32(offset), -np.float32(offset))[:, None]
     above = (ranks.gap > bound).sum(1)
-    tied = (ranks.gap == bound).sum(1) + ranks.further * (ranks.gap[:, -1:] == bound)[:, 0]
-    return TargetRanks(own.above + above, own.tied + tied)
+    tied = (ranks.gap == bound).sum(1)
+    last = np.maximum(np.isfinite(ranks.gap).sum(1) - 1, 0)[:, None]
+    at_last = (np.take_along_axis(ranks.gap, last, 1) == bound)[:, 0]
+    return TargetRanks(own.above + above, own.tied + tied + ranks.further * at_last)

@@ -28,7 +28,8 @@ class GroupRanks:
         gap: ``[n, K]`` float32, the K best scores of the *other* group minus the target's, in
             descending order; −∞ where there are fewer, or where K of its own group are above the
             target, so that it gains nothing at any offset.
-        further: ``[n]`` int64, candidates of the other group that tie with the K-th of these.
+        further: ``[n]`` int64, candidates of the other group beyond these that tie with the last
+            of these.
     """
 
     is_cold: np.ndarray
@@ -133,6 +134,7 @@ def rank_in_groups(
             best = scored.topk(min(k, other.size(1)), dim=1).values
             gap[rows, : best.size(1)] = best - target_score[rows]
             last = best[:, -1:]
-            further[rows] = (scored == last).sum(1) - (best == last).sum(1)
+            beyond = (scored == last).sum(1) - (best == last).sum(1)
+            further[rows] = beyond.where(torch.isfinite(last[:, 0]), 0)
     numpy = (each.cpu().numpy() for each in (is_cold, above, tied, gap, further))
     return GroupRanks(*numpy)

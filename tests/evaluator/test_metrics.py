@@ -14,8 +14,8 @@ from sklearn.metrics import ndcg_score
 
 import recbole_delta  # noqa: F401 (mends RecBole before the next import)
 from dataset_prep.errors import DeltaError
+from recbole_delta.evaluator.group_ranks import GroupRanks, rank_in_groups
 from recbole_delta.evaluator.metrics import GAINS, expected_gain, grouped_metrics
-from recbole_delta.evaluator.ranking import TargetRanks, rank_targets
 
 TOPK = [1, 5, 10]
 
@@ -47,7 +47,7 @@ def test_without_ties_every_group_equals_recbole():
     scores[:, 0] = -torch.inf
     target = torch.randint(1, 60, (400,), generator=generator)
     is_cold = target > 45
-    ranks = rank_targets(scores, target, slice(1, 60))
+    ranks = rank_in_groups(scores, target, 45, max(TOPK)).among("all")
     ours = grouped_metrics(ranks, is_cold.numpy(), list(GAINS), TOPK)
     for group, mask in (("", torch.ones(400, dtype=bool)), ("_cold", is_cold), ("_warm", ~is_cold)):
         for key, value in recbole_metrics(scores[mask], target[mask]).items():
@@ -69,7 +69,8 @@ def test_with_ties_the_value_is_the_mean_over_all_orders(scores, k, data):
     ]
     ranks = np.array([order.index(target) + 1 for order in orders], dtype=float)
     row = torch.tensor([[0.0, *scores]])
-    ours = rank_targets(row, torch.tensor([target + 1]), slice(1, len(scores) + 1))
+    n_warm = data.draw(st.integers(0, len(scores)))
+    ours = rank_in_groups(row, torch.tensor([target + 1]), n_warm, k).among("all")
     for metric, gain in GAINS.items():
         brute = np.where(ranks <= k, gain(ranks), 0).mean()
         assert expected_gain(metric, ours, k)[0] == pytest.approx(brute, abs=1e-9)
@@ -79,9 +80,9 @@ def test_tied_ndcg_equals_scikit_learn():
     rng = np.random.default_rng(5)
     scores = rng.integers(0, 6, size=(50, 30)).astype(float)
     target = rng.integers(0, 30, 50)
-    ranks = rank_targets(
-        torch.tensor(np.c_[np.zeros(50), scores]), torch.tensor(target + 1), slice(1, 31)
-    )
+    ranks = rank_in_groups(
+        torch.tensor(np.c_[np.zeros(50), scores]), torch.tensor(target + 1), 20, 10
+    ).among("all")
     theirs = ndcg_score(np.eye(30)[target], scores, k=10)
     assert expected_gain("ndcg", ranks, 10).mean() == pytest.approx(theirs, abs=1e-9)
 
@@ -89,22 +90,26 @@ def test_tied_ndcg_equals_scikit_learn():
 def test_a_target_that_is_no_candidate_or_masked_is_a_miss():
     scores = torch.tensor([[0.0, 1.0, 2.0, 9.0], [0.0, 1.0, 2.0, -torch.inf]])
     target = torch.tensor([3, 3])
-    warm_only = rank_targets(scores, target, slice(1, 3))
-    everything = rank_targets(scores, target, slice(1, 4))
+    ranks = rank_in_groups(scores, target, 2, 10)
+    warm_only, everything = ranks.among("warm"), ranks.among("all")
     assert expected_gain("hit", warm_only, 10).tolist() == [0, 0]
     assert expected_gain("hit", everything, 10).tolist() == [1, 0]
 
 
 def test_a_missed_target_stays_a_miss_at_any_k():
-    assert expected_gain("mrr", TargetRanks.missed(2), 10_000).tolist() == [0, 0]
+    missed = GroupRanks.missed(np.array([False, True]), 10_000)
+    for ranks in (missed.among("all"), missed.among("warm"), missed.within()):
+        assert expected_gain("mrr", ranks, 10_000).tolist() == [0, 0]
 
 
 def test_nan_scores_are_refused_not_ranked_first():
     scores = torch.tensor([[0.0, 1.0, float("nan")]])
     with pytest.raises(DeltaError, match="NaN"):
-        rank_targets(scores, torch.tensor([2]), slice(1, 3))
+        rank_in_groups(scores, torch.tensor([2]), 1, 10)
 
 
 def test_a_group_without_targets_has_no_value():
-    result = grouped_metrics(TargetRanks.missed(2), np.array([False, False]), ["ndcg"], [10])
+    is_cold = np.array([False, False])
+    ranks = GroupRanks.missed(is_cold, 10).among("all")
+    result = grouped_metrics(ranks, is_cold, ["ndcg"], [10])
     assert set(result) == {"ndcg@10", "ndcg_warm@10"}

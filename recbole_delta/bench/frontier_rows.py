@@ -1,0 +1,125 @@
+"""The rows of a comparison on their frontiers, and side by side at one warm level.
+
+Where a row stands on its frontier is a choice, so two rows are compared where they serve warm
+targets equally well: at the offset on its cold scores that gives a row the reference's warm level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from recbole_delta.bench.compare import Comparison, Row, corrected, paired
+from recbole_delta.evaluator.frontier import Frontier
+
+
+@dataclass(frozen=True, eq=False)
+class Frontiers:
+    """The frontiers of the rows of one data set, for one metric.
+
+    Attributes:
+        comparison: the rows.
+        metric: metric and k, such as ``ndcg@10``.
+        reference: label of the row whose warm level is matched, or None; it must have a record.
+    """
+
+    comparison: Comparison
+    metric: str
+    reference: str | None
+
+    @cached_property
+    def curves(self) -> dict[str, list[Frontier]]:
+        """A frontier for each seed by the row's label; rows without a record of one have none."""
+        name, k = self.metric.split("@")
+        found = {}
+        for row in self.comparison.rows:
+            curves = [record.frontier(name, int(k)) for record in row.records]
+            held = [curve for curve in curves if curve is not None]
+            if held and len(held) == len(curves):
+                found[row.label] = held
+        return found
+
+    @cached_property
+    def level(self) -> float | None:
+        """Warm metric of the reference as it was run, mean over its seeds; None without one."""
+        if self.reference is None:
+            return None
+        return float(self._row(self.reference).values(self.metric, "warm").mean())
+
+    def values(self, row: Row) -> dict[str, np.ndarray]:
+        """What the frontiers of a row come to, each of its seeds.
+
+        Args:
+            row: a row of :attr:`curves`.
+
+        Returns:
+            ``[seeds]`` float64 by name: ``within cold``, ``within warm``, ``best total``, ``cold as
+            run``, ``warm as run`` and, with a reference, ``cold at matched warm``, NaN where no
+            offset reaches its warm level. A model without vectors for cold items has NaN for all
+            but ``within warm`` and ``warm as run``.
+        """
+        curves = self.curves[row.label]
+        found = {
+            "within cold": np.array([each.within_cold for each in curves]),
+            "within warm": np.array([each.within_warm for each in curves]),
+            "best total": np.array([each.best_total for each in curves]),
+            "cold as run": row.values(self.metric, "cold"),
+            "warm as run": row.values(self.metric, "warm"),
+        }
+        if self.level is not None:
+            found["cold at matched warm"] = np.array(
+                [
+                    np.nan if each.offset_at_warm(self.level) is None
+                    else each.cold_at_warm(self.level)
+                    for each in curves
+                ]
+            )  # fmt: skip
+        if not embeds_cold_items(row):
+            kept = ("within warm", "warm as run")
+            found = {k: v if k in kept else np.full(len(v), np.nan) for k, v in found.items()}
+        return found
+
+    def differences(self) -> pd.DataFrame:
+        """Cold at matched warm against the reference as it was run: paired t-tests over users.
+
+        Every seed of a row gets the offset that brings its warm metric to :attr:`level`, or as
+        little above it as a step is high; a user's value is the mean over the seeds and over the
+        user's cold cases. p-values of these tests are corrected together (Holm 1979).
+
+        Returns:
+            a line for each other row that reaches the level with every seed: ``row``, ``metric``,
+            ``group`` (cold), ``offset`` (mean over the seeds), ``warm`` (its mean there),
+            ``users``, ``difference`` (row - reference), ``low`` and ``high`` of its confidence
+            interval (uncorrected), ``p``, ``p_holm``. No line without a reference.
+        """
+        lines = []
+        for row in self.comparison.rows:
+            if self.level is None or row.label not in self.curves or row.label == self.reference:
+                continue
+            curves = self.curves[row.label]
+            found = [each.offset_at_warm(self.level) for each in curves]
+            offsets = [offset for offset in found if offset is not None]
+            if len(offsets) < len(curves) or not embeds_cold_items(row):
+                continue
+            gains = np.mean([each.gains_at(x) for each, x in zip(curves, offsets)], axis=0)
+            base = self._row(self.reference).gains(self.metric)
+            lines.append(
+                {"row": row.label, "metric": self.metric, "group": "cold",
+                 "offset": float(np.mean(offsets)),
+                 "warm": float(gains[~self.comparison.cases.is_cold].mean())}
+                | paired(*(self.comparison.by_user(each, "cold") for each in (gains, base)))
+            )  # fmt: skip
+        columns = ["row", "metric", "group", "offset", "warm", "users", "difference", "low", "high",
+                   "p"]  # fmt: skip
+        return corrected(pd.DataFrame(lines, columns=columns))
+
+    def _row(self, label: str | None) -> Row:
+        return next(row for row in self.comparison.rows if row.label == label)
+
+
+def embeds_cold_items(row: Row) -> bool:
+    """Whether the row's model has vectors for cold items, so that an offset changes anything."""
+    return bool(row.records[0].mode["embeds_cold_items"])
