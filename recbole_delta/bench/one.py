@@ -175,7 +175,7 @@ def _drift(model: Any) -> np.ndarray | None:
 def _prepared(path: Path) -> dict[str, Any]:
     """What the data set's ``name.json`` says of its preparation, in short."""
     said = read_preparation(path)
-    kept = ("source", "protocol", "protocol_options", "items", "targets", "content")
+    kept = ("source", "protocol", "protocol_options", "items", "targets", "content", "cold_share")
     return {name: said[name] for name in kept if name in said}
 
 

@@ -12,7 +12,7 @@ from recbole.config import Config
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.config.recbole_checks import check_given
-from recbole_delta.config.settings import own_settings
+from recbole_delta.config.settings import own_settings, recipe_settings
 from recbole_delta.config.yaml_file import read_yaml
 
 RECBOLE = Path(recbole.__file__).parent
@@ -67,6 +67,9 @@ def add_defaults(
     for file in _model_defaults(model):
         config._update_internal_config_dict(file)
     config.internal_config_dict.update(own)
+    wish = {**config.internal_config_dict, **config.external_config_dict}
+    chosen = recipe_settings(wish["recipe"], wish["item_embedding"])
+    config.internal_config_dict.update(chosen)
     if config.internal_config_dict.get("loss_type") == "CE":
         # RecBole's overall default samples negatives, which it then refuses under CE.
         config.internal_config_dict["train_neg_sample_args"] = None

@@ -89,11 +89,6 @@ class ContentBackbone(WholeCatalogue):
         counts = torch.from_numpy(dataset.train_counts())
         self.training_loss = loss(counts, dataset.settings.loss_options)
         self.content_loss = dataset.settings.content_loss
-        if self.content_loss and not isinstance(self.item_embedding, DeltaEmbedding):
-            raise DeltaError(
-                "content_loss needs an item embedding that is content plus delta, and "
-                f"{dataset.settings.item_embedding} is another; use delta or init, or set it to 0."
-            )
         self.item_bias = self._build_item_bias(counts, dataset.settings.item_bias)
         sees_few = not loss.gradient_of_all_items
         self.updates_rows = sees_few and _is_plain_adam(config) and world_size() == 1
@@ -107,8 +102,9 @@ class ContentBackbone(WholeCatalogue):
         items = ItemVectors(self.item_embedding, self.output_item_vectors, self.item_bias)
         session = hidden if self.item_bias is None else F.pad(hidden, (0, 1), value=1.0)
         loss = self.training_loss(session, target, items)
-        if self.content_loss and isinstance(self.item_embedding, DeltaEmbedding):
-            content = ContentVectors(self.item_embedding, self.output_item_vectors)
+        if self.content_loss:
+            assert self.content_embedding is not None  # the settings have been checked
+            content = ContentVectors(self.content_embedding, self.output_item_vectors)
             loss = loss + self.content_loss * self.training_loss(hidden, target, content)
         return loss
 

@@ -9,13 +9,16 @@ import pytest
 import torch
 from support.datasets import planted
 from support.served import content_of
+from torch.nn import functional as F
 
 import recbole_delta
 from dataset_prep.errors import DeltaError
 from recbole_delta import Recommender
+from recbole_delta.embedding import EMBEDDINGS
 from recbole_delta.evaluator.calibration import choose_offset, equal_mass, log_odds
 from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
 from recbole_delta.evaluator.frontier import Frontier
+from recbole_delta.model import BACKBONES
 from recbole_delta.trainer.checkpoint import Checkpoint
 
 ALL = {"valid_candidates": "all", "valid_metric": "NDCG@10", "epochs": 3}
@@ -197,3 +200,50 @@ def test_a_model_without_vectors_for_cold_items_is_left_alone(tiny, train):
     plain, _ = train(tiny, item_embedding="id", epochs=2)
     auto, _ = train(tiny, item_embedding="id", epochs=2, cold_offset="auto")
     assert dataclasses.asdict(auto)["test_modes"] == plain.test_modes
+
+
+def test_the_recipe_is_what_it_says_and_gives_way_to_the_user(tiny, train):
+    spelt_out = {
+        "cold_offset": "auto", "cold_delta": "neighbours", "item_bias": 0.5, "content_loss": 0.5
+    }  # fmt: skip
+    recipe, (_, model, *_) = train(tiny, recipe="calibrated", **ALL)
+    assert recipe.test_modes == train(tiny, **spelt_out, **ALL)[0].test_modes
+    assert model.content_loss == 0.5
+    _, (config, other, *_) = train(tiny, recipe="calibrated", content_loss=0.0, **ALL)
+    assert (other.content_loss, config["item_bias"]) == (0.0, 0.5)
+    with pytest.raises(DeltaError, match="recipe must be one of paper"):
+        train(tiny, recipe="best")
+
+
+@pytest.mark.parametrize("mode", EMBEDDINGS)
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_recipe_composes_with_every_backbone_and_embedding(tiny, train, backbone, mode):
+    given = {"recipe": "calibrated", "item_embedding": mode, **ALL, "epochs": 1}
+    result, (_, model, *_) = train(tiny, backbone, **given)
+    metadata = Checkpoint.load(result.checkpoint).metadata
+    assert (metadata.cold_offset != 0) == EMBEDDINGS[mode].embeds_cold_items
+    assert model.item_bias.shape == (model.n_warm + 1, 1)
+    found = Recommender(result.checkpoint).recommend([["i1", "i5"]], k=3)
+    assert len(found[0]) == 3
+
+
+def test_the_training_loss_is_that_of_the_formula(tiny, train):
+    """−log softmax(h·e + b) + w · (−log softmax(h·c)), by torch, over the warm items."""
+    _, (_, model, _, train_data, *_) = train(tiny, item_bias=0.5, content_loss=0.3, epochs=1)
+    batch = next(iter(train_data))
+    model.eval()
+    hidden, target = model.examples(batch)
+    embedding = model.item_embedding
+    logits = hidden @ embedding.trained_rows()[1:].T + model.item_bias[1:, 0]
+    alone = hidden @ embedding.content[1 : model.n_warm + 1].T
+    expected = F.cross_entropy(logits, target - 1) + 0.3 * F.cross_entropy(alone, target - 1)
+    assert model.calculate_loss(batch).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_a_bias_starts_at_the_log_of_the_counts_and_learns(tiny, train):
+    _, (_, fresh, dataset, *_) = train(tiny, item_bias=0.5, epochs=1, learning_rate=0.0)
+    counts = torch.from_numpy(dataset.train_counts()).float()
+    torch.testing.assert_close(fresh.item_bias[1:, 0], 0.5 * counts.log())
+    _, (_, model, *_) = train(tiny, item_bias=0.5, epochs=1)
+    assert not torch.equal(model.item_bias, fresh.item_bias)
+    assert model.item_bias[0] == 0
