@@ -215,8 +215,10 @@ def test_the_recipe_is_what_it_says_and_gives_way_to_the_user(tiny, train):
         train(tiny, recipe="best")
 
 
-@pytest.mark.parametrize("mode", EMBEDDINGS)
-@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize(
+    ("backbone", "mode"),
+    [*((each, "delta") for each in BACKBONES), *(("SASRecDelta", each) for each in EMBEDDINGS)],
+)
 def test_the_recipe_composes_with_every_backbone_and_embedding(tiny, train, backbone, mode):
     given = {"recipe": "calibrated", "item_embedding": mode, **ALL, "epochs": 1}
     result, (_, model, *_) = train(tiny, backbone, **given)
