@@ -134,8 +134,9 @@ def _add_frontiers(section: Section, frontiers: Frontiers) -> None:
         section.tables[heading] = _shown(differences)
         section.notes[heading] = (
             f"Each row with the constant on its cold scores that brings its warm {label} to "
-            f"{frontiers.level:.4f}, that of {reference} as run; paired t-test over users on values "
-            f"averaged over seeds, corrected by Holm for these {len(differences)} comparisons."
+            f"{frontiers.level:.4f}, that of {reference} as run; paired t-test over users on "
+            f"values averaged over seeds, corrected by Holm for these {len(differences)} "
+            "comparisons."
         )
         section.data["-matched"] = differences
 
