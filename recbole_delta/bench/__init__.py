@@ -2,8 +2,8 @@
 
 A bench file is read by ``plan.py``; ``engine.py`` gives each run to a process of its own
 (``one.py``), which leaves a record (``record.py``); ``compare.py`` tests differences between rows,
-and ``report.py`` shows them. To add a key to bench files: ``KEYS`` of ``plan.py``. To add a table
-or a figure to the report: a function in ``tables.py`` or ``figures.py``, called by ``_section`` of
-``report.py``. To run elsewhere than on this machine or Dask: a context manager beside ``_dask`` in
-``engine.py``.
+and ``report.py`` shows them. The files ``frontier_*.py`` do the same for the trade-off between cold
+and warm. To add a key to bench files: ``KEYS`` of ``plan.py``. To add a table or a figure to the
+report: a function in ``tables.py`` or ``figures.py``, called by ``_section`` of ``report.py``. To
+run elsewhere than on this machine or Dask: a context manager beside ``_dask`` in ``engine.py``.
 """

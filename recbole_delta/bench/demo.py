@@ -13,6 +13,7 @@ from typing import Any
 from dataset_prep import Filters, prepare
 from dataset_prep.files import write_text
 from recbole_delta.bench.frontier_figures import frontier_figure
+from recbole_delta.bench.frontier_mean import MeanFrontier
 from recbole_delta.bench.summary import comparison_figure, comparison_table, save_figure
 from recbole_delta.config.defaults import properties
 from recbole_delta.config.run_config import RunConfig
@@ -117,7 +118,8 @@ def _report(
     title = heading.split(" (")[0]
     comparison_figure(values, METRICS[0], title, out / "comparison.png")
     points = {label: (_mean(runs, "cold"), _mean(runs, "warm")) for label, runs in values.items()}
-    figure = frontier_figure(curves, points, metric_label(METRICS[0]), title)
+    means = {label: MeanFrontier(each) for label, each in curves.items()}
+    figure = frontier_figure(means, points, metric_label(METRICS[0]), title)
     save_figure(figure, out / "frontier.png")
     plain = {label: [asdict(each) for each in runs] for label, runs in results.items()}
     text = json.dumps(plain, indent=1, default=str)

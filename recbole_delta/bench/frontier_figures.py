@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
 from matplotlib.figure import Figure
 
+from recbole_delta.bench.frontier_mean import MeanFrontier
 from recbole_delta.bench.frontier_rows import Frontiers, embeds_cold_items
-from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.labels import metric_label
 
-LEVELS = 200
-"""Warm levels at which a curve is drawn."""
 STYLES = ("-", "--", ":")
 """Line styles: another for every ten rows, which have ten colours."""
 
 
 def frontier_figure(
-    curves: Mapping[str, Sequence[Frontier]],
+    curves: Mapping[str, MeanFrontier],
     points: Mapping[str, tuple[float, float]],
     unit: str,
     title: str,
@@ -26,7 +23,7 @@ def frontier_figure(
     """Cold against warm: a curve for each row, and a dot where the model stands.
 
     Args:
-        curves: a frontier for each seed by row; a row without any has its dot alone.
+        curves: frontiers by row; a row without one has its dot alone.
         points: cold and warm value of each row as it was run.
         unit: name of the metric, such as ``NDCG@10``.
         title: title of the figure.
@@ -35,9 +32,9 @@ def frontier_figure(
     axes = figure.subplots()
     for number, (name, (cold, warm)) in enumerate(points.items()):
         colour = f"C{number % 10}"
-        if curves.get(name):
+        if name in curves:
             style = STYLES[number // 10 % len(STYLES)]
-            axes.plot(*mean_curve(curves[name]), style, color=colour, linewidth=1.4)
+            axes.plot(*curves[name].drawn(), style, color=colour, linewidth=1.4)
         axes.plot(warm, cold, "o", color=colour, label=name, clip_on=False, zorder=3)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
@@ -47,34 +44,6 @@ def frontier_figure(
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
-
-
-def mean_curve(curves: Sequence[Frontier]) -> tuple[np.ndarray, np.ndarray]:
-    """The mean of several frontiers: at each warm level, the mean of their cold values.
-
-    The levels are evenly spaced, from the lowest warm value of any frontier to the highest that all
-    of them reach.
-
-    Args:
-        curves: at least one frontier, of the same metric.
-
-    Returns:
-        ``[LEVELS]`` warm levels and ``[LEVELS]`` cold values.
-
-    Example:
-        >>> import torch
-        >>> from recbole_delta.evaluator.group_ranks import rank_in_groups
-        >>> scores = torch.tensor([[-torch.inf, 3.0, 2.0, 1.0, 0.0]] * 2)  # items 3, 4 are cold
-        >>> ranks = rank_in_groups(scores, torch.tensor([3, 1]), n_warm=2, k=1)
-        >>> warm, cold = mean_curve([Frontier(ranks, "hit", 1)])
-        >>> warm[[0, -1]].tolist(), cold[[0, -1]].tolist()
-        ([0.0, 1.0], [1.0, 0.0])
-    """
-    low = min(each.warm[-1] for each in curves)
-    high = min(each.warm[0] for each in curves)
-    levels = np.linspace(low, high, LEVELS)
-    cold = [[each.cold_at_warm(level) for level in levels] for each in curves]
-    return levels, np.mean(cold, axis=0)
 
 
 def frontiers_of_rows(frontiers: Frontiers, title: str) -> Figure:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from recbole_delta.bench.compare import Comparison, Row, corrected, paired
-from recbole_delta.evaluator.frontier import Frontier
+from recbole_delta.bench.frontier_mean import MeanFrontier
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +31,15 @@ class Frontiers:
     reference: str | None
 
     @cached_property
-    def curves(self) -> dict[str, list[Frontier]]:
-        """A frontier for each seed by the row's label; rows without a record of one have none."""
+    def curves(self) -> dict[str, MeanFrontier]:
+        """The frontier of a row by its label; rows whose records hold none have none."""
         name, k = self.metric.split("@")
         found = {}
         for row in self.comparison.rows:
             curves = [record.frontier(name, int(k)) for record in row.records]
             held = [curve for curve in curves if curve is not None]
             if held and len(held) == len(curves):
-                found[row.label] = held
+                found[row.label] = MeanFrontier(held)
         return found
 
     @cached_property
@@ -58,24 +58,22 @@ class Frontiers:
         Returns:
             ``[seeds]`` float64 by name: ``within cold``, ``within warm``, ``best total``, ``cold as
             run``, ``warm as run`` and, with a reference, ``cold at matched warm``, NaN where no
-            offset reaches its warm level. A model without vectors for cold items has NaN for all
-            but ``within warm`` and ``warm as run``.
+            offset reaches its warm level on average. A model without vectors for cold items has NaN
+            for all but ``within warm`` and ``warm as run``.
         """
-        curves = self.curves[row.label]
+        mean = self.curves[row.label]
         found = {
-            "within cold": np.array([each.within_cold for each in curves]),
-            "within warm": np.array([each.within_warm for each in curves]),
-            "best total": np.array([each.best_total for each in curves]),
+            "within cold": np.array([each.within_cold for each in mean.curves]),
+            "within warm": np.array([each.within_warm for each in mean.curves]),
+            "best total": np.array([each.best_total for each in mean.curves]),
             "cold as run": row.values(self.metric, "cold"),
             "warm as run": row.values(self.metric, "warm"),
         }
         if self.level is not None:
-            found["cold at matched warm"] = np.array(
-                [
-                    np.nan if each.offset_at_warm(self.level) is None
-                    else each.cold_at_warm(self.level)
-                    for each in curves
-                ]
+            offset = mean.offset_at_warm(self.level)
+            found["cold at matched warm"] = (
+                np.full(len(mean.curves), np.nan) if offset is None
+                else mean.gains_at(offset)[:, self.comparison.cases.is_cold].mean(1)
             )  # fmt: skip
         if not embeds_cold_items(row):
             kept = ("within warm", "warm as run")
@@ -85,30 +83,28 @@ class Frontiers:
     def differences(self) -> pd.DataFrame:
         """Cold at matched warm against the reference as it was run: paired t-tests over users.
 
-        Every seed of a row gets the offset that brings its warm metric to :attr:`level`, or as
-        little above it as a step is high; a user's value is the mean over the seeds and over the
-        user's cold cases. p-values of these tests are corrected together (Holm 1979).
+        All seeds of a row get the one offset that brings their mean warm metric to :attr:`level`,
+        or as little above it as a step is high; a user's value is the mean over the seeds and over
+        the user's cold cases. p-values of these tests are corrected together (Holm 1979).
 
         Returns:
-            a line for each other row that reaches the level with every seed: ``row``, ``metric``,
-            ``group`` (cold), ``offset`` (mean over the seeds), ``warm`` (its mean there),
-            ``users``, ``difference`` (row - reference), ``low`` and ``high`` of its confidence
-            interval (uncorrected), ``p``, ``p_holm``. No line without a reference.
+            a line for each other row that reaches the level: ``row``, ``metric``, ``group`` (cold),
+            ``offset``, ``warm`` (the mean there), ``users``, ``difference`` (row - reference),
+            ``low`` and ``high`` of its confidence interval (uncorrected), ``p``, ``p_holm``. No
+            line without a reference.
         """
         lines = []
         for row in self.comparison.rows:
             if self.level is None or row.label not in self.curves or row.label == self.reference:
                 continue
-            curves = self.curves[row.label]
-            found = [each.offset_at_warm(self.level) for each in curves]
-            offsets = [offset for offset in found if offset is not None]
-            if len(offsets) < len(curves) or not embeds_cold_items(row):
+            mean = self.curves[row.label]
+            offset = mean.offset_at_warm(self.level)
+            if offset is None or not embeds_cold_items(row):
                 continue
-            gains = np.mean([each.gains_at(x) for each, x in zip(curves, offsets)], axis=0)
+            gains = mean.gains_at(offset).mean(0)
             base = self._row(self.reference).gains(self.metric)
             lines.append(
-                {"row": row.label, "metric": self.metric, "group": "cold",
-                 "offset": float(np.mean(offsets)),
+                {"row": row.label, "metric": self.metric, "group": "cold", "offset": offset,
                  "warm": float(gains[~self.comparison.cases.is_cold].mean())}
                 | paired(*(self.comparison.by_user(each, "cold") for each in (gains, base)))
             )  # fmt: skip

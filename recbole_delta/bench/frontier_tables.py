@@ -36,8 +36,9 @@ def frontier_note(frontiers: Frontiers) -> str:
     """What the columns of :func:`frontier_frame` are, for the reader of a report."""
     label = metric_label(frontiers.metric)
     matched = (
-        f" Cold at matched warm: cold {label} at the largest offset that keeps warm {label} at "
-        f"{frontiers.level:.4f}, that of {frontiers.reference} as run."
+        f" Cold at matched warm: cold {label} at the largest constant, one for all seeds of a row, "
+        f"that keeps mean warm {label} at {frontiers.level:.4f}, that of {frontiers.reference} as "
+        "run."
         if frontiers.level is not None
         else ""
     )
@@ -45,8 +46,8 @@ def frontier_note(frontiers: Frontiers) -> str:
         "One constant added to the scores of all cold items trades cold against warm and says "
         "nothing about how well a model ranks. Within cold, within warm: the target ranked among "
         "candidates of its own group alone, which no constant changes. Best total: the largest "
-        f"along the constant, found on these test targets.{matched} In the figure, each curve is "
-        "the mean over seeds of cold at each warm level, and its dot is the model as run."
+        f"along the constant, found on these test targets.{matched} In the figure, a curve has the "
+        "means over seeds of cold and warm at each constant, and its dot is the model as run."
     )
 
 

@@ -81,8 +81,7 @@ class Record:
             k: length of the list of recommendations.
 
         Returns:
-            None where the record has no ranks for it: it is older than frontiers, or its largest
-            k is smaller.
+            None where the record is older than frontiers, or its largest k is smaller.
 
         Raises:
             DeltaError: the file of the ranks or of the cases cannot be read, or is not of this run.

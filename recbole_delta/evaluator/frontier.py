@@ -97,7 +97,7 @@ class Frontier:
         best = np.flatnonzero(self.total == self.total.max())
         if not len(self.offsets):
             return 0.0
-        edges = self._edges
+        edges = outer_edges(self.offsets)
         if ((edges[best] < 0) & (edges[best + 1] > 0)).any():
             return 0.0
         middle = (edges[best] + edges[best + 1]) / 2
@@ -118,19 +118,8 @@ class Frontier:
         Returns:
             0 where no offset keeps it there.
         """
-        step = self._step_at_warm(level)
+        step = step_at_warm(self.warm, level)
         return 0.0 if step is None else float(self.cold[step])
-
-    def offset_at_warm(self, level: float) -> float | None:
-        """An offset with the cold value of :meth:`cold_at_warm`, away from ties.
-
-        Returns:
-            None where no offset keeps the warm value at ``level`` or above.
-        """
-        step = self._step_at_warm(level)
-        if step is None or not len(self.offsets):
-            return None if step is None else 0.0
-        return float(self._edges[step] + self._edges[step + 1]) / 2
 
     def at(self, offset: float) -> tuple[float, float]:
         """Cold and warm mean at one offset, ties included."""
@@ -145,39 +134,31 @@ class Frontier:
         gain = expected_gain(self.metric, self.ranks.within(), self.k)
         return float(gain[group].mean()) if group.any() else 0.0
 
-    @property
-    def _edges(self) -> np.ndarray:
-        """``[m + 2]`` :attr:`offsets` and an end for each outermost step, which has none."""
-        return np.r_[self.offsets[0] - 2.0, self.offsets, self.offsets[-1] + 2.0]
-
-    def _step_at_warm(self, level: float) -> int | None:
-        """The last step with the warm value at ``level`` or above; warm only falls."""
-        last = int((self.warm >= level - ROUNDING).sum()) - 1
-        return last if last >= 0 else None
-
     @cached_property
     def _steps(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        ranks, own = self.ranks, self.ranks.within()
-        cold = ranks.is_cold
-        n_cold, n_warm = max(1, int(cold.sum())), max(1, int((~cold).sum()))
+        is_cold, own = self.ranks.is_cold, self.ranks.within()
+        n_cold, n_warm = max(1, int(is_cold.sum())), max(1, int((~is_cold).sum()))
+        # A target behind k of its own group gains nothing at any offset: few cases are left.
+        can_gain = own.above < self.k
+        cold, gap = is_cold[can_gain], self.ranks.gap[can_gain]
+        above, tied = own.above[can_gain], own.tied[can_gain]
         gain = cumulated_gain(self.metric, self.k)
 
         def gained(others: np.ndarray | int) -> np.ndarray:
             """Gain of every case with so many candidates of the other group above it."""
-            first = np.minimum(own.above + others, self.k)
-            last = np.minimum(own.above + own.tied + 1 + others, self.k)
-            return (gain[last] - gain[first]) / (own.tied + 1)
+            first = np.minimum(above + others, self.k)
+            last = np.minimum(above + tied + 1 + others, self.k)
+            return (gain[last] - gain[first]) / (tied + 1)
 
-        there = np.isfinite(ranks.gap)
-        n_others = there.sum(1)
-        start = np.where(cold, gained(n_others), gained(0))
+        there = np.isfinite(gap)
+        start = np.where(cold, gained(there.sum(1)), gained(0))
         offsets, delta_cold, delta_warm = [], [], []
-        for j in range(ranks.gap.shape[1]):
+        for j in range(gap.shape[1]):
             # The j-th best of the other group comes above a warm target, or below a cold one.
             change = np.where(cold, gained(j) - gained(j + 1), gained(j + 1) - gained(j))
             chosen = there[:, j] & (change != 0)
-            gap = ranks.gap[chosen, j].astype(np.float64)
-            offsets.append(np.where(cold[chosen], gap, -gap))
+            at = gap[chosen, j].astype(np.float64)
+            offsets.append(np.where(cold[chosen], at, -at))
             delta_cold.append(np.where(cold, change, 0.0)[chosen] / n_cold)
             delta_warm.append(np.where(cold, 0.0, change)[chosen] / n_warm)
         where, place = np.unique(np.concatenate(offsets), return_inverse=True)
@@ -187,6 +168,26 @@ class Frontier:
         begin = (start[cold].sum() / n_cold, start[~cold].sum() / n_warm)
         steps = [np.cumsum(np.r_[first, each]) for first, each in zip(begin, moved)]
         return where, steps[0], steps[1]
+
+
+def step_at_warm(warm: np.ndarray, level: float) -> int | None:
+    """The last step with the warm value at ``level`` or above; None where there is none.
+
+    Args:
+        warm: ``[m + 1]`` values of the steps, which only fall.
+        level: least warm value.
+    """
+    last = int((warm >= level - ROUNDING).sum()) - 1
+    return last if last >= 0 else None
+
+
+def outer_edges(offsets: np.ndarray) -> np.ndarray:
+    """``[m + 2]`` edges of all steps: ``offsets``, and 2 beyond for the outermost, which have none.
+
+    Args:
+        offsets: ``[m]``, ascending, at least one.
+    """
+    return np.r_[offsets[0] - 2.0, offsets, offsets[-1] + 2.0]
 
 
 def ranks_at(ranks: GroupRanks, offset: float) -> TargetRanks:
