@@ -70,7 +70,8 @@ def demo(
 
 def _runs(backbone: str) -> list[tuple[str, str, dict[str, Any]]]:
     embeddings = [(mode, backbone, {"item_embedding": mode}) for mode in EMBEDDINGS]
-    return [("ContentMean", "ContentMean", {}), *embeddings]
+    calibrated = ("delta, calibrated", backbone, {"recipe": "calibrated"})
+    return [("ContentMean", "ContentMean", {}), *embeddings, calibrated]
 
 
 def _train(

@@ -43,7 +43,7 @@ def test_the_demo_ends_with_a_table_a_picture_and_where_they_are(
     monkeypatch.setattr(demo_module, "properties", lambda: quick)
     table = demo(folder).read_text().splitlines()
     rows = [line.split("|")[1].strip() for line in table if line.startswith("| ")]
-    assert rows == ["model", "ContentMean", "id", "init", "frozen", "delta"]
+    assert rows == ["model", "ContentMean", "id", "init", "frozen", "delta", "delta, calibrated"]
     with Image.open(folder / "comparison.png") as picture:
         assert picture.width > 800
     printed = capsys.readouterr().out
