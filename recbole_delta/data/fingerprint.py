@@ -30,7 +30,8 @@ def encoding(dataset: ColdWarmDataset) -> dict[str, Any]:
     path = Path(dataset.dataset_path) / f"{dataset.dataset_name}.json"
     if dataset.settings.content_file or not path.is_file():
         return {}
-    return read_preparation(path).get("content") or {}
+    said = read_preparation(path).get("content")
+    return said if isinstance(said, dict) else {}
 
 
 def read_preparation(path: Path) -> dict[str, Any]:

@@ -105,8 +105,6 @@ def equal_mass(log_odds: Sequence[float] | np.ndarray, share: float) -> float:
         share: between 0 and 1, both excluded.
 
     Example:
-        >>> round(equal_mass([0.0, 0.0], 0.5), 6)
-        0.0
         >>> round(equal_mass([-1.0, -1.0], 0.5), 6)
         1.0
     """

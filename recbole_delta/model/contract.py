@@ -71,7 +71,7 @@ class CatalogueModel(SequenceTraits):
         """``[n_items]`` float32: what is added to the score of each item, padding first."""
         offset = torch.zeros(n_items)
         offset[self.n_warm + 1 :] = self.cold_offset
-        offset[list(self.own_delta)] = 0.0
+        offset[[item for item in self.own_delta if item < n_items]] = 0.0
         return offset
 
     @property

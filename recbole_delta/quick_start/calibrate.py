@@ -101,7 +101,8 @@ def expected_share(config: Any, dataset: ColdWarmDataset) -> float | None:
     if dataset.settings.cold_share is not None:
         return dataset.settings.cold_share
     path = Path(dataset.dataset_path) / f"{dataset.dataset_name}.json"
-    estimate = (read_preparation(path).get("cold_share") or {}).get("value")
+    said = read_preparation(path).get("cold_share")
+    estimate = said.get("value") if isinstance(said, dict) else None
     return float(estimate) if isinstance(estimate, (int, float)) and 0 < estimate < 1 else None
 
 

@@ -70,8 +70,8 @@ def test_the_demo_draws_it(tiny, tmp_path, monkeypatch, capsys):
     table = demo(tmp_path / "out", seeds=(1, 2)).read_text()
     [(curves, points, unit, _)] = drawn
     assert (list(curves), list(points)) == (
-        ["ContentMean", "delta"],
-        ["ContentMean", "id", "delta"],
+        ["ContentMean", "delta", "delta, calibrated"],
+        ["ContentMean", "id", "delta", "delta, calibrated"],
     )
     assert {len(each.curves) for each in curves.values()} == {2}
     assert unit == "NDCG@10"

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from originals import write_m2
+from support.originals import write_m2
 
 from dataset_prep import ContentOptions, Filters, prepare
 from dataset_prep.__main__ import main, summary

@@ -225,7 +225,8 @@ def test_the_recipe_composes_with_every_backbone_and_embedding(tiny, train, back
     metadata = Checkpoint.load(result.checkpoint).metadata
     assert (metadata.cold_offset != 0) == EMBEDDINGS[mode].embeds_cold_items
     assert model.item_bias.shape == (model.n_warm + 1, 1)
-    found = Recommender(result.checkpoint).recommend([["i1", "i5"]], k=3)
+    recommender = Recommender(result.checkpoint)
+    found = recommender.recommend([recommender.items[:2]], k=3)
     assert len(found[0]) == 3
 
 

@@ -37,6 +37,10 @@ class Products:
     def output_item_vectors(rows):
         return rows
 
+    @staticmethod
+    def offsets(n_items):
+        return torch.zeros(n_items)
+
 
 class Table:
     """Content with deltas for the warm items."""
