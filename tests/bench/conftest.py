@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 from support.benches import REPORT, write_bench
 
+import recbole_delta.bench.bench as bench_module
 from recbole_delta.bench.bench import bench, record_folder
+from recbole_delta.bench.engine import Outcome
+from recbole_delta.bench.one import perform
 from recbole_delta.bench.plan import read_plan
 
 
@@ -25,12 +29,32 @@ def plan(tiny, tmp_path):
 
 @pytest.fixture(scope="session")
 def benched(tiny, tmp_path_factory) -> Path:
-    """The folder of a bench that one worker has done from end to end; only to be read."""
+    """The folder of a bench, done run after run in this process; only to be read."""
     folder = tmp_path_factory.mktemp("benched")
     tiny.write(folder / "dataset")
     path = write_bench(folder / "bench", report=REPORT)
-    bench(path, data_path=folder / "dataset")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench_module, "in_order_of_completion", _done_here)
+        bench(path, data_path=folder / "dataset")
     return path.parent
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Runs of a bench are done in this process: for tests of what is made of their records."""
+    monkeypatch.setattr(bench_module, "in_order_of_completion", _done_here)
+
+
+def _done_here(tasks, workers, cluster):
+    here = Path.cwd()
+    for position, task in enumerate(tasks):
+        Path(task.work).mkdir(parents=True)
+        os.chdir(task.work)
+        try:
+            perform(task)
+        finally:
+            os.chdir(here)
+        yield position, Outcome(0, "")
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def respoilt(file, **changes):
     np.savez_compressed(file, **{name: value for name, value in kept.items() if value is not None})
 
 
-def test_records_of_a_bench(plan, tmp_path):
+def test_records_of_a_bench(plan, tmp_path, in_process):
     """Metrics equal those from the stored arrays; bad arrays are named; old records are read."""
     bench(plan)
     folders = sorted(file.parent for file in tmp_path.rglob("record.json"))

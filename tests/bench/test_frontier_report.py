@@ -15,7 +15,7 @@ from recbole_delta.bench.demo import demo
 SIZES = {"hidden_size": 16, "inner_size": 16, "embedding_size": 16, "epochs": 2}
 
 
-def test_a_report_has_table_tests_figure_and_csv(tiny, tmp_path):
+def test_a_report_has_table_tests_figure_and_csv(tiny, tmp_path, in_process):
     tiny.write(tmp_path / "dataset")
     models = {
         "ours": {"model": "SASRecDelta"},
