@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 
 __version__ = "0.1.0"
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of this package and of what a run's numbers depend on, by name."""
+    """Versions by package: this one, and those that a run's numbers depend on."""
     others = ("recbole", "torch", "numpy", "pandas", "scikit-learn")
-    return {"recbole_delta": __version__} | {name: version(name) for name in others}
+    return {"recbole_delta": __version__} | {name: _installed(name) for name in others}
+
+
+@cache
+def _installed(name: str) -> str:
+    # Read from disk each time: a checkpoint an epoch would wait for it.
+    return version(name)

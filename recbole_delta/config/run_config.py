@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +20,12 @@ from dataset_prep.errors import DeltaError, check_folder_name
 from recbole_delta.config.defaults import NEVER, _model_folders
 from recbole_delta.config.recbole_checks import check_metrics, check_settings
 from recbole_delta.config.yaml_file import YamlLoader, one_line, read_yaml
+
+
+@cache
+def _packaged(file: Path) -> dict[str, Any]:
+    """A YAML file of RecBole's or ours, parsed once: five of them make up every Config."""
+    return read_yaml(file)
 
 
 class RunConfig(Config):
@@ -39,6 +47,11 @@ class RunConfig(Config):
 
     def _build_yaml_loader(self) -> type[yaml.SafeLoader]:
         return YamlLoader
+
+    def _update_internal_config_dict(self, file: str | Path) -> dict[str, Any]:
+        settings = copy.deepcopy(_packaged(Path(file)))
+        self.internal_config_dict.update(settings)
+        return settings
 
     def _convert_config_dict(self, config_dict: dict[str, Any]) -> dict[str, Any]:
         return config_dict
