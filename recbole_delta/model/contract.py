@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import torch
@@ -66,6 +67,10 @@ class CatalogueModel(SequenceTraits):
     def calibrate(self, offset: float) -> None:
         """Add ``offset`` to the scores of cold items from now on, instead of the present one."""
         self.cold_offset = float(offset)
+
+    def exempt(self, items: Iterable[int]) -> None:
+        """Give ``items`` no offset any more: interactions have given them a delta of their own."""
+        self.own_delta = self.own_delta | frozenset(items)
 
     def offsets(self, n_items: int) -> Tensor:
         """``[n_items]`` float32: what is added to the score of each item, padding first."""

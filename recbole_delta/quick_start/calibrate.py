@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from recbole_delta.compute.distributed import rank
 from recbole_delta.config.run_config import RunConfig, run_settings
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.data.fingerprint import read_preparation
@@ -46,7 +47,7 @@ def calibrate(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> None:
     cases, batch_size = parts.valid.dataset, parts.config["eval_batch_size"]
     odds = quantiles(log_odds(model, cases, batch_size))
     model.calibrate(found.offset)
-    if saved:
+    if saved and rank() == 0:
         checkpoint = Checkpoint.load(trainer.saved_model_file)
         checkpoint.metadata = replace(
             checkpoint.metadata,

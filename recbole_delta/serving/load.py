@@ -104,6 +104,4 @@ def stored_model(checkpoint: Checkpoint) -> tuple[Any, StoredCatalogue]:
             module.extend_deltas(len(checkpoint.model[f"{name}.delta"]) - 1)
     checkpoint.load_into(model)
     model.calibrate(checkpoint.metadata.cold_offset)
-    number = {token: n for n, token in enumerate(catalogue.item_tokens.tolist())}
-    model.own_delta = frozenset(number[token] for token in checkpoint.metadata.own_delta)
     return model.eval(), catalogue

@@ -64,7 +64,9 @@ class Recommender:
         if self._embedding is None:
             tokens = tokens[: n_warm + 1]
         self._items = ServedItems(tokens, n_warm)
-        self._items.remove(self._checkpoint.metadata.removed, f"{path}: removed")
+        metadata = self._checkpoint.metadata
+        self._items.remove(metadata.removed, f"{path}: removed")
+        self._model.exempt(self._items.numbers(metadata.own_delta, f"{path}: own_delta").tolist())
         self._index: IndexSearch | None = None
 
     @property
@@ -159,7 +161,7 @@ class Recommender:
         embedding.extend_deltas(int(fitted.max()))
         embedding.delta.data[fitted] = delta
         # They are on the scale of warm items now.
-        self._model.own_delta |= set(fitted.tolist())
+        self._model.exempt(fitted.tolist())
         self._index = None
         return {tokens[item]: n for item, n in zip(fitted.tolist(), count.tolist())}
 

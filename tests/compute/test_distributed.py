@@ -11,6 +11,7 @@ import pytest
 
 import recbole_delta
 from dataset_prep.errors import DeltaError
+from recbole_delta.trainer.checkpoint import Checkpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 
@@ -43,6 +44,16 @@ def test_losses_and_metrics_of_one_process_with_the_same_batches(tiny, train, se
     two = recbole_delta.run(settings={**one.settings, "nproc": 2})
     close(one, two)
     assert len(list(os.scandir(one.settings["checkpoint_dir"]))) == 2  # a file a run
+
+
+def test_an_offset_is_chosen_and_written_once(tiny, train):
+    settings = {"cold_offset": "auto", "valid_candidates": "all", "epochs": 1, **STILL}
+    one, _ = train(tiny, **settings)
+    two = recbole_delta.run(settings={**one.settings, "nproc": 2})
+    close(one, two)
+    offsets = [Checkpoint.load(each.checkpoint).metadata.cold_offset for each in (one, two)]
+    assert offsets[0] == pytest.approx(offsets[1], abs=2e-3)
+    assert offsets[1] != 0
 
 
 def test_a_process_without_a_row_of_the_last_batch(tiny, train):

@@ -57,6 +57,14 @@ def test_a_checkpoint_that_has_removed_what_is_not_there_is_refused(trained, tmp
         Recommender(tmp_path / "odd.safetensors")
 
 
+def test_a_delta_of_what_is_not_there_is_refused(trained, tmp_path):
+    checkpoint = Checkpoint.load(trained)
+    checkpoint.metadata = replace(checkpoint.metadata, own_delta=["nobody"], kind=RECOMMENDER)
+    checkpoint.save(tmp_path / "odd.safetensors")
+    with pytest.raises(DeltaError, match="odd.safetensors: own_delta: there is no item 'nobody'"):
+        Recommender(tmp_path / "odd.safetensors")
+
+
 def test_what_a_recommender_has_saved_is_no_run_to_go_on_with(trained, tmp_path):
     Recommender(trained).save(tmp_path / "today.safetensors")
     for use in (recbole_delta.resume, recbole_delta.load_run):
