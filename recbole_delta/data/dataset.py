@@ -74,6 +74,11 @@ class ColdWarmDataset(PreparedDataset):
         """Number of items of the whole data set, padding included, whatever is shown."""
         return len(self.item_tokens)
 
+    @property
+    def has_cold_target(self) -> Tensor:
+        """``[n]`` bool, whether the target of each of :attr:`instances` is cold."""
+        return self.instances.target > self.n_warm
+
     def content(self) -> np.ndarray:
         """Raw content vectors of items 1, 2, ..., ``[n_items - 1, content_dim]`` float32.
 

@@ -27,10 +27,21 @@ def data_fingerprint(dataset: ColdWarmDataset) -> dict[str, str]:
 
 def encoding(dataset: ColdWarmDataset) -> dict[str, Any]:
     """How dataset_prep has made the content (encoder, template, ...); empty if it has not."""
+    return {} if dataset.settings.content_file else _prepared(dataset, "content")
+
+
+def expected_share(dataset: ColdWarmDataset) -> float | None:
+    """The share of cold targets: as set, or as dataset_prep has estimated it; None without."""
+    if dataset.settings.cold_share is not None:
+        return dataset.settings.cold_share
+    estimate = _prepared(dataset, "cold_share").get("value")
+    return float(estimate) if isinstance(estimate, (int, float)) and 0 < estimate < 1 else None
+
+
+def _prepared(dataset: ColdWarmDataset, part: str) -> dict[str, Any]:
+    """A part of what the data set's own ``name.json`` says; empty if it does not."""
     path = Path(dataset.dataset_path) / f"{dataset.dataset_name}.json"
-    if dataset.settings.content_file or not path.is_file():
-        return {}
-    said = read_preparation(path).get("content")
+    said = read_preparation(path).get(part)
     return said if isinstance(said, dict) else {}
 
 

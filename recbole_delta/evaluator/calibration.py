@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from recbole_delta.data.dataset import ColdWarmDataset
-from recbole_delta.evaluator.evaluate import Mode, case_scores, evaluate_modes
+from recbole_delta.evaluator.evaluate import Mode, case_scores, evaluate_modes, with_history
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.inference import cases_at_once, inference_mode
 
@@ -33,19 +33,22 @@ class Calibration:
         best: the offset with the best total of the validation metric.
         equal_mass: the offset at which cold items have the expected share of the softmax's mass.
         share: the expected share of cold targets.
-        log_odds: log P(cold) − log P(warm) without an offset, as quantiles over validation
-            histories.
     """
 
     offset: float
     best: float
     equal_mass: float
     share: float
-    log_odds: tuple[float, ...] = ()
 
 
 def choose_offset(
-    model: Any, cases: ColdWarmDataset, metric: str, k: int, share: float | None, batch_size: int
+    model: Any,
+    cases: ColdWarmDataset,
+    odds: np.ndarray,
+    metric: str,
+    k: int,
+    share: float | None,
+    batch_size: int,
 ) -> Calibration:
     """The offset half-way between the best one on ``cases`` and that of equal mass.
 
@@ -58,19 +61,18 @@ def choose_offset(
         model: a :class:`recbole_delta.model.contract.CatalogueModel` with vectors for cold items
             and no offset.
         cases: validation data with cold and warm targets; no training row has seen the cold ones.
+        odds: :func:`log_odds` of the model on ``cases``.
         metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
-        k: of the metric.
+        k: k of the metric.
         share: the expected share of cold targets; None for that of ``cases``.
         batch_size: most sequences at a time.
     """
     mode = Mode("all", cases.settings.cold_history)
     [evaluation] = evaluate_modes(model, cases, [mode], k=k, batch_size=batch_size)
     frontier = Frontier(evaluation.groups, metric, k, share)
-    odds = log_odds(model, cases, batch_size)
     best, mass = frontier.best_offset, equal_mass(odds, frontier.share)
     # Test rows decide in what order cold items are numbered, and so the last bits of scores.
-    offset = round((best + mass) / 2, DIGITS)
-    return Calibration(offset, best, mass, frontier.share, quantiles(odds))
+    return Calibration(round((best + mass) / 2, DIGITS), best, mass, frontier.share)
 
 
 def log_odds(model: Any, cases: ColdWarmDataset, batch_size: int) -> np.ndarray:
@@ -83,13 +85,10 @@ def log_odds(model: Any, cases: ColdWarmDataset, batch_size: int) -> np.ndarray:
     """
     model.eval()
     drop = cases.settings.cold_history == "drop"
-    history = cases.instances.warm_history if drop else cases.instances.history
-    seen = torch.nonzero(history.lengths).flatten()
+    step = min(batch_size, cases_at_once(cases.item_num))
     found = []
     with inference_mode(model):
-        for index in (
-            seen.split(min(batch_size, cases_at_once(cases.item_num))) if len(seen) else ()
-        ):
+        for index in with_history(cases, drop, step):
             scores = case_scores(model, cases, index, drop, None)
             warm, cold = scores[:, 1 : cases.n_warm + 1], scores[:, cases.n_warm + 1 :]
             found.append((cold.logsumexp(1) - warm.logsumexp(1)).cpu().double().numpy())

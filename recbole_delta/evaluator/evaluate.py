@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from recbole_delta.compute.distributed import rank, world_size
 from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.data.sequences import FlatSequences
 from recbole_delta.evaluator.frontier_metrics import frontier_metrics
 from recbole_delta.evaluator.group_ranks import GroupRanks, rank_in_groups
 from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
@@ -154,17 +155,15 @@ def _evaluate(
     embeds_cold, vectors = model.embeds_cold_items, model.vectors_of_all()
     twins = twin_items(vectors) if vectors is not None else None
     drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
-    is_cold = (cases.instances.target > cases.n_warm).numpy()
+    is_cold = cases.has_cold_target.numpy()
     step = min(batch_size, cases_at_once(cases.item_num))
     # Fresh memory for each block would take longer than the comparisons.
     scratch = torch.empty(step * cases.item_num, device=model_device(model))
     groups, empty = {}, {}
     for drop in sorted(set(drops.values())):
-        history = cases.instances.warm_history if drop else cases.instances.history
-        seen = torch.nonzero(history.lengths).flatten()
-        empty[drop] = (history.lengths == 0).numpy()
+        empty[drop] = (_shown(cases, drop).lengths == 0).numpy()
         groups[drop] = GroupRanks.missed(is_cold, k)
-        blocks = seen.split(step)[rank() :: world_size()] if len(seen) else ()
+        blocks = with_history(cases, drop, step)[rank() :: world_size()]
         for index in tqdm(blocks, "Evaluate", disable=not show_progress, leave=False):
             scores = case_scores(model, cases, index, drop, twins)
             target = cases.instances.target[index].to(scores.device)
@@ -184,6 +183,22 @@ def _evaluate(
         )
         for mode in modes
     ]
+
+
+def with_history(cases: ColdWarmDataset, drop_cold: bool, size: int) -> tuple[torch.Tensor, ...]:
+    """Positions of the cases with a history that the model may see, in blocks of at most ``size``.
+
+    Args:
+        cases: a validation or test data set.
+        drop_cold: whether cold items of a history are not shown.
+        size: most cases of a block.
+    """
+    seen = torch.nonzero(_shown(cases, drop_cold).lengths).flatten()
+    return seen.split(size) if len(seen) else ()
+
+
+def _shown(cases: ColdWarmDataset, drop_cold: bool) -> FlatSequences:
+    return cases.instances.warm_history if drop_cold else cases.instances.history
 
 
 def twin_items(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

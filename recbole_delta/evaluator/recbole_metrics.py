@@ -106,7 +106,7 @@ def check_validation(valid_metric: str, cases: ColdWarmDataset) -> None:
     """
     kind = next((kind for kind in KINDS if f"_{kind}@" in valid_metric), "total")
     of_frontier = kind in FRONTIER
-    n_cold = int((cases.instances.target > cases.n_warm).sum())
+    n_cold = int(cases.has_cold_target.sum())
     n_warm = len(cases.instances) - n_cold
     needs_cold = kind == "cold" or (of_frontier and (kind != "within_warm" or n_warm > 0))
     needs_warm = kind == "warm" or of_frontier

@@ -84,11 +84,11 @@ def test_no_test_row_is_looked_at(train, change):
 def test_it_lies_between_the_best_offset_and_that_of_equal_mass(tiny, train):
     _, (_, model, _, _, valid, _) = train(tiny, **ALL)
     found, _ = train(tiny, cold_offset="auto", **ALL)
-    chosen = choose_offset(model, valid.dataset, "ndcg", 10, None, 64)
+    odds = log_odds(model, valid.dataset, 64)
+    chosen = choose_offset(model, valid.dataset, odds, "ndcg", 10, None, 64)
     offset = Checkpoint.load(found.checkpoint).metadata.cold_offset
     assert offset == pytest.approx(chosen.offset, abs=1e-6)
     assert min(chosen.best, chosen.equal_mass) <= offset <= max(chosen.best, chosen.equal_mass)
-    odds = log_odds(model, valid.dataset, 64)
     mass = 1 / (1 + np.exp(-(odds + chosen.equal_mass)))
     assert mass.mean() == pytest.approx(chosen.share, abs=1e-6)
 
