@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataset_prep.format.fields import SPLITS
-
-TRAIN, VALID, HISTORY = (SPLITS.index(name) for name in ("train", "valid", "history"))
-
+from dataset_prep.protocols.common import HISTORY, TRAIN, VALID, last_of_users
 
 LEAST_ITEMS, MOST_SHARE = 20, 0.2
 """Items that are held out at least, and at most as a share of the warm ones."""
@@ -70,9 +67,7 @@ def hold_out(
         chosen = np.random.default_rng(seed).permutation(warm)[:n_items]
     is_held = np.zeros(item.max() + 1, dtype=bool)
     is_held[chosen] = True
-    # Seen from the end, the first row of each user is its last.
-    _, last = np.unique(user[trained][::-1], return_index=True)
-    last = trained[::-1][last]
+    last = order[last_of_users(user[order], split[order] == TRAIN)]
     changed = split.copy()
     changed[(split == TRAIN) & is_held[item]] = HISTORY
     changed[last[is_held[item[last]]]] = VALID

@@ -130,10 +130,14 @@ class DeltaEmbedding(ContentEmbedding):
 
         They start with what was lent to them, else with zero.
         """
-        more = max(0, last + 1 - len(self.delta))
-        with torch.no_grad():
-            own = self.all_rows()[len(self.delta) :][:more] - self.content[len(self.delta) :][:more]
-            rows = torch.cat([self.delta.detach(), own])
+        more = last + 1 - len(self.delta)
+        if more <= 0:
+            return
+        delta = self.delta.detach()
+        own = delta.new_zeros(more, delta.size(1))
+        if self._neighbours is not None:
+            own = self._neighbours.mean_of(delta, torch.arange(more, device=delta.device))
+        rows = torch.cat([delta, own])
         self.delta = nn.Parameter(rows, requires_grad=self.delta.requires_grad)
         self.n_warm = len(rows) - 1
         self._find_neighbours()

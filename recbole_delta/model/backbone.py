@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import torch
@@ -14,19 +13,11 @@ from dataset_prep.errors import DeltaError
 from recbole_delta.compute.distributed import world_size
 from recbole_delta.compute.dropout import use_fast_dropout
 from recbole_delta.data.dataset import ColdWarmDataset, train_positions
-from recbole_delta.embedding import (
-    ContentEmbedding,
-    DeltaEmbedding,
-    EmbeddingArgs,
-    ItemEmbedding,
-)
+from recbole_delta.embedding import ContentEmbedding, ItemEmbedding
 from recbole_delta.loss import LOSSES, ItemVectors
 from recbole_delta.loss.base import ContentVectors
 from recbole_delta.model.catalogue import WholeCatalogue
-
-LENDERS = 10
-"""Warm neighbours whose deltas a cold item borrows: of 10 and 30, with whole and half deltas, the
-best on validation data (``benchmarks/RESULTS.md``)."""
+from recbole_delta.model.item_parameters import build_item_bias, build_item_embedding
 
 
 class ContentBackbone(WholeCatalogue):
@@ -84,12 +75,13 @@ class ContentBackbone(WholeCatalogue):
         super().__init__(config, dataset.with_items(1))
         self.n_items = dataset.item_num
         self.positions = train_positions(dataset.settings, type(self))
-        self.item_embedding = self._build_item_embedding(config["seed"], dataset)
+        dim = self.item_embedding.embedding_dim
+        self.item_embedding = build_item_embedding(dataset, dim, config["seed"], self.init_id_table)
         loss = LOSSES[dataset.settings.loss]
         counts = torch.from_numpy(dataset.train_counts())
         self.training_loss = loss(counts, dataset.settings.loss_options)
         self.content_loss = dataset.settings.content_loss
-        self.item_bias = self._build_item_bias(counts, dataset.settings.item_bias)
+        self.item_bias = build_item_bias(counts, dataset.settings.item_bias)
         sees_few = not loss.gradient_of_all_items
         self.updates_rows = sees_few and _is_plain_adam(config) and world_size() == 1
         # The dense gradient of a loss over all items takes in the sparse one of the lookups.
@@ -167,8 +159,8 @@ class ContentBackbone(WholeCatalogue):
         """Scores ``[B]`` of the interaction's items."""
         hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
         items = interaction[self.ITEM_ID]
-        scores = (hidden * self.output_item_vectors(self.item_embedding(items))).sum(1)
-        return scores + self.offsets(self.n_catalogue).to(scores)[items]
+        vectors = self.output_item_vectors(self.item_embedding(items))
+        return self.calibrated((hidden * vectors).sum(1), items)
 
     def score_known(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n]`` of padding and all items that have a vector."""
@@ -242,50 +234,9 @@ class ContentBackbone(WholeCatalogue):
         """``[n_catalogue, d]`` item vectors; None for a table of IDs."""
         return self.item_embedding.weight if self.content_embedding is not None else None
 
-    def _build_item_embedding(self, seed: int, dataset: ColdWarmDataset) -> ItemEmbedding:
-        """What replaces the backbone's table; its rows have random numbers of their own."""
-        spec, dim = dataset.settings.embedding_spec, self.item_embedding.embedding_dim
-        content_map, content = None, torch.empty(0)
-        if spec.fit is not None:
-            content_map, content = dataset.content_rows(spec.fit, dim)
-        embedding = spec.make(
-            EmbeddingArgs(
-                content=content,
-                n_warm=dataset.n_warm,
-                dim=dim,
-                options=dataset.settings.embedding_options,
-                generator=torch.Generator().manual_seed(rows_seed(seed)),
-                init_table=self.init_id_table,
-            )
-        )
-        if isinstance(embedding, ContentEmbedding) and content_map is not None:
-            embedding.remember_map(content_map)
-        if dataset.settings.cold_delta == "neighbours" and isinstance(embedding, DeltaEmbedding):
-            embedding.lend_deltas(LENDERS)
-        return embedding
-
-    def _build_item_bias(self, train_count: Tensor, start: float | None) -> nn.Parameter | None:
-        """``[1 + n_warm, 1]``: what popularity adds to a score, so that no delta has to.
-
-        Args:
-            train_count: ``[n_warm]`` training rows of items 1, 2, ...
-            start: its initial value, in times of the log of these; None for no bias.
-        """
-        if start is None:
-            return None
-        return nn.Parameter(F.pad(start * train_count.float().log(), (1, 0))[:, None])
-
     def init_id_table(self, table: nn.Embedding) -> None:
         """Give a table of IDs, in place, the initial values that the backbone has in RecBole."""
         self._init_weights(table)
-
-
-def rows_seed(seed: int) -> int:
-    """A seed for the item rows, from that of the run.
-
-    With the run's own seed they would repeat the very numbers that the backbone draws.
-    """
-    return int.from_bytes(hashlib.sha256(f"item rows {seed}".encode()).digest()[:4], "big")
 
 
 def _is_plain_adam(config: Any) -> bool:

@@ -20,15 +20,7 @@ class WholeCatalogue(CatalogueModel, SequentialRecommender):
     """In front of a sequential RecBole model: its scores end with −inf for items it does not know.
 
     RecBole's tools, ``full_sort_topk`` among them, take one score for each item of the data set.
-
-    Args:
-        config: a RecBole ``Config``.
-        dataset: the training data, which may show the model fewer items than there are.
     """
-
-    def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
-        super().__init__(config, dataset)
-        self.n_catalogue, self.n_warm = dataset.n_catalogue, dataset.n_warm
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``; −inf for an item without a vector."""
@@ -44,15 +36,7 @@ class GeneralCatalogue(CatalogueModel, GeneralRecommender):
     """In front of a RecBole model that knows users instead of histories, such as BPR.
 
     Its scores end with −inf for items it does not know.
-
-    Args:
-        config: a RecBole ``Config``.
-        dataset: the training data, which may show the model fewer items than there are.
     """
-
-    def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
-        super().__init__(config, dataset)
-        self.n_catalogue, self.n_warm = dataset.n_catalogue, dataset.n_warm
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``; −inf for an item without a vector."""

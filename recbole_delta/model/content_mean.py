@@ -41,7 +41,6 @@ class ContentMean(CatalogueModel, SequentialRecommender):
         content_map, rows = dataset.content_rows(standardised, config["embedding_size"])
         self.item_embedding = DeltaEmbedding(rows, dataset.n_warm, delta_max=0.0)
         self.item_embedding.remember_map(content_map)
-        self.n_catalogue, self.n_warm = dataset.n_catalogue, dataset.n_warm
 
     @property
     def content_embedding(self) -> DeltaEmbedding:
@@ -60,8 +59,7 @@ class ContentMean(CatalogueModel, SequentialRecommender):
         """Scores ``[B]`` of the interaction's items."""
         mean = self.forward(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
         items = interaction[self.ITEM_ID]
-        scores = (mean * self.item_embedding(items)).sum(1)
-        return scores + self.offsets(self.n_catalogue).to(scores)[items]
+        return self.calibrated((mean * self.item_embedding(items)).sum(1), items)
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_items]``."""

@@ -9,6 +9,7 @@ import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
+from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.data.traits import SequenceTraits
 from recbole_delta.embedding.base import ContentEmbedding
 
@@ -19,6 +20,10 @@ class CatalogueModel(SequenceTraits):
     Its ``full_sort_predict`` gives scores ``[B, n_catalogue]`` as in RecBole, −inf for an item
     without a vector. The values here are those of a model without item vectors of ours, such as
     RecBole's own.
+
+    Args:
+        config: a RecBole ``Config``.
+        dataset: the training data, which may show the model fewer items than there are.
 
     Attributes:
         n_catalogue: items of the data set, padding included.
@@ -40,6 +45,10 @@ class CatalogueModel(SequenceTraits):
 
     is_trained: ClassVar[bool] = True
     """Whether there is anything to train; a baseline without parameters is validated once."""
+
+    def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
+        super().__init__(config, dataset)  # type: ignore[call-arg]  # of RecBole's class behind it
+        self.n_catalogue, self.n_warm = dataset.n_catalogue, dataset.n_warm
 
     def n_targets(self, interaction: Interaction) -> int:
         """Number of targets that ``calculate_loss`` averages over."""
@@ -84,11 +93,18 @@ class CatalogueModel(SequenceTraits):
         """Whether anything is added to the score of an item."""
         return self.cold_offset != 0
 
-    def calibrated(self, scores: Tensor) -> Tensor:
-        """Scores ``[B, n]`` of padding and the first items, with what is added to each."""
+    def calibrated(self, scores: Tensor, items: Tensor | None = None) -> Tensor:
+        """Scores with what is added to each.
+
+        Args:
+            scores: ``[B, n]`` scores of padding and the first items, or ``[B]`` of ``items``.
+            items: ``[B]`` item ids, one for each score.
+        """
         if not self.has_offsets:
             return scores
-        return scores + self.offsets(scores.size(1)).to(scores)
+        if items is None:
+            return scores + self.offsets(scores.size(1)).to(scores)
+        return scores + self.offsets(self.n_catalogue).to(scores)[items]
 
     def extend_catalogue(self, n_items: int) -> None:
         """Score ``n_items`` from now on, padding included; their content is there already."""

@@ -49,7 +49,6 @@ class SASRecEnsemble(CatalogueModel, SequentialRecommender):
         of_ids = copy.copy(dataset)
         of_ids.settings = replace(dataset.settings, item_embedding="id", content_loss=0.0)
         self.by_id, self.by_content = (_as_alone(config, part) for part in (of_ids, dataset))
-        self.n_warm, self.n_catalogue = dataset.n_warm, dataset.n_catalogue
         self.updates_rows = self.by_id.updates_rows
 
     @property

@@ -1,0 +1,76 @@
+"""What a backbone has for each item, from settings and data set: its vector and its bias."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.embedding import ContentEmbedding, DeltaEmbedding, EmbeddingArgs, ItemEmbedding
+
+LENDERS = 10
+"""Warm neighbours whose deltas a cold item borrows: of 10 and 30, with whole and half deltas, the
+best on validation data (``benchmarks/RESULTS.md``)."""
+
+
+def build_item_embedding(
+    dataset: ColdWarmDataset, dim: int, seed: int, init_table: Callable[[nn.Embedding], None]
+) -> ItemEmbedding:
+    """The embedding that the settings name; its rows have random numbers of their own.
+
+    Args:
+        dataset: the training data.
+        dim: dimension d of an item vector.
+        seed: seed of the run.
+        init_table: gives a table of IDs the initial values that the backbone has in RecBole.
+
+    Raises:
+        DeltaError: the content is missing, or cannot fill the dimension.
+    """
+    settings = dataset.settings
+    content_map, content = None, torch.empty(0)
+    if settings.embedding_spec.fit is not None:
+        content_map, content = dataset.content_rows(settings.embedding_spec.fit, dim)
+    embedding = settings.embedding_spec.make(
+        EmbeddingArgs(
+            content=content,
+            n_warm=dataset.n_warm,
+            dim=dim,
+            options=settings.embedding_options,
+            generator=torch.Generator().manual_seed(rows_seed(seed)),
+            init_table=init_table,
+        )
+    )
+    if isinstance(embedding, ContentEmbedding) and content_map is not None:
+        embedding.remember_map(content_map)
+    if settings.cold_delta == "neighbours" and isinstance(embedding, DeltaEmbedding):
+        embedding.lend_deltas(LENDERS)
+    return embedding
+
+
+def build_item_bias(train_count: Tensor, start: float | None) -> nn.Parameter | None:
+    """``[1 + n_warm, 1]``: what popularity adds to a score, so that no delta has to.
+
+    Args:
+        train_count: ``[n_warm]`` training rows of items 1, 2, ...
+        start: its initial value, in times of the log of these; None for no bias.
+
+    Example:
+        >>> build_item_bias(torch.tensor([1, 4]), 0.5)[:, 0].detach().exp().tolist()
+        [1.0, 1.0, 2.0]
+    """
+    if start is None:
+        return None
+    return nn.Parameter(F.pad(start * train_count.float().log(), (1, 0))[:, None])
+
+
+def rows_seed(seed: int) -> int:
+    """A seed for the item rows, from that of the run.
+
+    With the run's own seed they would repeat the very numbers that the backbone draws.
+    """
+    return int.from_bytes(hashlib.sha256(f"item rows {seed}".encode()).digest()[:4], "big")
