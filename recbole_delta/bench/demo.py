@@ -12,7 +12,7 @@ from typing import Any
 
 from dataset_prep import Filters, prepare
 from dataset_prep.files import write_text
-from recbole_delta.bench.frontier_figures import frontier_figure
+from recbole_delta.bench.frontier_figures import frontier_figure, uncalibrated_point
 from recbole_delta.bench.frontier_mean import MeanFrontier
 from recbole_delta.bench.summary import comparison_figure, comparison_table, save_figure
 from recbole_delta.config.defaults import properties
@@ -120,7 +120,12 @@ def _report(
     comparison_figure(values, METRICS[0], title, out / "comparison.png")
     points = {label: (_mean(runs, "cold"), _mean(runs, "warm")) for label, runs in values.items()}
     means = {label: MeanFrontier(each) for label, each in curves.items()}
-    figure = frontier_figure(means, points, metric_label(METRICS[0]), title)
+    uncalibrated = {
+        label: uncalibrated_point(means[label], said)
+        for label, runs in results.items()
+        if (said := [run.calibration for run in runs if run.calibration])
+    }
+    figure = frontier_figure(means, points, metric_label(METRICS[0]), title, uncalibrated)
     save_figure(figure, out / "frontier.png")
     plain = {label: [asdict(each) for each in runs] for label, runs in results.items()}
     text = json.dumps(plain, indent=1, default=str)

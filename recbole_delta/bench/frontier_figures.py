@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -19,12 +21,14 @@ def frontier_figure(
     points: Mapping[str, tuple[float, float]],
     unit: str,
     title: str,
+    uncalibrated: Mapping[str, tuple[float, float]] | None = None,
 ) -> Figure:
     """Cold against warm: a curve for each row, and a dot where the model stands.
 
     Args:
         curves: frontiers by row; a row without one has its dot alone.
         points: cold and warm value of each row as it was run.
+        uncalibrated: the same without the offset that calibration has chosen, a hollow dot.
         unit: name of the metric, such as ``NDCG@10``.
         title: title of the figure.
     """
@@ -36,6 +40,9 @@ def frontier_figure(
             style = STYLES[number // 10 % len(STYLES)]
             axes.plot(*curves[name].drawn(), style, color=colour, linewidth=1.4)
         axes.plot(warm, cold, "o", color=colour, label=name, clip_on=False, zorder=3)
+        if uncalibrated and name in uncalibrated:
+            cold, warm = uncalibrated[name]
+            axes.plot(warm, cold, "o", color=colour, markerfacecolor="white", zorder=2.5)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"{unit} warm")
@@ -63,4 +70,22 @@ def frontiers_of_rows(frontiers: Frontiers, title: str) -> Figure:
         )
         for row in rows
     }
-    return frontier_figure(curves, points, metric_label(frontiers.metric), title)
+    plain = {
+        row.label: uncalibrated_point(frontiers.curves[row.label], said)
+        for row in rows
+        if (said := [each.calibration for each in row.records if each.calibration])
+    }
+    return frontier_figure(curves, points, metric_label(frontiers.metric), title, plain)
+
+
+def uncalibrated_point(
+    mean: MeanFrontier, calibrations: Sequence[Mapping[str, Any]]
+) -> tuple[float, float]:
+    """Cold and warm value of calibrated runs without the offsets that were chosen.
+
+    Args:
+        mean: frontiers of the runs as they were, offsets included.
+        calibrations: how each was chosen.
+    """
+    both = [curve.at(-said["offset"]) for curve, said in zip(mean.curves, calibrations)]
+    return fmean(cold for cold, _ in both), fmean(warm for _, warm in both)

@@ -47,7 +47,8 @@ def frontier_note(frontiers: Frontiers) -> str:
         "nothing about how well a model ranks. Within cold, within warm: the target ranked among "
         "candidates of its own group alone, which no constant changes. Best total: the largest "
         f"along the constant, found on these test targets.{matched} In the figure, a curve has the "
-        "means over seeds of cold and warm at each constant, and its dot is the model as run."
+        "means over seeds of cold and warm at each constant, its dot is the model as run, and a "
+        "hollow one the model without the constant that calibration has chosen."
     )
 
 

@@ -130,6 +130,7 @@ def perform(task: Task) -> None:
         "best_valid_score": float(result.best_valid_score),
         "best_valid_result": result.best_valid_result,
         "curve": curve,
+        "calibration": result.calibration,
         "parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
         "threads": task.threads,
         "versions": versions(),

@@ -57,6 +57,8 @@ class Record:
             _require(facts, _FACTS, RECORD)
             _require(measured, _MEASURED, MEASURED)
             facts["modes"][facts["configured_mode"]]
+            if facts.get("calibration") is not None:
+                _require(facts["calibration"], _CALIBRATION, RECORD)
         except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise DeltaError(f"{path} is not a whole record ({error!r}); remove it.") from error
         return cls(path, facts, measured)
@@ -65,6 +67,14 @@ class Record:
     def mode(self) -> dict[str, Any]:
         """The evaluation in the mode that the settings ask for: counts, metrics."""
         return self.facts["modes"][self.facts["configured_mode"]]
+
+    @property
+    def calibration(self) -> dict[str, Any] | None:
+        """How the run's offset on cold items was chosen; None where it was not.
+
+        The fields of :class:`~recbole_delta.evaluator.calibration.Calibration`.
+        """
+        return self.facts.get("calibration")
 
     @property
     def ranks(self) -> TargetRanks:
@@ -189,6 +199,12 @@ _FACTS = {
     "curve": list,
     "parameters": int,
     "revision": (str, type(None)),
+}
+_CALIBRATION = {
+    "offset": _NUMBER,
+    "best": (*_NUMBER, type(None)),
+    "equal_mass": _NUMBER,
+    "share": _NUMBER,
 }
 _MEASURED = {"seconds": {"train_and_evaluate": _NUMBER}, "peak_gib": _NUMBER}
 """What a report reads: types, dicts of what they hold at least, a list for what all values are."""

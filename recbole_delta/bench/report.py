@@ -16,7 +16,7 @@ from jinja2 import Environment
 from matplotlib.figure import Figure
 
 from dataset_prep.files import replacing, write_text
-from recbole_delta.bench import figures, frontier_figures, frontier_tables, tables
+from recbole_delta.bench import figures, frontier_figures, frontier_tables, regret, tables
 from recbole_delta.bench.compare import LEVEL, Comparison, comparisons
 from recbole_delta.bench.frontier_rows import Frontiers
 from recbole_delta.bench.plan import Plan, Spec
@@ -128,6 +128,12 @@ def _add_frontiers(section: Section, frontiers: Frontiers) -> None:
     section.pictures[f"{section.dataset}-frontier"] = frontier_figures.frontiers_of_rows(
         frontiers, f"{section.dataset}, cold against warm along a constant on cold scores"
     )
+    chosen = regret.regrets(frontiers)
+    if chosen:
+        heading = "What the chosen constant loses"
+        section.tables[heading] = regret.regret_frame(chosen)
+        section.notes[heading] = regret.regret_note(frontiers)
+        section.data["-regret"] = regret.regret_csv(frontiers, chosen)
     differences = frontiers.differences()
     if len(differences):
         heading = f"Differences from {reference} at its warm {label}"

@@ -23,6 +23,13 @@ DIGITS = 4
 LARGEST = 30.0
 """No offset is looked for beyond it, either sign: e to this power is all the mass there is."""
 
+RESAMPLES = 100
+"""Draws of the bootstrap that tells how far the best offset depends on the targets there are."""
+
+MASS_ERROR = 0.5
+"""How far the offset of equal mass is from the best one on test data, as a standard deviation
+(``benchmarks/RESULTS.md``)."""
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -30,15 +37,23 @@ class Calibration:
 
     Attributes:
         offset: is added to the scores of all cold items.
-        best: the offset with the best total of the validation metric.
+        best: the offset with the best total of the validation metric; None where validation has no
+            cold targets.
+        spread: standard error of ``best``; None with it.
         equal_mass: the offset at which cold items have the expected share of the softmax's mass.
         share: the expected share of cold targets.
     """
 
     offset: float
-    best: float
+    best: float | None
+    spread: float | None
     equal_mass: float
     share: float
+
+    @classmethod
+    def by_mass(cls, equal_mass: float, share: float) -> Calibration:
+        """The offset of equal mass, for want of anything better."""
+        return cls(round(equal_mass, DIGITS), None, None, equal_mass, share)
 
 
 def choose_offset(
@@ -50,12 +65,14 @@ def choose_offset(
     share: float | None,
     batch_size: int,
 ) -> Calibration:
-    """The offset half-way between the best one on ``cases`` and that of equal mass.
+    """An offset between the best one on ``cases`` and that of equal mass.
 
-    The best one knows how well the model ranks cold items, but depends on the few cold items that
-    validation has; that of equal mass (the most likely one: the mean probability of a cold target
-    is the share of cold targets) is steady, but takes the model's confidence for its skill. What
-    either and their mean lose on test data is in ``benchmarks/RESULTS.md``.
+    The best one knows how well the model ranks cold items, but depends on the cold items that
+    validation happens to have; a bootstrap over items tells how much. That of equal mass (the most
+    likely one: the mean probability of a cold target is the share of cold targets) is steady, but
+    takes the model's confidence for its skill. As two measurements of one thing are, they are
+    weighted by the inverse of their variances. What it loses on test data is in
+    ``benchmarks/RESULTS.md``.
 
     Args:
         model: a :class:`recbole_delta.model.contract.CatalogueModel` with vectors for cold items
@@ -70,9 +87,45 @@ def choose_offset(
     mode = Mode("all", cases.settings.cold_history)
     [evaluation] = evaluate_modes(model, cases, [mode], k=k, batch_size=batch_size)
     frontier = Frontier(evaluation.groups, metric, k, share)
-    best, mass = frontier.best_offset, equal_mass(odds, frontier.share)
+    draws = resampled_best(frontier, cases.instances.target.numpy())
+    best, spread = float(np.median(draws)), float(draws.std())
+    mass = equal_mass(odds, frontier.share)
+    trust = MASS_ERROR**2 / (MASS_ERROR**2 + spread**2)
     # Test rows decide in what order cold items are numbered, and so the last bits of scores.
-    return Calibration(round((best + mass) / 2, DIGITS), best, mass, frontier.share)
+    offset = round(trust * best + (1 - trust) * mass, DIGITS)
+    return Calibration(offset, best, spread, mass, frontier.share)
+
+
+def resampled_best(frontier: Frontier, target: np.ndarray, n: int = RESAMPLES) -> np.ndarray:
+    """The best offset with other target items: a bootstrap over items, cold and warm apart.
+
+    Items and not cases are drawn, because all cases of an item are ranked well or badly together.
+
+    Args:
+        frontier: frontier of the cases.
+        target: ``[cases]`` their items.
+        n: number of draws.
+
+    Returns:
+        ``[n]`` float64; the same numbers for the same cases, however their items are numbered.
+    """
+    random = np.random.default_rng(0)
+    is_cold = frontier.ranks.is_cold
+    groups = [_cases_by_item(target, np.flatnonzero(mask)) for mask in (is_cold, ~is_cold)]
+    found = []
+    for _ in range(n):
+        drawn = [items[i] for items in groups for i in random.integers(0, len(items), len(items))]
+        ranks = frontier.ranks.of(np.concatenate(drawn))
+        found.append(Frontier(ranks, frontier.metric, frontier.k, frontier.share).best_offset)
+    return np.array(found)
+
+
+def _cases_by_item(target: np.ndarray, cases: np.ndarray) -> list[np.ndarray]:
+    """The cases of each item, items in the order of their first case."""
+    _, first, item = np.unique(target[cases], return_index=True, return_inverse=True)
+    place = np.argsort(np.argsort(first))[item]
+    ordered = cases[np.argsort(place, kind="stable")]
+    return np.split(ordered, np.cumsum(np.bincount(place))[:-1])
 
 
 def log_odds(model: Any, cases: ColdWarmDataset, batch_size: int) -> np.ndarray:

@@ -52,6 +52,15 @@ class GroupRanks:
         none = np.zeros(n, dtype=np.int64)
         return cls(is_cold, above, np.zeros((n, 2), dtype=np.int64), gap, none)
 
+    def of(self, cases: np.ndarray) -> GroupRanks:
+        """The ranks of some cases.
+
+        Args:
+            cases: ``[m]`` positions, in any order and as often as wanted.
+        """
+        held = (self.is_cold, self.above, self.tied, self.gap, self.further)
+        return GroupRanks(*(each[cases] for each in held))
+
     def put(self, index: np.ndarray, found: GroupRanks) -> None:
         """Write ``found`` at ``index``."""
         self.above[index], self.tied[index] = found.above, found.tied

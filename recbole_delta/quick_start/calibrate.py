@@ -24,7 +24,7 @@ from recbole_delta.trainer.checkpoint import Checkpoint
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 
 
-def calibrate(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> None:
+def calibrate(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> Calibration | None:
     """Give the trained model its offset on cold items, and write it into its checkpoint.
 
     ``cold_offset: auto`` chooses it on cold validation targets. Where the protocol gives none, a
@@ -36,13 +36,17 @@ def calibrate(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> None:
         parts: of the run.
         trainer: has just trained its model.
         saved: whether there is a checkpoint.
+
+    Returns:
+        what ``cold_offset: auto`` has found; None where the offset was not chosen but given.
     """
     wish, model = trainer.settings.cold_offset, parts.model
     if wish == "none" or not model.embeds_cold_items:
-        return
+        return None
     cases = parts.valid.dataset
     odds = log_odds(model, cases, parts.config["eval_batch_size"])
-    offset = _chosen(parts, trainer, odds) if wish == "auto" else float(wish)
+    found = _chosen(parts, trainer, odds) if wish == "auto" else None
+    offset = found.offset if found else float(wish)
     model.calibrate(offset)
     if saved and rank() == 0:
         checkpoint = Checkpoint.load(trainer.saved_model_file)
@@ -53,10 +57,11 @@ def calibrate(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> None:
             cold_candidates=cases.n_catalogue - 1 - cases.n_warm,
         )
         checkpoint.save(trainer.saved_model_file)
+    return found
 
 
-def _chosen(parts: Parts, trainer: ColdWarmTrainer, odds: np.ndarray) -> float:
-    """The offset of ``cold_offset: auto``; ``odds`` are the model's on the validation cases."""
+def _chosen(parts: Parts, trainer: ColdWarmTrainer, odds: np.ndarray) -> Calibration:
+    """What ``cold_offset: auto`` finds; ``odds`` are the model's on the validation cases."""
     share = expected_share(parts.dataset)
     if parts.valid.dataset.has_cold_target.any():
         found = _best_for(parts, odds, share)
@@ -72,14 +77,14 @@ def _chosen(parts: Parts, trainer: ColdWarmTrainer, odds: np.ndarray) -> float:
             source = f"{n_cold} targets among the {which} items, held out of a second training"
         else:
             share = share or _share_of_items(parts.dataset)
-            mass = equal_mass(odds, share)
-            found = Calibration(mass, mass, mass, share)
+            found = Calibration.by_mass(equal_mass(odds, share), share)
             source = "the expected share of cold targets alone, for want of cold validation targets"
+    best = "" if found.best is None else f"best {found.best:.3f} ± {found.spread:.3f}, "
     getLogger().info(
-        f"cold_offset {found.offset:.3f} (best {found.best:.3f}, equal mass "
-        f"{found.equal_mass:.3f}, share of cold targets {found.share:.3f}), by {source}"
+        f"cold_offset {found.offset:.3f} ({best}equal mass {found.equal_mass:.3f}, share of cold "
+        f"targets {found.share:.3f}), by {source}"
     )
-    return found.offset
+    return found
 
 
 def _best_for(parts: Parts, odds: np.ndarray, share: float | None) -> Calibration:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class RunResult:
         test_modes: such an evaluation for each of the four modes of
             :data:`recbole_delta.evaluator.evaluate.MODES`.
         curve: an entry for each epoch: its number, training loss, seconds, validation metrics.
+        calibration: how ``cold_offset: auto`` came to its offset, the fields of
+            :class:`recbole_delta.evaluator.calibration.Calibration`; None for any other offset.
         checkpoint: path of the saved file; None where nothing is saved.
     """
 
@@ -49,6 +51,7 @@ class RunResult:
     test_mode: dict[str, Any]
     test_modes: list[dict[str, Any]]
     curve: list[dict[str, float]]
+    calibration: dict[str, Any] | None
     checkpoint: str | None
 
 
@@ -182,7 +185,7 @@ def train(
     )
     if saved:
         trainer.load_best()
-    calibrate(parts, trainer, saved)
+    calibration = calibrate(parts, trainer, saved)
     evaluations = trainer.evaluate_modes(parts.test, MODES)
     modes = [each.as_json(trainer.metrics, config["topk"]) for each in evaluations]
     configured = MODES.index(trainer.configured_mode(parts.test))
@@ -194,6 +197,7 @@ def train(
         test_mode=modes[configured],
         test_modes=modes,
         curve=trainer.curve,
+        calibration=asdict(calibration) if calibration else None,
         checkpoint=trainer.saved_model_file if saved else None,
     )
     return result, evaluations

@@ -21,6 +21,7 @@ def test_a_report_has_table_tests_figure_and_csv(tiny, tmp_path, in_process):
         "ours": {"model": "SASRecDelta"},
         "frozen": {"model": "SASRecDelta", "item_embedding": "frozen"},
         "id": {"model": "SASRecDelta", "item_embedding": "id"},
+        "calibrated": {"model": "SASRecDelta", "cold_offset": "auto"},
     }
     settings = {**SIZES, "MAX_ITEM_LIST_LENGTH": 8, "train_batch_size": 16}
     asked = {"datasets": ["tiny"], "seeds": [1, 2], "settings": settings, "models": models,
@@ -28,7 +29,11 @@ def test_a_report_has_table_tests_figure_and_csv(tiny, tmp_path, in_process):
     (tmp_path / "try.yaml").write_text(yaml.safe_dump(asked, sort_keys=False))
     out = bench(tmp_path / "try.yaml")
     report = (out / "report.md").read_text()
-    for words in ("### The frontier of NDCG@10\n", "says nothing about how well a model ranks",
+    lost = pd.read_csv(out / "tables" / "tiny-regret.csv")
+    assert set(lost["row"]) == {"calibrated"}
+    assert len(lost) == 8  # two seeds, four rules
+    assert (lost["lost"] >= -1e-12).all()
+    for words in ("### What the chosen constant loses", "### The frontier of NDCG@10\n", "says nothing about how well a model ranks",
                   "| within cold ", "![tiny-frontier](figures/tiny-frontier.png)"):  # fmt: skip
         assert words in report
     assert (
@@ -68,7 +73,8 @@ def test_the_demo_draws_it(tiny, tmp_path, monkeypatch, capsys):
     draw = demo_module.frontier_figure
     monkeypatch.setattr(demo_module, "frontier_figure", lambda *of: drawn.append(of) or draw(*of))
     table = demo(tmp_path / "out", seeds=(1, 2)).read_text()
-    [(curves, points, unit, _)] = drawn
+    [(curves, points, unit, _, plain)] = drawn
+    assert list(plain) == ["delta, calibrated"]
     assert (list(curves), list(points)) == (
         ["ContentMean", "delta", "delta, calibrated"],
         ["ContentMean", "id", "delta", "delta, calibrated"],

@@ -20,6 +20,7 @@ from recbole_delta.bench.frontier_tables import (
     frontier_note,
 )
 from recbole_delta.bench.plan import Spec
+from recbole_delta.bench.regret import Regret, regret_csv, regret_frame, regrets
 from recbole_delta.bench.tables import NOT_RUN
 from recbole_delta.evaluator.evaluate import Evaluation, Mode
 from recbole_delta.evaluator.frontier import Frontier
@@ -54,7 +55,7 @@ def better(scores, by=0.75, which=IS_COLD):
     return scores
 
 
-def record(scores, seed=1, stored=True, embeds=True):
+def record(scores, seed=1, stored=True, embeds=True, calibration=None):
     if not embeds:
         scores = moved(scores, -np.inf)
     ranks = rank_in_groups(torch.from_numpy(scores).float(), torch.from_numpy(TARGET), N_WARM, K)
@@ -63,6 +64,7 @@ def record(scores, seed=1, stored=True, embeds=True):
                             none, ranks)  # fmt: skip
     return SimpleNamespace(
         facts={"seed": seed},
+        calibration=calibration,
         mode=evaluation.as_json(["ndcg"], [K]),
         ranks=evaluation.ranks,
         frontier=lambda metric, k: Frontier(ranks, metric, k) if stored else None,
@@ -208,3 +210,41 @@ def test_twenty_rows_have_twenty_looks():
     axes = frontier_figure(curves, dict.fromkeys(curves, (0.1, 0.1)), "NDCG@10", "t").axes[0]
     looks = {(line.get_color(), line.get_linestyle()) for line in axes.lines[::2]}
     assert len(looks) == 20
+
+
+def test_the_regret_of_each_rule_is_that_of_its_offset():
+    scores = moved(some_scores(1), 1.25)  # as run, with the chosen offset in it
+    said = {"offset": 1.25, "best": 2.0, "equal_mass": -0.5, "share": 0.3}
+    found = Regret.of(record(scores).frontier("ndcg", K), said)
+    total = {at: ndcg(moved(some_scores(1), at)).mean() for at in np.arange(-8, 8, 0.25)}
+    best = max(total.values())
+    assert found.best_total == pytest.approx(best)
+    asked = {"none": 0.0, "best": 2.0, "equal mass": -0.5, "chosen": 1.25}
+    assert found.lost == pytest.approx({name: 1 - total[at] / best for name, at in asked.items()})
+    unknown = Regret.of(record(scores).frontier("ndcg", K), {**said, "best": None})
+    assert list(unknown.lost) == ["none", "equal mass", "chosen"]
+
+
+def test_only_calibrated_runs_have_a_regret_and_a_hollow_dot():
+    said = {"offset": 1.25, "best": 2.0, "equal_mass": 0.5, "share": 0.3}
+    calibrated = [record(moved(some_scores(s), 1.25), s, calibration=said) for s in (1, 2)]
+    found = frontiers(base=both(), chosen=calibrated)
+    runs = regrets(found)
+    assert [(row.label, each.facts["seed"]) for row, each, _ in runs] == [
+        ("chosen", 1),
+        ("chosen", 2),
+    ]
+    table = regret_frame(runs)
+    lost = [each.lost["none"] for _, _, each in runs]
+    assert table.loc["chosen", "none"] == f"{-np.mean(lost):.1%} ({-max(lost):.1%})"
+    csv = regret_csv(found, runs)
+    assert csv.query("rule == 'none'")["lost"].tolist() == lost
+    hollow = [
+        line
+        for line in frontiers_of_rows(found, "t").axes[0].lines
+        if line.get_markerfacecolor() == "white"
+    ]
+    [base] = [row for row in found.comparison.rows if row.label == "base"]
+    assert [line.get_color() for line in hollow] == ["C1"]
+    expected = base.values("ndcg@10", "warm").mean(), base.values("ndcg@10", "cold").mean()
+    assert (hollow[0].get_xdata()[0], hollow[0].get_ydata()[0]) == pytest.approx(expected)

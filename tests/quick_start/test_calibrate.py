@@ -88,6 +88,7 @@ def test_it_lies_between_the_best_offset_and_that_of_equal_mass(tiny, train):
     chosen = choose_offset(model, valid.dataset, odds, "ndcg", 10, None, 64)
     offset = Checkpoint.load(found.checkpoint).metadata.cold_offset
     assert offset == pytest.approx(chosen.offset, abs=1e-6)
+    assert found.calibration == dataclasses.asdict(chosen)
     assert min(chosen.best, chosen.equal_mass) <= offset <= max(chosen.best, chosen.equal_mass)
     mass = 1 / (1 + np.exp(-(odds + chosen.equal_mass)))
     assert mass.mean() == pytest.approx(chosen.share, abs=1e-6)
