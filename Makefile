@@ -1,5 +1,7 @@
 # Two commands: `make demo` runs the main job, `make test` the tests. Each installs what it needs.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+NEEDS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python3.10; do \
+    $$each -c "$(NEEDS)" 2>/dev/null && echo $$each && break; done)
 # Torch first: asked for by its exact version, a CPU build that is at hand is taken and no
 # CUDA libraries are pulled. README, "Another build of torch", says how to choose.
 TORCH ?= torch==2.13.0
@@ -19,13 +21,18 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy recbole_delta dataset_prep
 	$(BIN)/lint-imports
 
+# What is missing is said before anything is installed.
 $(VENV)/.torch:
+	@$(or $(PYTHON),false) -c "$(NEEDS)" || { echo "error: this needs Python 3.10, 3.11, 3.12 or 3.13" \
+	    "with venv (on Debian: apt install python3-venv); name one: make PYTHON=..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install $(TORCH)
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.torch setup.cfg constraints.txt
 	$(BIN)/pip install -c constraints.txt -e .
+# RecBole asks for a ray that Python 3.12 and later have no wheel of, and needs it for nothing here.
+	$(BIN)/pip install --no-deps recbole==1.2.1
 	touch $@
 
 $(VENV)/.installed-%: $(VENV)/.installed
