@@ -68,7 +68,7 @@ def add_defaults(
         config._update_internal_config_dict(file)
     config.internal_config_dict.update(own)
     wish = {**config.internal_config_dict, **config.external_config_dict}
-    chosen = recipe_settings(wish["recipe"], wish["item_embedding"])
+    chosen = recipe_settings(wish["recipe"])
     config.internal_config_dict.update(chosen)
     if config.internal_config_dict.get("loss_type") == "CE":
         # RecBole's overall default samples negatives, which it then refuses under CE.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from dataset_prep.errors import DeltaError, at_least_0, number, one_of
+from dataset_prep.errors import number, one_of
 from recbole_delta.embedding import EMBEDDINGS, EmbeddingSpec
 from recbole_delta.loss import LOSSES
 
@@ -20,8 +20,6 @@ RECIPES: dict[str, dict[str, Any]] = {
     "calibrated": {
         "cold_offset": "auto",
         "cold_delta": "neighbours",
-        "item_bias": 0.5,
-        "content_loss": 0.5,
     },
 }
 """By the setting ``recipe``: defaults of other settings; the paper's stand in the YAML files."""
@@ -47,9 +45,6 @@ class DeltaSettings:
         cold_validation: warm items that ``cold_offset: auto`` holds out of a training of its own
             where validation has no cold targets, ``newest`` or ``random``.
         cold_delta: delta of a cold item: ``zero``, or the mean of its ``neighbours`` in content.
-        item_bias: start of a learnt bias of warm items, in times of the log of their training rows;
-            None for no bias.
-        content_loss: weight of a second training loss, of the content vectors alone.
         recipe: defaults that belong together, a name in :data:`RECIPES`.
         embedding_options: settings of the chosen item embedding's own; None without any.
         loss_options: settings of the chosen loss's own; None without any.
@@ -71,8 +66,6 @@ class DeltaSettings:
     cold_share: float | None
     cold_validation: str
     cold_delta: str
-    item_bias: float | None
-    content_loss: float
     recipe: str
     embedding_options: Any = None
     loss_options: Any = None
@@ -95,15 +88,7 @@ class DeltaSettings:
             number("cold_share", self.cold_share, 0.0, 1.0)
         one_of("cold_validation", self.cold_validation, COLD_VALIDATION)
         one_of("cold_delta", self.cold_delta, COLD_DELTA)
-        if self.item_bias is not None:
-            at_least_0("item_bias", self.item_bias)
-        at_least_0("content_loss", self.content_loss)
         one_of("recipe", self.recipe, tuple(RECIPES))
-        if self.content_loss and not self.embedding_spec.adds_to_content:
-            raise DeltaError(
-                "content_loss needs an item embedding that is content plus something, and "
-                f"{self.item_embedding} is another; use delta or init, or set it to 0."
-            )
 
     @property
     def embedding_spec(self) -> EmbeddingSpec:
@@ -131,13 +116,9 @@ DERIVED = ("embedding_options", "loss_options")
 """Fields of :class:`DeltaSettings` that are no settings by themselves."""
 
 
-def recipe_settings(recipe: Any, item_embedding: Any) -> dict[str, Any]:
-    """Defaults of a recipe for an item embedding; an unknown one has none, and is refused later."""
-    settings = dict(RECIPES.get(recipe, {})) if isinstance(recipe, str) else {}
-    spec = EMBEDDINGS.get(item_embedding) if isinstance(item_embedding, str) else None
-    if spec is None or not spec.adds_to_content:
-        settings.pop("content_loss", None)
-    return settings
+def recipe_settings(recipe: Any) -> dict[str, Any]:
+    """Defaults of a recipe; an unknown one has none, and is refused later."""
+    return RECIPES.get(recipe, {}) if isinstance(recipe, str) else {}
 
 
 def own_settings() -> dict[str, Any]:

@@ -130,14 +130,14 @@ def _id_dropout(args: EmbeddingArgs) -> ContentEmbedding:
 
 EMBEDDINGS: dict[str, EmbeddingSpec] = {
     "id": EmbeddingSpec(_id, fit=None),
-    "init": EmbeddingSpec(_init, adds_to_content=True),
-    "frozen": EmbeddingSpec(_frozen, learns_warm=False, adds_to_content=True),
-    "delta": EmbeddingSpec(_delta, options=DeltaOptions, adds_to_content=True),
+    "init": EmbeddingSpec(_init),
+    "frozen": EmbeddingSpec(_frozen, learns_warm=False),
+    "delta": EmbeddingSpec(_delta, options=DeltaOptions),
     "alphafuse": EmbeddingSpec(_alphafuse, _half_whitened),
-    "llminit": EmbeddingSpec(_init, _most_varied, adds_to_content=True),
+    "llminit": EmbeddingSpec(_init, _most_varied),
     "whitening": EmbeddingSpec(_whitening, _all_whitened, learns_cold=True),
     "moe": EmbeddingSpec(_moe, _own_dimension, learns_cold=True),
-    "id_dropout": EmbeddingSpec(_id_dropout, adds_to_content=True),
+    "id_dropout": EmbeddingSpec(_id_dropout),
 }
 """Values of the setting ``item_embedding``. A new one is an :class:`EmbeddingSpec` listed here."""
 

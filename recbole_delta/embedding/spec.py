@@ -56,8 +56,6 @@ class EmbeddingSpec:
             None for none. They may stand in any YAML once the spec is listed.
         learns_warm: training moves the vectors of warm items.
         learns_cold: training moves those of cold items too, by what is shared with warm ones.
-        adds_to_content: an item's vector is its content row plus what is learnt for the item, so
-            that content alone can be scored.
 
     Example:
         An embedding with a setting of its own, known to every model and to the contract suite once
@@ -83,7 +81,6 @@ class EmbeddingSpec:
     options: type | None = None
     learns_warm: bool = True
     learns_cold: bool = False
-    adds_to_content: bool = False
 
     @property
     def embeds_cold_items(self) -> bool:

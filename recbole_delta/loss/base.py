@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from recbole_delta.embedding.base import ContentEmbedding, ItemEmbedding
+from recbole_delta.embedding.base import ItemEmbedding
 
 
 class ItemVectors:
@@ -18,46 +16,20 @@ class ItemVectors:
     Args:
         embedding: the item embedding of the model.
         output_item_vectors: what the backbone makes of its rows before the product.
-        bias: ``[1 + n_warm, 1]`` a number an item, the last of its vector; None without.
     """
 
     def __init__(
-        self,
-        embedding: ItemEmbedding,
-        output_item_vectors: Callable[[Tensor], Tensor],
-        bias: Tensor | None = None,
+        self, embedding: ItemEmbedding, output_item_vectors: Callable[[Tensor], Tensor]
     ) -> None:
-        self._embedding, self._output, self._bias = embedding, output_item_vectors, bias
+        self._embedding, self._output = embedding, output_item_vectors
 
     def all_warm(self) -> Tensor:
-        """``[1 + n_warm, D]``: padding, which no softmax may choose, and every warm item."""
-        rows = self._output(self._embedding.trained_rows())
-        return rows if self._bias is None else torch.cat([rows, self._bias], 1)
+        """``[1 + n_warm, d]``: padding, which no softmax may choose, and every warm item."""
+        return self._output(self._embedding.trained_rows())
 
     def of(self, ids: Tensor) -> Tensor:
-        """``[n, D]`` vectors of ``ids`` ``[n]``."""
-        rows = self._output(self._embedding(ids))
-        if self._bias is None:
-            return rows
-        return torch.cat([rows, F.embedding(ids, self._bias, sparse=self._embedding.sparse)], 1)
-
-
-class ContentVectors(ItemVectors):
-    """Content alone in the place of item vectors: what a cold item is scored by."""
-
-    def __init__(
-        self, embedding: ContentEmbedding, output_item_vectors: Callable[[Tensor], Tensor]
-    ) -> None:
-        super().__init__(embedding, output_item_vectors)
-        self._content = embedding.content[: embedding.n_warm + 1]
-
-    def all_warm(self) -> Tensor:
-        """``[1 + n_warm, d]``: padding and the content of every warm item, without gradient."""
-        return self._output(self._content)
-
-    def of(self, ids: Tensor) -> Tensor:
-        """``[n, d]`` content of ``ids`` ``[n]``."""
-        return self._output(F.embedding(ids, self._content))
+        """``[n, d]`` vectors of ``ids`` ``[n]``."""
+        return self._output(self._embedding(ids))
 
 
 class TrainingLoss(nn.Module):

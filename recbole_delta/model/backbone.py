@@ -15,9 +15,8 @@ from recbole_delta.compute.dropout import use_fast_dropout
 from recbole_delta.data.dataset import ColdWarmDataset, train_positions
 from recbole_delta.embedding import ContentEmbedding, ItemEmbedding
 from recbole_delta.loss import LOSSES, ItemVectors
-from recbole_delta.loss.base import ContentVectors
 from recbole_delta.model.catalogue import WholeCatalogue
-from recbole_delta.model.item_parameters import build_item_bias, build_item_embedding
+from recbole_delta.model.item_embedding import build_item_embedding
 
 
 class ContentBackbone(WholeCatalogue):
@@ -80,8 +79,6 @@ class ContentBackbone(WholeCatalogue):
         loss = LOSSES[dataset.settings.loss]
         counts = torch.from_numpy(dataset.train_counts())
         self.training_loss = loss(counts, dataset.settings.loss_options)
-        self.content_loss = dataset.settings.content_loss
-        self.item_bias = build_item_bias(counts, dataset.settings.item_bias)
         sees_few = not loss.gradient_of_all_items
         self.updates_rows = sees_few and _is_plain_adam(config) and world_size() == 1
         # The dense gradient of a loss over all items takes in the sparse one of the lookups.
@@ -91,14 +88,8 @@ class ContentBackbone(WholeCatalogue):
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Training loss over the warm items: a scalar, the mean over the targets of the batch."""
         hidden, target = self.examples(interaction)
-        items = ItemVectors(self.item_embedding, self.output_item_vectors, self.item_bias)
-        session = hidden if self.item_bias is None else F.pad(hidden, (0, 1), value=1.0)
-        loss = self.training_loss(session, target, items)
-        if self.content_loss:
-            assert self.content_embedding is not None  # the settings have been checked
-            content = ContentVectors(self.content_embedding, self.output_item_vectors)
-            loss = loss + self.content_loss * self.training_loss(hidden, target, content)
-        return loss
+        items = ItemVectors(self.item_embedding, self.output_item_vectors)
+        return self.training_loss(hidden, target, items)
 
     def examples(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
         """Sequence representations and the items that came next, of a training batch.
@@ -167,31 +158,19 @@ class ContentBackbone(WholeCatalogue):
         hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
         return hidden @ self.output_item_vectors(self.item_embedding.weight).T
 
-    @property
-    def has_offsets(self) -> bool:
-        """Whether warm items have a bias, or cold ones an offset."""
-        return self.item_bias is not None or super().has_offsets
-
-    def offsets(self, n_items: int) -> Tensor:
-        """``[n_items]`` float32: biases of warm items and the offset of cold ones."""
-        offset = super().offsets(n_items)
-        if self.item_bias is not None:
-            offset[: len(self.item_bias)] = self.item_bias.detach()[:, 0].cpu()
-        return offset
-
     def scored_items(self) -> Tensor:
         """``[n_items, D]``: their products with :meth:`scored_session` are the scores.
 
-        D is d, or d + 1 where something is added to scores: the last number of an item's vector.
+        D is d, or d + 1 with an offset on cold items: the last number of an item's vector.
         """
         rows = self.output_item_vectors(self.item_embedding.weight)
-        if not self.has_offsets:
+        if not self.cold_offset:
             return rows
         return torch.cat([rows, self.offsets(len(rows)).to(rows)[:, None]], 1)
 
     def scored_session(self, hidden: Tensor) -> Tensor:
         """``[B, D]`` what item vectors are multiplied by, from outputs ``[B, d]``."""
-        return F.pad(hidden, (0, 1), value=1.0) if self.has_offsets else hidden
+        return F.pad(hidden, (0, 1), value=1.0) if self.cold_offset else hidden
 
     def n_targets(self, interaction: Interaction) -> int:
         """Number of targets that :meth:`calculate_loss` averages over."""

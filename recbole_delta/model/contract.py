@@ -88,11 +88,6 @@ class CatalogueModel(SequenceTraits):
         offset[[item for item in self.own_delta if item < n_items]] = 0.0
         return offset
 
-    @property
-    def has_offsets(self) -> bool:
-        """Whether anything is added to the score of an item."""
-        return self.cold_offset != 0
-
     def calibrated(self, scores: Tensor, items: Tensor | None = None) -> Tensor:
         """Scores with what is added to each.
 
@@ -100,7 +95,7 @@ class CatalogueModel(SequenceTraits):
             scores: ``[B, n]`` scores of padding and the first items, or ``[B]`` of ``items``.
             items: ``[B]`` item ids, one for each score.
         """
-        if not self.has_offsets:
+        if not self.cold_offset:
             return scores
         if items is None:
             return scores + self.offsets(scores.size(1)).to(scores)

@@ -47,7 +47,7 @@ class SASRecEnsemble(CatalogueModel, SequentialRecommender):
             raise DeltaError("item_embedding of SASRecEnsemble is that of the content; not id.")
         super().__init__(config, dataset)
         of_ids = copy.copy(dataset)
-        of_ids.settings = replace(dataset.settings, item_embedding="id", content_loss=0.0)
+        of_ids.settings = replace(dataset.settings, item_embedding="id")
         self.by_id, self.by_content = (_as_alone(config, part) for part in (of_ids, dataset))
         self.updates_rows = self.by_id.updates_rows
 
@@ -94,8 +94,8 @@ class SASRecEnsemble(CatalogueModel, SequentialRecommender):
 
     def _scores(self, model: SASRecDelta, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Scores of a model, with mean 0 and variance 1 over the warm items of each row."""
-        session = model.scored_session(model.last_position(item_seq, item_seq_len))
-        scores = session @ model.scored_items().T
+        items = model.output_item_vectors(model.item_embedding.weight)
+        scores = model.last_position(item_seq, item_seq_len) @ items.T
         warm = scores[:, 1 : self.n_warm + 1]
         return (scores - warm.mean(1, keepdim=True)) / warm.std(1, keepdim=True)
 

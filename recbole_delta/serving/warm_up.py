@@ -94,8 +94,7 @@ def fit_deltas(
     hidden, weight = contexts.hidden, contexts.weight[:, None]
     warm = model.output_item_vectors(embedding.weight[1 : n_warm + 1])
     parts = hidden.split(max(1, SCORES_AT_ONCE // n_warm))
-    bias = model.offsets(n_warm + 1)[1:].to(warm)
-    known = torch.cat([(part @ warm.T + bias).logsumexp(1) for part in parts])
+    known = torch.cat([(part @ warm.T).logsumexp(1) for part in parts])
     place = torch.full((len(embedding.content),), -1, device=ids.device)
     place[ids] = torch.arange(len(ids), device=ids.device)
     target = place[contexts.target]

@@ -9,7 +9,6 @@ import pytest
 import torch
 from support.datasets import planted
 from support.served import content_of
-from torch.nn import functional as F
 
 import recbole_delta
 from dataset_prep.errors import DeltaError
@@ -188,8 +187,6 @@ def test_resuming_and_loading_keep_the_offset(tiny, train):
         ({"cold_share": 1.5}, "cold_share must be a number from 0 to 1"),
         ({"cold_delta": "half"}, "cold_delta must be one of zero | neighbours"),
         ({"cold_validation": "old"}, "cold_validation must be one of newest | random"),
-        ({"item_bias": -1}, "item_bias must be a number >= 0"),
-        ({"content_loss": 0.5, "item_embedding": "id"}, "content_loss needs an item embedding"),
     ],
 )
 def test_bad_settings(tiny, train, given, message):
@@ -204,14 +201,12 @@ def test_a_model_without_vectors_for_cold_items_is_left_alone(tiny, train):
 
 
 def test_the_recipe_is_what_it_says_and_gives_way_to_the_user(tiny, train):
-    spelt_out = {
-        "cold_offset": "auto", "cold_delta": "neighbours", "item_bias": 0.5, "content_loss": 0.5
-    }  # fmt: skip
+    spelt_out = {"cold_offset": "auto", "cold_delta": "neighbours"}
     recipe, (_, model, *_) = train(tiny, recipe="calibrated", **ALL)
     assert recipe.test_modes == train(tiny, **spelt_out, **ALL)[0].test_modes
-    assert model.content_loss == 0.5
-    _, (config, other, *_) = train(tiny, recipe="calibrated", content_loss=0.0, **ALL)
-    assert (other.content_loss, config["item_bias"]) == (0.0, 0.5)
+    assert model.cold_offset != 0
+    _, (config, other, *_) = train(tiny, recipe="calibrated", cold_offset="none", **ALL)
+    assert (other.cold_offset, config["cold_delta"]) == (0.0, "neighbours")
     with pytest.raises(DeltaError, match="recipe must be one of paper"):
         train(tiny, recipe="best")
 
@@ -222,32 +217,9 @@ def test_the_recipe_is_what_it_says_and_gives_way_to_the_user(tiny, train):
 )
 def test_the_recipe_composes_with_every_backbone_and_embedding(tiny, train, backbone, mode):
     given = {"recipe": "calibrated", "item_embedding": mode, **ALL, "epochs": 1}
-    result, (_, model, *_) = train(tiny, backbone, **given)
+    result, _ = train(tiny, backbone, **given)
     metadata = Checkpoint.load(result.checkpoint).metadata
     assert (metadata.cold_offset != 0) == EMBEDDINGS[mode].embeds_cold_items
-    assert model.item_bias.shape == (model.n_warm + 1, 1)
     recommender = Recommender(result.checkpoint)
     found = recommender.recommend([recommender.items[:2]], k=3)
     assert len(found[0]) == 3
-
-
-def test_the_training_loss_is_that_of_the_formula(tiny, train):
-    """−log softmax(h·e + b) + w · (−log softmax(h·c)), by torch, over the warm items."""
-    _, (_, model, _, train_data, *_) = train(tiny, item_bias=0.5, content_loss=0.3, epochs=1)
-    batch = next(iter(train_data))
-    model.eval()
-    hidden, target = model.examples(batch)
-    embedding = model.item_embedding
-    logits = hidden @ embedding.trained_rows()[1:].T + model.item_bias[1:, 0]
-    alone = hidden @ embedding.content[1 : model.n_warm + 1].T
-    expected = F.cross_entropy(logits, target - 1) + 0.3 * F.cross_entropy(alone, target - 1)
-    assert model.calculate_loss(batch).item() == pytest.approx(expected.item(), rel=1e-5)
-
-
-def test_a_bias_starts_at_the_log_of_the_counts_and_learns(tiny, train):
-    _, (_, fresh, dataset, *_) = train(tiny, item_bias=0.5, epochs=1, learning_rate=0.0)
-    counts = torch.from_numpy(dataset.train_counts()).float()
-    torch.testing.assert_close(fresh.item_bias[1:, 0], 0.5 * counts.log())
-    _, (_, model, *_) = train(tiny, item_bias=0.5, epochs=1)
-    assert not torch.equal(model.item_bias, fresh.item_bias)
-    assert model.item_bias[0] == 0

@@ -1,4 +1,4 @@
-"""What a backbone has for each item, from settings and data set: its vector and its bias."""
+"""The item embedding of a backbone, from settings and data set."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.embedding import ContentEmbedding, DeltaEmbedding, EmbeddingArgs, ItemEmbedding
@@ -50,22 +49,6 @@ def build_item_embedding(
     if settings.cold_delta == "neighbours" and isinstance(embedding, DeltaEmbedding):
         embedding.lend_deltas(LENDERS)
     return embedding
-
-
-def build_item_bias(train_count: Tensor, start: float | None) -> nn.Parameter | None:
-    """``[1 + n_warm, 1]``: what popularity adds to a score, so that no delta has to.
-
-    Args:
-        train_count: ``[n_warm]`` training rows of items 1, 2, ...
-        start: its initial value, in times of the log of these; None for no bias.
-
-    Example:
-        >>> build_item_bias(torch.tensor([1, 4]), 0.5)[:, 0].detach().exp().tolist()
-        [1.0, 1.0, 2.0]
-    """
-    if start is None:
-        return None
-    return nn.Parameter(F.pad(start * train_count.float().log(), (1, 0))[:, None])
 
 
 def rows_seed(seed: int) -> int:
