@@ -19,6 +19,7 @@ from dataset_prep.format.content import find_content, read_content
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.data.checks import check_order
 from recbole_delta.data.instances import Instances, Interactions
+from recbole_delta.data.ordinary import prepare_on_the_way
 from recbole_delta.data.prepared import PreparedDataset
 from recbole_delta.data.traits import traits_of
 from recbole_delta.embedding.content_map import ContentMap
@@ -53,6 +54,7 @@ class ColdWarmDataset(PreparedDataset):
     """Whether indexing gives histories without cold items, for a model without vectors for them."""
 
     def __init__(self, config: Any, holds_out: bool = False) -> None:
+        prepare_on_the_way(config)
         self.settings, self._holds_out = DeltaSettings.from_config(config), holds_out
         self._trim = not traits_of(config.model_class).fixed_length
         super().__init__(config)

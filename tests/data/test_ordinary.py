@@ -1,0 +1,172 @@
+"""An ordinary RecBole data set: one word in the YAML, and it is prepared on the way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from recbole.quick_start import run_recbole
+from support.datasets import SMALL
+
+import recbole_delta
+from dataset_prep import ContentOptions, Filters, prepare
+from dataset_prep.errors import DeltaError
+from recbole_delta.cli import main
+
+THEMES = ("warm bread", "old stones", "night trains", "green tea")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Path:
+    """A data set as RecBole wants it: users who stay with one theme, items with titles."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for user in range(60):
+        mine = [i for i in range(48) if i % 4 == user % 4]
+        rows += [
+            (f"u{user}", f"B{i:03d}", int(rng.integers(1, 6))) for i in rng.permutation(mine)[:9]
+        ]
+    inter = pd.DataFrame(rows, columns=["user_id:token", "item_id:token", "rating:float"])
+    inter["timestamp:float"] = rng.permutation(len(inter)) + 1_700_000_000
+    items = pd.DataFrame({"item_id:token": [f"B{i:03d}" for i in range(48)]})
+    items["title:token_seq"] = [f"{THEMES[i % 4]} volume {i}" for i in range(48)]
+    items["brand:token"] = ["Acme", "Bolt"] * 24
+    items["shelf:token"] = [f"{i:04d}-X" for i in range(48)]
+    items["price:float"] = rng.random(48)
+    folder = tmp_path_factory.mktemp("data") / "shop"
+    folder.mkdir()
+    inter.to_csv(folder / "shop.inter", sep="\t", index=False)
+    items.to_csv(folder / "shop.item", sep="\t", index=False)
+    return folder
+
+
+@pytest.fixture
+def data(shop, tmp_path) -> Path:
+    """The folder of data sets of this test."""
+    shutil.copytree(shop, tmp_path / "dataset" / "shop")
+    shutil.copytree(
+        shop.parent / ".content", tmp_path / "dataset" / ".content", dirs_exist_ok=True
+    ) if (shop.parent / ".content").is_dir() else None
+    return tmp_path / "dataset"
+
+
+QUICK = {**SMALL, "epochs": 2, "train_batch_size": 16, "MAX_ITEM_LIST_LENGTH": 8, "state": "ERROR",
+         "show_progress": False}  # fmt: skip
+
+
+def settings(data, **more):
+    return {**QUICK, "data_path": str(data), **more}
+
+
+def test_the_numbers_are_those_of_a_preparation_by_hand(data, tmp_path, caplog):
+    result = recbole_delta.run("SASRecDelta", "shop", settings=settings(data))
+    [line] = [each.getMessage() for each in caplog.records if "cold start" in each.getMessage()]
+    assert "shop is prepared for cold start" in line
+    assert "'{title}; {brand}' by all-MiniLM-L6-v2" in line
+    assert "prepare: {protocol" in line
+    by_hand = prepare("recbole", tmp_path / "hand", raw=data / "shop", name="shop-by-hand",
+                      source_options={"name": "shop"},
+                      content=ContentOptions(template="{title}; {brand}"))  # fmt: skip
+    other = recbole_delta.run("SASRecDelta", by_hand.name, settings=settings(by_hand.parent))
+    assert result.test_modes == other.test_modes
+    # The checkpoint stands on the prepared data set.
+    assert recbole_delta.resume(result.checkpoint).test_result == result.test_result
+
+
+def test_every_entry_point_takes_it_and_it_is_prepared_once(data, tmp_path, capsys):
+    mine = settings(data)
+    ours = recbole_delta.run("SASRecDelta", "shop", settings=mine)
+    made = data / "shop-item_holdout" / "shop-item_holdout.json"
+    before = made.stat().st_mtime_ns
+    (tmp_path / "my.yaml").write_text(
+        json.dumps({"model": "SASRecDelta", "dataset": "shop", **mine})
+    )
+    main([str(tmp_path / "my.yaml")])
+    assert f"NDCG@10 {ours.test_result['ndcg@10']:.4f}".lower() in capsys.readouterr().out.lower()
+    theirs = run_recbole(config_file_list=[str(tmp_path / "my.yaml")])
+    assert theirs["test_result"]["ndcg@10"] == pytest.approx(ours.test_result["ndcg@10"], abs=1e-4)
+    stock = recbole_delta.run("GRU4Rec", "shop", settings=mine)
+    assert stock.test_mode["cases"] == ours.test_mode["cases"]
+    assert made.stat().st_mtime_ns == before
+    assert sorted(each.name for each in data.iterdir() if each.name[0] != ".") == [
+        "shop", "shop-item_holdout",
+    ]  # fmt: skip
+
+
+def test_options_make_a_set_of_their_own(data):
+    prepared = {"protocol": "leave_one_out", "core": 2, "template": "{title}"}
+    recbole_delta.run(
+        "ContentMean", "shop", settings=settings(data, prepare=prepared, require_cold=False)
+    )
+    [folder] = data.glob("shop-leave_one_out-*")
+    said = json.loads((folder / f"{folder.name}.json").read_text())
+    assert said["protocol"] == "leave_one_out"
+    assert said["filters"]["core"] == 2
+    assert said["content"]["text"]["template"] == "{title}"
+
+
+def test_recboles_filters_are_applied_before_the_split(data, tmp_path):
+    asked = {"user_inter_num_interval": "[3,inf)", "item_inter_num_interval": "(2,inf)",
+             "val_interval": {"rating": "[3,inf)"}}  # fmt: skip
+    result = recbole_delta.run("ContentMean", "shop", settings=settings(data, **asked))
+    by_hand = prepare("recbole", tmp_path / "hand", raw=data / "shop", name="hand",
+                      source_options={"name": "shop"}, filters=Filters(above={"rating": 2}, core=3),
+                      content=ContentOptions(template="{title}; {brand}"))  # fmt: skip
+    assert result.test_mode["cases"]["total"] == sum(
+        json.loads((by_hand / "hand.json").read_text())["targets"]["test"][group]
+        for group in ("cold", "warm")
+    )
+
+
+def test_fields_of_other_names(data):
+    for ending, renamed in (("inter", {"user_id:token": "session:token", "item_id:token": "sku:token",
+                                       "timestamp:float": "at:float"}),
+                            ("item", {"item_id:token": "sku:token"})):  # fmt: skip
+        path = data / "shop" / f"shop.{ending}"
+        pd.read_csv(path, sep="\t").rename(columns=renamed).to_csv(path, sep="\t", index=False)
+    names = {"USER_ID_FIELD": "session", "ITEM_ID_FIELD": "sku", "TIME_FIELD": "at",
+             "load_col": {"inter": ["session", "sku", "at"]}}  # fmt: skip
+    result = recbole_delta.run("SASRecDelta", "shop", settings=settings(data, **names))
+    assert result.test_mode["embeds_cold_items"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"prepare": {"kore": 5}}, "prepare: there is no option 'kore'; choose from protocol"),
+        ({"prepare": "paper"}, "prepare must be options"),
+        ({"prepare": {"protocol": "newest"}}, "prepare: protocol must be one of"),
+        ({"prepare": {"core": "five"}}, "core must be at least 1"),
+        ({"user_inter_num_interval": "[3,9]"}, "only intervals without an upper end"),
+        (
+            {"user_inter_num_interval": "[3,inf)", "item_inter_num_interval": "[5,inf)"},
+            "ask for different counts",
+        ),
+    ],
+)
+def test_bad_options(data, asked, message):
+    with pytest.raises(DeltaError, match=message.replace("[", r"\[").replace(")", r"\)")):
+        recbole_delta.run("ContentMean", "shop", settings=settings(data, **asked))
+
+
+def test_items_without_words_need_a_name_for_their_content(data):
+    (data / "shop" / "shop.item").unlink()
+    with pytest.raises(DeltaError, match=r"shop.item has no field with words in it; name what"):
+        recbole_delta.run("ContentMean", "shop", settings=settings(data))
+
+
+@pytest.mark.slow
+def test_the_data_set_that_recbole_ships(tmp_path):
+    result = recbole_delta.run(
+        "ContentMean", "ml-100k", settings=settings("dataset", epochs=1, prepare={"core": 40})
+    )
+    [folder] = Path("dataset").glob("ml-100k-item_holdout-*")
+    template = json.loads((folder / f"{folder.name}.json").read_text())["content"]["text"][
+        "template"
+    ]
+    assert template == "{movie_title}; {class}"
+    assert result.test_mode["cases"]["cold"] > 50
