@@ -1,7 +1,7 @@
 """Errors in the user's input, each said in one sentence."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 LONGEST = 1000
@@ -20,6 +20,65 @@ class DeltaError(ValueError):
         if len(line) > LONGEST:
             line = f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
         super().__init__(line)
+
+
+class DeltaErrors(DeltaError):
+    """Several errors at once, a line each.
+
+    Args:
+        messages: their sentences, at least two.
+    """
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        super().__init__("")
+        listed = "".join(f"\n- {each}" for each in messages)
+        self.args = (f"{len(messages)} things have to be changed:{listed}",)
+
+
+def check_all(checks: Iterable[Callable[[], object]]) -> None:
+    """Do every check, and raise all that they find together.
+
+    Args:
+        checks: each raises a DeltaError where something is wrong.
+
+    Raises:
+        DeltaError: the one that was raised, or :class:`DeltaErrors` of several.
+
+    Example:
+        >>> from functools import partial
+        >>> asked = {"core": 0, "users": "few"}
+        >>> check_all(partial(at_least_1, *each) for each in asked.items())
+        Traceback (most recent call last):
+            ...
+        dataset_prep.errors.DeltaErrors: 2 things have to be changed:
+        - core must be at least 1, but is 0.
+        - users must be at least 1, but is 'few'.
+    """
+    found = []
+    for check in checks:
+        try:
+            check()
+        except DeltaError as error:
+            found.append(error)
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        raise DeltaErrors([line for each in found for line in _sentences(each)])
+
+
+def _sentences(error: DeltaError) -> list[str]:
+    lines = str(error).splitlines()
+    return [line.removeprefix("- ") for line in lines[1:]] if len(lines) > 1 else lines
+
+
+def require(holds: bool, message: str) -> None:
+    """Refuse what does not hold.
+
+    Raises:
+        DeltaError: with ``message``.
+    """
+    if not holds:
+        raise DeltaError(message)
 
 
 def at_least_1(name: str, value: object) -> None:
@@ -65,7 +124,7 @@ def whole_number(name: str, value: object, least: int) -> None:
         raise DeltaError(f"{name} must be a whole number >= {least}, but is {value!r}.")
 
 
-def one_of(name: str, value: Any, choices: Sequence[Any]) -> None:
+def one_of(name: str, value: Any, choices: Collection[Any]) -> None:
     """Refuse a value that is none of the choices of the setting ``name``.
 
     Raises:

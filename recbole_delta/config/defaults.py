@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import recbole
 from recbole.config import Config
 
-from dataset_prep.errors import DeltaError
-from recbole_delta.config.recbole_checks import check_given
+from dataset_prep.errors import DeltaError, require
+from recbole_delta.config.recbole_checks import given_checks
 from recbole_delta.config.settings import own_settings, recipe_settings
 from recbole_delta.config.yaml_file import read_yaml
 
@@ -73,9 +73,10 @@ def add_defaults(
     if config.internal_config_dict.get("loss_type") == "CE":
         # RecBole's overall default samples negatives, which it then refuses under CE.
         config.internal_config_dict["train_neg_sample_args"] = None
-    given = {**config.file_config_dict, **config.variable_config_dict}
-    known = {*known_settings(), *config.internal_config_dict}
-    check_given(given, has_item_embedding, known)
+    require(
+        has_item_embedding or "item_embedding" not in given_settings(config),
+        "item_embedding is a setting of our models with a backbone only.",
+    )
     for name in ("save_dataset", "save_dataloaders", "dataset_save_path", "dataloaders_save_path"):
         if config.external_config_dict.get(name) not in (None, False, NEVER):
             raise DeltaError(
@@ -83,6 +84,21 @@ def add_defaults(
             )
     for name in ("dataset_save_path", "dataloaders_save_path"):
         config.external_config_dict[name] = NEVER
+
+
+def given_settings(config: Config) -> dict[str, Any]:
+    """What the user has set, values by the setting's name."""
+    return {**config.file_config_dict, **config.variable_config_dict}
+
+
+def user_checks(config: Config) -> Iterator[Callable[[], None]]:
+    """Checks that no setting of the user is misspelt, one each.
+
+    Args:
+        config: a Config with our defaults in it.
+    """
+    known = {*known_settings(), *config.internal_config_dict}
+    return given_checks(given_settings(config), known)
 
 
 @cache

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from dataset_prep.errors import DeltaError, at_least_0, one_of, whole_number
+from dataset_prep.errors import DeltaError, at_least_0, one_of, require, whole_number
 
 MIN_VALUES = {
     "epochs": 1,
@@ -43,72 +44,85 @@ CLIP_ARGUMENTS = ("max_norm", "norm_type", "error_if_nonfinite", "foreach")
 """Arguments of ``torch.nn.utils.clip_grad_norm_``."""
 
 
-def check_settings(config: Any) -> None:
-    """Check that RecBole's settings have values that it can use.
+def recbole_checks(config: Any) -> Iterator[Callable[[], None]]:
+    """Checks that RecBole's settings have values that it can use, one each.
 
     Args:
         config: a RecBole ``Config``.
-
-    Raises:
-        DeltaError: one has not.
     """
     for name, least in MIN_VALUES.items():
-        whole_number(name, config[name], least)
+        yield partial(whole_number, name, config[name], least)
     for name, most in MAX_VALUES.items():
-        if isinstance(config[name], (int, float)) and config[name] > most:
-            raise DeltaError(f"{name} must be at most {most}, but is {config[name]!r}.")
+        if isinstance(config[name], (int, float)):
+            message = f"{name} must be at most {most}, but is {config[name]!r}."
+            yield partial(require, config[name] <= most, message)
     for k in config["topk"]:
-        whole_number("topk", k, 1)
-        if k > MAX_K:
-            raise DeltaError(f"topk must be at most {MAX_K:,}, but is {k}.")
-    if not isinstance(config["state"], (str, type(None))):
-        raise DeltaError(f"state must be a level such as INFO, but is {config['state']!r}.")
-    if config["seed"] >= 2**32:
-        raise DeltaError(f"seed must be below 2^32, but is {config['seed']}.")
+        yield partial(_check_k, k)
+    state = config["state"]
+    message = f"state must be a level such as INFO, but is {state!r}."
+    yield partial(require, isinstance(state, (str, type(None))), message)
+    seed = config["seed"]
+    if isinstance(seed, int):
+        yield partial(require, seed < 2**32, f"seed must be below 2^32, but is {seed}.")
     for name in ("learning_rate", "weight_decay"):
-        at_least_0(name, config[name])
-    one_of("learner", str(config["learner"]).lower(), LEARNERS)
+        yield partial(at_least_0, name, config[name])
+    yield partial(one_of, "learner", str(config["learner"]).lower(), LEARNERS)
     clip = config["clip_grad_norm"]
-    if clip is not None and not (isinstance(clip, Mapping) and set(clip) <= set(CLIP_ARGUMENTS)):
-        raise DeltaError(
-            f"clip_grad_norm must be arguments, such as {{max_norm: 5}}, but is {clip!r}."
-        )
+    good = clip is None or (isinstance(clip, Mapping) and set(clip) <= set(CLIP_ARGUMENTS))
+    message = f"clip_grad_norm must be arguments, such as {{max_norm: 5}}, but is {clip!r}."
+    yield partial(require, good, message)
+    yield partial(_check_encoding, config["encoding"])
+    message = "log_wandb needs Weights & Biases: pip install wandb."
+    yield partial(require, not config["log_wandb"] or find_spec("wandb") is not None, message)
+
+
+def _check_k(k: Any) -> None:
+    whole_number("topk", k, 1)
+    require(k <= MAX_K, f"topk must be at most {MAX_K:,}, but is {k}.")
+
+
+def _check_encoding(name: Any) -> None:
     try:
-        codecs.lookup(config["encoding"] or "utf-8")
+        codecs.lookup(name or "utf-8")
     except (LookupError, TypeError) as error:
-        raise DeltaError(f"encoding: there is no {config['encoding']!r}.") from error
-    if config["log_wandb"] and find_spec("wandb") is None:
-        raise DeltaError("log_wandb needs Weights & Biases: pip install wandb.")
+        raise DeltaError(f"encoding: there is no {name!r}.") from error
 
 
-def check_given(given: Mapping[str, Any], has_item_embedding: bool, known: Iterable[str]) -> None:
-    """Check that no setting of the user is misspelt or would be overruled.
+def given_checks(given: Mapping[str, Any], known: Iterable[str]) -> Iterator[Callable[[], None]]:
+    """Checks that no setting of the user is misspelt, one each.
 
     Args:
         given: values by the setting's name.
-        has_item_embedding: whether the model has the setting ``item_embedding``.
         known: names of all settings.
-
-    Raises:
-        DeltaError: a setting is unknown, or would have no effect.
     """
-    refuse_unknown(given, known)
-    if "item_embedding" in given and not has_item_embedding:
-        raise DeltaError("item_embedding is a setting of our models with a backbone only.")
+    known = set(known)
+    for name in given:
+        yield partial(refuse_unknown, [name], known)
     arguments = given.get("eval_args")
-    if isinstance(arguments, Mapping):
-        if "split" in arguments:
-            raise DeltaError(
-                "eval_args: split is not read, because the prepared data set says which rows are "
-                "for what; remove it, and choose the protocol in dataset_prep."
-            )
-        mode = arguments.get("mode")
-        if isinstance(mode, Mapping) and not set(mode) <= {"valid", "test"}:
-            raise DeltaError(f"eval_args: mode is for valid and test, but has {', '.join(mode)}.")
-        if arguments.get("order", "TO") != "TO" or arguments.get("group_by", "user") != "user":
-            raise DeltaError(
-                "eval_args: order must be TO and group_by user, as the data set was prepared."
-            )
+    mode = arguments.get("mode") if isinstance(arguments, Mapping) else None
+    if isinstance(mode, Mapping):
+        message = f"eval_args: mode is for valid and test, but has {', '.join(mode)}."
+        yield partial(require, set(mode) <= {"valid", "test"}, message)
+
+
+def unread_arguments(given: Mapping[str, Any]) -> str | None:
+    """What of a user's ``eval_args`` is not read, and why, in one line; None for nothing.
+
+    Args:
+        given: values by the setting's name.
+    """
+    arguments = given.get("eval_args")
+    if not isinstance(arguments, Mapping):
+        return None
+    usual = {"order": "TO", "group_by": "user", "mode": arguments.get("mode")}
+    unread = [f"{name}: {value}" for name, value in arguments.items() if value != usual.get(name)]
+    if not unread:
+        return None
+    return (
+        f"eval_args: {', '.join(unread)} is not read: the prepared data set says which rows are "
+        "for what, by the protocol in its name.json; prepare: {protocol: leave_one_out} is "
+        "RecBole's LS, and item_holdout the one with cold items."
+    )
 
 
 def unused_settings(config: Any) -> list[str]:

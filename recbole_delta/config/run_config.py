@@ -6,18 +6,20 @@ import copy
 import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import yaml
 from recbole.config import Config
 
-from dataset_prep.errors import DeltaError, check_folder_name
-from recbole_delta.config.defaults import NEVER, _model_folders
-from recbole_delta.config.recbole_checks import check_metrics, check_settings
+from dataset_prep.errors import DeltaError, check_all, check_folder_name
+from recbole_delta.config.defaults import NEVER, _model_folders, user_checks
+from recbole_delta.config.recbole_checks import check_metrics, recbole_checks
+from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.config.yaml_file import YamlLoader, one_line, read_yaml
 
 
@@ -42,7 +44,8 @@ class RunConfig(Config):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         with explained("a setting"):
             super().__init__(*args, **kwargs)
-        check_settings(self)
+        own = partial(DeltaSettings.from_config, self)
+        check_all(chain(user_checks(self), recbole_checks(self), [own]))
 
     def _build_yaml_loader(self) -> type[yaml.SafeLoader]:
         return YamlLoader

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
-from dataset_prep.errors import number, one_of
+from dataset_prep.errors import check_all, number, one_of
 from recbole_delta.embedding import EMBEDDINGS, EmbeddingSpec
 from recbole_delta.loss import LOSSES
 
@@ -23,6 +25,21 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
 }
 """By the setting ``recipe``: defaults of other settings; the paper's stand in the YAML files."""
+
+
+_CHOICES: dict[str, Any] = {
+    "item_embedding": EMBEDDINGS.keys(),
+    "loss": LOSSES.keys(),
+    "valid_candidates": CANDIDATES,
+    "test_candidates": CANDIDATES,
+    "cold_history": COLD_HISTORY,
+    "mask_history": (True, False),
+    "require_cold": (True, False),
+    "cold_validation": COLD_VALIDATION,
+    "cold_delta": COLD_DELTA,
+    "recipe": RECIPES.keys(),
+}
+"""Settings that name one of several things, and these."""
 
 
 @dataclass(frozen=True)
@@ -71,24 +88,20 @@ class DeltaSettings:
     loss_options: Any = None
 
     def __post_init__(self) -> None:
-        one_of("item_embedding", self.item_embedding, tuple(EMBEDDINGS))
-        if self.train_positions is not None:
-            one_of("train_positions", self.train_positions, TRAIN_POSITIONS)
-        one_of("loss", self.loss, tuple(LOSSES))
-        one_of("valid_candidates", self.valid_candidates, CANDIDATES)
-        one_of("test_candidates", self.test_candidates, CANDIDATES)
-        one_of("cold_history", self.cold_history, COLD_HISTORY)
-        one_of("mask_history", self.mask_history, (True, False))
-        one_of("require_cold", self.require_cold, (True, False))
+        check_all(self._checks())
+
+    def _checks(self) -> Iterator[Callable[[], None]]:
+        for name, choices in _CHOICES.items():
+            yield partial(one_of, name, getattr(self, name), choices)
         if isinstance(self.cold_offset, str):
-            one_of("cold_offset", self.cold_offset, (*COLD_OFFSETS, "a number"))
+            choices = (*COLD_OFFSETS, "a number")
+            yield partial(one_of, "cold_offset", self.cold_offset, choices)
         else:
-            number("cold_offset", self.cold_offset)
+            yield partial(number, "cold_offset", self.cold_offset)
+        if self.train_positions is not None:
+            yield partial(one_of, "train_positions", self.train_positions, TRAIN_POSITIONS)
         if self.cold_share is not None:
-            number("cold_share", self.cold_share, 0.0, 1.0)
-        one_of("cold_validation", self.cold_validation, COLD_VALIDATION)
-        one_of("cold_delta", self.cold_delta, COLD_DELTA)
-        one_of("recipe", self.recipe, tuple(RECIPES))
+            yield partial(number, "cold_share", self.cold_share, 0.0, 1.0)
 
     @property
     def embedding_spec(self) -> EmbeddingSpec:
@@ -103,8 +116,15 @@ class DeltaSettings:
             DeltaError: a value cannot be used, even if its embedding or loss is not chosen.
         """
         given = [each.name for each in fields(cls) if each.name not in DERIVED]
-        read: dict[type | None, Any] = {each: _read(each, config) for each in _declared()}
-        settings = cls(**{name: config[name] for name in given})
+        read: dict[type | None, Any] = {}
+        own: list[type] = [cls, *_declared()]
+
+        def make(kind: type) -> None:
+            names = given if kind is cls else [each.name for each in fields(kind)]
+            read[kind] = kind(**{name: config[name] for name in names})
+
+        check_all(partial(make, kind) for kind in own)
+        settings = read[cls]
         return replace(
             settings,
             embedding_options=read.get(settings.embedding_spec.options),
@@ -130,7 +150,3 @@ def _declared() -> list[type]:
     declared = [spec.options for spec in EMBEDDINGS.values()]
     declared += [loss.options for loss in LOSSES.values()]
     return [options for options in declared if options is not None]
-
-
-def _read(options: type, config: Any) -> Any:
-    return options(**{each.name: config[each.name] for each in fields(options)})

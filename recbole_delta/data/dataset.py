@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from logging import getLogger
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from torch.nn import functional as F
 
 from dataset_prep.errors import DeltaError
 from dataset_prep.format.content import find_content, read_content
+from recbole_delta.config.defaults import given_settings
+from recbole_delta.config.recbole_checks import unread_arguments
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.data.checks import check_order
 from recbole_delta.data.instances import Instances, Interactions
@@ -54,6 +57,9 @@ class ColdWarmDataset(PreparedDataset):
     """Whether indexing gives histories without cold items, for a model without vectors for them."""
 
     def __init__(self, config: Any, holds_out: bool = False) -> None:
+        unread = unread_arguments(given_settings(config))
+        if unread and not holds_out:
+            getLogger().warning(unread)
         prepare_on_the_way(config)
         self.settings, self._holds_out = DeltaSettings.from_config(config), holds_out
         self._trim = not traits_of(config.model_class).fixed_length

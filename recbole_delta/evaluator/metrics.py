@@ -2,8 +2,8 @@
 
 With a single relevant item the metrics of RecBole reduce to a gain at the target's rank r:
 NDCG 1 / log₂(r + 1) (Järvelin & Kekäläinen 2002; the ideal DCG is 1), Hit and Recall 1,
-MRR 1 / r, and 0 beyond k. A tied target gets the mean gain over the ranks it may take, as
-if ties were broken at random (McSherry & Najork 2008), never by item id.
+MRR and MAP 1 / r, Precision 1 / k, and 0 beyond k. A tied target gets the mean gain over the ranks
+it may take, as if ties were broken at random (McSherry & Najork 2008), never by item id.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import numpy as np
 
 from recbole_delta.evaluator.ranking import TargetRanks
 
-GAINS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "ndcg": lambda rank: 1 / np.log2(rank + 1),
-    "hit": np.ones_like,
-    "recall": np.ones_like,
-    "mrr": lambda rank: 1 / rank,
+GAINS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "ndcg": lambda rank, k: 1 / np.log2(rank + 1),
+    "hit": lambda rank, k: np.ones_like(rank),
+    "recall": lambda rank, k: np.ones_like(rank),
+    "mrr": lambda rank, k: 1 / rank,
+    "map": lambda rank, k: 1 / rank,
+    "precision": lambda rank, k: np.full_like(rank, 1 / k),
 }
-"""Gain of a target by the metric's name: from ranks ``[k]`` 1, 2, ... to ``[k]``."""
+"""Gain of a target by the metric's name: from ranks ``[n]`` up to k, and k, to ``[n]``."""
 
 GROUPS = ("total", "cold", "warm")
 """Groups of test cases by whether the target is cold."""
@@ -56,7 +58,7 @@ def expected_gain(metric: str, ranks: TargetRanks, k: int) -> np.ndarray:
 
 def cumulated_gain(metric: str, k: int) -> np.ndarray:
     """``[k + 1]`` float64 sums of the gains at the ranks 1 .. r, for r = 0 .. ``k``."""
-    gain = GAINS[metric](np.arange(1, k + 1, dtype=np.float64))
+    gain = GAINS[metric](np.arange(1, k + 1, dtype=np.float64), k)
     return np.concatenate([[0.0], np.cumsum(gain)])
 
 

@@ -41,6 +41,7 @@ CALLED = (
 
 REPLACED = {
     "recbole.config.Config._load_internal_config_dict": "our defaults, for our models",
+    "recbole.quick_start.load_data_and_model": "our checkpoints are safetensors",
     "recbole.trainer.<Model>Trainer": "where RecBole looks for the trainer of each of our models",
     "recbole.data.dataset.<Model>Dataset": "where RecBole looks for the data set of each",
     "recbole.model.sequential_recommender.<model>": "where RecBole looks for it (sys.modules)",

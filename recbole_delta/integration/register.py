@@ -10,17 +10,19 @@ from typing import Any
 
 import recbole.data.dataset
 import recbole.evaluator.register as metric_register
+import recbole.quick_start.quick_start
 import recbole.trainer
 from recbole.config import Config
 
-from dataset_prep.errors import DeltaError
-from recbole_delta.config.defaults import add_defaults
+from dataset_prep.errors import DeltaError, check_all
+from recbole_delta.config.defaults import add_defaults, user_checks
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.recbole_metrics import group_metrics
 from recbole_delta.model import MODELS, ContentMean, SASRecEnsemble
 from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.model.registry import _registered, is_registered
+from recbole_delta.quick_start.run import load_run
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 from recbole_delta.trainer.untrained import UntrainedTrainer
 
@@ -77,6 +79,22 @@ def install() -> None:
         metric_register.metric_information[name] = metric.metric_need
         metric_register.metric_types[name] = metric.metric_type
     _add_defaults_to_config()
+    _let_recbole_load_our_checkpoints()
+
+
+def _let_recbole_load_our_checkpoints() -> None:
+    stock = recbole.quick_start.load_data_and_model
+    if getattr(stock, "loads_ours", False):
+        return
+
+    def load_data_and_model(model_file: str) -> tuple[Any, ...]:
+        """RecBole's function; a checkpoint in safetensors is one of ours."""
+        ours = str(model_file).endswith(".safetensors")
+        return load_run(model_file) if ours else stock(model_file)
+
+    load_data_and_model.loads_ours = True  # type: ignore[attr-defined]
+    for module in (recbole.quick_start, recbole.quick_start.quick_start):
+        module.load_data_and_model = load_data_and_model
 
 
 def _add_defaults_to_config() -> None:
@@ -89,6 +107,8 @@ def _add_defaults_to_config() -> None:
         if is_registered(model_class) or isinstance(self, RunConfig):
             has_item_embedding = issubclass(model_class, (ContentBackbone, SASRecEnsemble))
             add_defaults(self, model_class, has_item_embedding, _registered.get(model_class, {}))
+        if is_registered(model_class) and not isinstance(self, RunConfig):  # which checks more
+            check_all(user_checks(self))
 
     load.adds_delta_defaults = True  # type: ignore[attr-defined]
     Config._load_internal_config_dict = load

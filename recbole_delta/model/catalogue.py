@@ -35,16 +35,25 @@ class WholeCatalogue(CatalogueModel, SequentialRecommender):
 class GeneralCatalogue(CatalogueModel, GeneralRecommender):
     """In front of a RecBole model that knows users instead of histories, such as BPR.
 
-    Its scores end with −inf for items it does not know.
+    Its scores end with −inf for items it does not know. A user without training rows gets nothing
+    recommended: all scores are −inf, and every target is a miss.
     """
+
+    def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
+        super().__init__(config, dataset)
+        self.known_users = torch.zeros(dataset.user_num, dtype=torch.bool)
+        self.known_users[dataset.instances.user] = True
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``; −inf for an item without a vector."""
-        users = len(interaction[self.USER_ID])
-        return _padded(super().full_sort_predict(interaction).view(users, -1), self.n_catalogue)
+        user = interaction[self.USER_ID]
+        scores = _padded(
+            super().full_sort_predict(interaction).view(len(user), -1), self.n_catalogue
+        )
+        return scores.masked_fill(~self.known_users[user.cpu(), None].to(scores.device), -inf)
 
 
-class PopularityCatalogue(GeneralCatalogue):
+class PopularityCatalogue(CatalogueModel, GeneralRecommender):
     """In front of RecBole's ``Pop``: popularity is counted over the training rows at once."""
 
     is_trained = False
@@ -55,8 +64,13 @@ class PopularityCatalogue(GeneralCatalogue):
         self.item_cnt = torch.bincount(items, minlength=self.n_items)[:, None]
         self.max_cnt = self.item_cnt.max(0)[0]
 
+    def full_sort_predict(self, interaction: Interaction) -> Tensor:
+        """Scores ``[B, n_catalogue]``: training rows of each item; −inf for an item without any."""
+        users = len(interaction[self.USER_ID])
+        return _padded(super().full_sort_predict(interaction).view(users, -1), self.n_catalogue)
 
-class HistoryCatalogue(GeneralCatalogue):
+
+class HistoryCatalogue(CatalogueModel, GeneralRecommender):
     """In front of RecBole's ``ItemKNN``: it scores the given history, not the user's training rows.
 
     A test user may have no training rows, but has a history.

@@ -72,7 +72,7 @@ def test_with_ties_the_value_is_the_mean_over_all_orders(scores, k, data):
     n_warm = data.draw(st.integers(0, len(scores)))
     ours = rank_in_groups(row, torch.tensor([target + 1]), n_warm, k).among("all")
     for metric, gain in GAINS.items():
-        brute = np.where(ranks <= k, gain(ranks), 0).mean()
+        brute = np.where(ranks <= k, gain(ranks, k), 0).mean()
         assert expected_gain(metric, ours, k)[0] == pytest.approx(brute, abs=1e-9)
 
 

@@ -34,11 +34,7 @@ def loo(prepared):
     rows = prepared.rows.copy()
     order = rows.groupby("user_id").cumcount(ascending=False)
     rows["split"] = np.select([order == 0, order == 1], ["test", "valid"], "train")
-    items = prepared.items.copy()
-    counts = rows.loc[rows["split"] == "train", "item_id"].value_counts()
-    items["train_count"] = items["item_id"].map(counts).fillna(0).astype(int)
-    items["is_cold"] = np.where(items["train_count"] > 0, "0", "1")
-    return prepared.replace(rows=rows, items=items)
+    return prepared.replace(rows=rows, items=counted(rows, prepared.items))
 
 
 def test_popularity_ranks_by_training_counts(tiny, train):
@@ -69,9 +65,34 @@ def test_item_knn_scores_the_given_history(tiny, train):
     assert similarity[a, b] == pytest.approx(cosine, rel=1e-3)
 
 
+@pytest.mark.parametrize("model", ["BPR", "LightGCN"])
+def test_a_user_without_training_rows_is_a_miss_that_is_counted(tiny, train, caplog, model):
+    trained = set(tiny.rows.loc[tiny.rows["split"] == "train", "user_id"])
+    test = tiny.rows[tiny.rows["split"] == "test"]
+    # Half of the users train no more.
+    gone = sorted(trained)[::2]
+    rows = tiny.rows.copy()
+    rows.loc[rows["user_id"].isin(gone) & (rows["split"] == "train"), "split"] = "history"
+    prepared = tiny.replace(rows=rows, items=counted(rows, tiny.items))
+    strangers = ~test["user_id"].isin(trained - set(gone))
+    result, (_, net, dataset, _, _, cases) = train(prepared, model, epochs=1, anew=True)
+    [line] = {each.getMessage() for each in caplog.records if "misses" in each.getMessage()}
+    assert f"{strangers.sum()} of {len(test)} test cases" in line
+    assert result.test_mode["cases"]["total"] == len(test)
+    users = dataset.field2id_token["user_id"][cases.dataset.instances.user.numpy()]
+    scores = net.full_sort_predict(cases.dataset.batch(torch.arange(len(test))))
+    served = torch.isfinite(scores).any(1).numpy()
+    assert served.tolist() == [user in trained - set(gone) for user in users]
+    assert 0 < served.sum() < len(test)
+
+
+def counted(rows, items):
+    counts = rows.loc[rows["split"] == "train", "item_id"].value_counts()
+    train_count = items["item_id"].map(counts).fillna(0).astype(int)
+    return items.assign(train_count=train_count, is_cold=np.where(train_count > 0, "0", "1"))
+
+
 def test_bpr_runs_where_every_test_user_has_trained(tiny, train):
-    with pytest.raises(DeltaError, match="knows users by their training rows"):
-        train(tiny, "BPR")
     result, _ = train(loo(tiny), "BPR", epochs=20, require_cold=False, learning_rate=0.01)
     pop, _ = train(loo(tiny), "Pop", require_cold=False)
     assert result.test_result["ndcg@10"] > 2 * pop.test_result["ndcg@10"]
