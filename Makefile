@@ -9,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 demo: $(VENV)/.installed
 	$(BIN)/recbole-delta demo
 
@@ -20,6 +20,10 @@ test: $(VENV)/.installed-test
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy recbole_delta dataset_prep
 	$(BIN)/lint-imports
+
+# A broken link or a name that is not there ends it.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # What is missing is said before anything is installed.
 $(VENV)/.torch:
@@ -40,4 +44,4 @@ $(VENV)/.installed-%: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo log log_tensorboard saved
+	rm -rf $(VENV) demo log log_tensorboard saved site
