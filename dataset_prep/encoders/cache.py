@@ -62,7 +62,9 @@ class VectorCache:
             A vector ``[dim]`` by key.
         """
         missing = [key for key in wanted if key not in self._known]
-        with tqdm(total=len(missing), desc=label, unit=unit, disable=not missing) as bar:
+        with tqdm(
+            total=len(missing), desc=label, unit=unit, disable=None if missing else True
+        ) as bar:
             for first in range(0, len(missing), chunk):
                 keys = missing[first : first + chunk]
                 vectors = encode([wanted[key] for key in keys])

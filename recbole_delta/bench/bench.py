@@ -100,7 +100,7 @@ def _perform(plan: Plan, out: Path, workers: int, cluster: str | None) -> list[s
     ]  # fmt: skip
     specs, folders = list(todo.values()), list(todo)
     failed = []
-    with tqdm(total=len(tasks), desc="runs", unit="run", disable=not tasks) as bar:
+    with tqdm(total=len(tasks), desc="runs", unit="run", disable=None if tasks else True) as bar:
         for position, outcome in in_order_of_completion(tasks, workers, cluster):
             spec, folder = specs[position], folders[position]
             name = f"{spec.label}, {spec.dataset}, seed {spec.seed}"

@@ -164,7 +164,7 @@ def _evaluate(
         empty[drop] = (_shown(cases, drop).lengths == 0).numpy()
         groups[drop] = GroupRanks.missed(is_cold, k)
         blocks = with_history(cases, drop, step)[rank() :: world_size()]
-        for index in tqdm(blocks, "Evaluate", disable=not show_progress, leave=False):
+        for index in tqdm(blocks, "Evaluate", disable=None if show_progress else True, leave=False):
             scores = case_scores(model, cases, index, drop, twins)
             target = cases.instances.target[index].to(scores.device)
             found = rank_in_groups(scores, target, cases.n_warm, k, scratch)

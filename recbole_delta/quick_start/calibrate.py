@@ -67,6 +67,7 @@ def _chosen(parts: Parts, trainer: ColdWarmTrainer, odds: np.ndarray) -> Calibra
         found = _best_for(parts, odds, share)
         source = "the cold validation targets of the data set"
     else:
+        share = share or _share_of_items(parts.dataset)
         probe = _probe(parts.config)
         cases = probe.valid.dataset
         n_cold = int(cases.has_cold_target.sum())
@@ -76,7 +77,6 @@ def _chosen(parts: Parts, trainer: ColdWarmTrainer, odds: np.ndarray) -> Calibra
             which = trainer.settings.cold_validation
             source = f"{n_cold} targets among the {which} items, held out of a second training"
         else:
-            share = share or _share_of_items(parts.dataset)
             found = Calibration.by_mass(equal_mass(odds, share), share)
             source = "the expected share of cold targets alone, for want of cold validation targets"
     best = "" if found.best is None else f"best {found.best:.3f} ± {found.spread:.3f}, "
@@ -107,4 +107,8 @@ def _probe(config: RunConfig) -> Parts:
 
 def _share_of_items(dataset: ColdWarmDataset) -> float:
     """The share of cold items among all: what their targets would have if all were as popular."""
+    getLogger().warning(
+        f"{dataset.dataset_name}: no expected share of cold targets is known, so it is taken to be "
+        "that of cold items; set cold_share, or prepare the data set anew, which estimates it."
+    )
     return 1 - dataset.n_warm / (dataset.n_catalogue - 1)

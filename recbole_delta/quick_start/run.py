@@ -189,6 +189,7 @@ def train(
     evaluations = trainer.evaluate_modes(parts.test, MODES)
     modes = [each.as_json(trainer.metrics, config["topk"]) for each in evaluations]
     configured = MODES.index(trainer.configured_mode(parts.test))
+    trainer.log_test(modes)
     result = RunResult(
         settings=run_settings(config),
         best_valid_score=score,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,6 +20,7 @@ from recbole_delta.compute.distributed import copy_from_first, mean, rank, share
 from recbole_delta.compute.matmul import quick_float32
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.evaluator.evaluate import Evaluation, Mode, evaluate_modes
+from recbole_delta.evaluator.labels import result_table
 from recbole_delta.evaluator.recbole_metrics import (
     check_valid_metric,
     check_validation,
@@ -170,6 +171,17 @@ class ColdWarmTrainer(Trainer):
         candidates = settings.test_candidates if is_test else settings.valid_candidates
         return Mode(candidates, settings.cold_history)
 
+    def log_test(self, modes: Sequence[Mapping[str, Any]]) -> None:
+        """Put test results into the log file and tensorboard, as a table.
+
+        Args:
+            modes: JSON values of the evaluations in all modes.
+        """
+        if rank() == 0:
+            table = result_table(modes)
+            self.logger.info(f"test:\n{table}")
+            self.tensorboard.add_text("test", table)
+
     def load_best(self, model_file: str | None = None) -> None:
         """Load the weights of the best epoch, or of another checkpoint.
 
@@ -230,7 +242,9 @@ class ColdWarmTrainer(Trainer):
         self._epoch = epoch
         train_data.dataset.draw_windows(train_data.generator)
         best = f", best {self.best_valid_score:.4f}" if self.best_valid_result else ""
-        bar = tqdm(train_data, f"epoch {epoch}{best}", leave=False, disable=not show_progress)
+        bar = tqdm(
+            train_data, f"epoch {epoch}{best}", leave=False, disable=None if show_progress else True
+        )
         with quick_float32(self.device):
             total = self._train_epoch(bar, epoch, self._loss)
         # A trainer of RecBole's own may give the sums of the parts of its loss.
@@ -253,9 +267,9 @@ class ColdWarmTrainer(Trainer):
     def _log(self, head: str, values: dict[str, float], epoch: int, verbose: bool) -> None:
         if rank():
             return
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
         if verbose:
-            self.logger.info(f"epoch {epoch} {head}: {shown}")
+            shown = (f"{name} {value:.4f}" for name, value in values.items() if name != "epoch")
+            self.logger.info(f"epoch {epoch} {head}: {'  '.join(shown)}")
         for name, value in values.items():
             self.tensorboard.add_scalar(f"{head}/{name}", value, epoch)
         self.wandblogger.log_metrics({**values, f"{head}_step": epoch}, head=head)

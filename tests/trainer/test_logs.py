@@ -1,0 +1,37 @@
+"""What a run leaves to read: log file, tensorboard, and no bars where nobody looks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from support.datasets import SMALL
+from support.paths import CHECKOUT
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+
+def in_table(text, value):
+    """Whether the line of the configured mode has the value in its second column."""
+    [line] = [each for each in text.splitlines() if each.startswith("| all items, cold history k")]
+    return line.split("|")[2].strip() == value
+
+
+@pytest.mark.subprocess
+def test_the_log_file_and_tensorboard_hold_the_test_result_as_a_table(tiny, tmp_path):
+    tiny.write(tmp_path / "data")
+    settings = {**SMALL, "model": "SASRecDelta", "dataset": "tiny", "data_path": "data",
+                "epochs": 1, "MAX_ITEM_LIST_LENGTH": 8}  # fmt: skip
+    (tmp_path / "my.yaml").write_text(json.dumps(settings))
+    command = [sys.executable, str(CHECKOUT / "run_recbole_delta.py"), "my.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout.splitlines()[-1])["test_result"]
+    [log] = (tmp_path / "log" / "SASRecDelta").glob("*.log")
+    assert in_table(log.read_text(), f"{result['ndcg@10']:.4f}")
+    events = EventAccumulator(str(next((tmp_path / "log_tensorboard").iterdir())))
+    events.Reload()
+    [shown] = events.Tensors("test/text_summary")
+    assert in_table(shown.tensor_proto.string_val[0].decode(), f"{result['ndcg@10']:.4f}")
+    # Standard error is no terminal here.
+    assert "\r" not in done.stderr
