@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from dataset_prep.format.atomic import write_atomic
 from dataset_prep.format.content import write_content
 from dataset_prep.format.fields import SPLITS
 from dataset_prep.interactions.log import occurrences
+from dataset_prep.place import check_name, check_place, hashes
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.sources import get_source
 from dataset_prep.sources.registry import RawData
@@ -77,7 +77,7 @@ def prepare(
         films.json
     """
     out, origin = Path(out), get_source(source)
-    name = _check_name(name or f"{source}-{protocol}")
+    name = check_name(name or f"{source}-{protocol}")
     if protocol not in PROTOCOLS:
         raise DeltaError(f"protocol must be one of {' | '.join(PROTOCOLS)}, but is {protocol!r}.")
     filters, content = filters or Filters(), content or ContentOptions()
@@ -86,7 +86,7 @@ def prepare(
         raw = origin.fetch(out / ".raw", own_options)
     data = origin.read(Path(raw) if raw else None, own_options)
     _check_fields(data)
-    _check_place(out / name, data)
+    check_place(out / name, data.files)
     first = data.files[0].name if data.files else source
     without: dict[str, str] = {}
     while True:
@@ -115,7 +115,7 @@ def prepare(
         "cold_share": done.cold_share,
         "content": vectors.described,
         "without_content": without,
-        "inputs": {f"{path.parent.name}/{path.name}": _sha256(path) for path in data.files},
+        "inputs": hashes(data.files),
         "versions": {name: version(name) for name in VERSIONS},
     }
     with replacing_folder(out / name) as folder:
@@ -153,16 +153,6 @@ class _Prepared:
         (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _check_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise DeltaError(f"name must be letters, digits, dots, - and _, but is {name!r}.")
-    if name == "ml-100k":
-        raise DeltaError(
-            "name must not be ml-100k: RecBole silently reads its own copy of a data set so named."
-        )
-    return name
-
-
 def _check_fields(data: RawData) -> None:
     """Refuse a field of the items whose name RecBole would misread, or that is reserved."""
     source = data.files[-1] if data.files else "The items"
@@ -172,16 +162,6 @@ def _check_fields(data: RawData) -> None:
                 f"{source} has a field {name!r}, which RecBole would misread; rename the column "
                 f"(reserved: {', '.join(RESERVED)}; no colons, tabs or line ends)."
             )
-
-
-def _check_place(folder: Path, data: RawData) -> None:
-    """Refuse to replace a folder that holds the raw files, or that dataset_prep did not make."""
-    if any(path.resolve().parent == folder.resolve() for path in data.files):
-        raise DeltaError(f"{folder} holds the raw files; choose another --name or --out.")
-    if folder.exists() and not (folder / f"{folder.name}.json").is_file():
-        raise DeltaError(
-            f"{folder} is there and was not made by dataset_prep; choose another --name."
-        )
 
 
 def _describe(items: pl.DataFrame, done: SplitLog) -> pl.DataFrame:
@@ -219,11 +199,3 @@ def _require_targets(targets: dict[str, dict[str, int]], name: str, protocol: st
             raise DeltaError(
                 f"{name} would have no {group} test target; change the protocol's options."
             )
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

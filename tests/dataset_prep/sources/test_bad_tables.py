@@ -135,9 +135,13 @@ def test_options(table, options, message):
     assert message in table(**options)
 
 
-def test_a_place_that_cannot_be_written_to(table, tmp_path):
+def test_a_place_that_cannot_be_written_to_is_noticed_before_the_encoding(
+    table, tmp_path, counting
+):
     (tmp_path / "file").write_text("")
-    assert "Cannot write" in table(out=tmp_path / "file" / "out")
+    out = tmp_path / "file" / "sets"
+    assert f"Cannot write {out / 'mine'}" in table(out=out, name="mine")
+    assert not counting.encoded
 
 
 def test_a_folder_that_is_not_ours_is_not_replaced(table, tmp_path):
