@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -21,7 +22,7 @@ from dataset_prep.format.atomic import write_atomic
 from dataset_prep.format.content import write_content
 from dataset_prep.format.fields import SPLITS
 from dataset_prep.interactions.log import occurrences
-from dataset_prep.place import check_name, check_place, hashes
+from dataset_prep.place import check_name, check_place, hashes, other_options
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.sources import get_source
 from dataset_prep.sources.registry import RawData
@@ -49,7 +50,8 @@ def prepare(
         raw: folder of the raw files; None for data that comes with RecBole.
         download: download the raw files into ``out/.raw``, if their owner allows it.
         source_options: keyword arguments of the raw format, such as Amazon's category.
-        name: name of the prepared data set; by default the raw format and the protocol.
+        name: name of the prepared data set; by default what the data are called (the raw format,
+            or the name of your own data) and the protocol.
         filters: what is kept of the raw interactions; None for all.
         protocol: name of a protocol, a key of :data:`dataset_prep.protocols.PROTOCOLS`.
         protocol_options: keyword arguments of the protocol.
@@ -77,16 +79,18 @@ def prepare(
         films.json
     """
     out, origin = Path(out), get_source(source)
-    name = check_name(name or f"{source}-{protocol}")
+    own_options, options = dict(source_options or {}), dict(protocol_options or {})
+    origin.check(own_options)
+    name = check_name(name or f"{origin.called(source, own_options)}-{protocol}")
     if protocol not in PROTOCOLS:
         raise DeltaError(f"protocol must be one of {' | '.join(PROTOCOLS)}, but is {protocol!r}.")
     filters, content = filters or Filters(), content or ContentOptions()
-    own_options, options = dict(source_options or {}), dict(protocol_options or {})
     if download:
         raw = origin.fetch(out / ".raw", own_options)
     data = origin.read(Path(raw) if raw else None, own_options)
     _check_fields(data)
-    check_place(out / name, data.files)
+    inputs = hashes(data.files)
+    replaced = check_place(out / name, source, data.files, inputs)
     first = data.files[0].name if data.files else source
     without: dict[str, str] = {}
     while True:
@@ -115,11 +119,14 @@ def prepare(
         "cold_share": done.cold_share,
         "content": vectors.described,
         "without_content": without,
-        "inputs": hashes(data.files),
+        "inputs": inputs,
         "versions": {name: version(name) for name in VERSIONS},
     }
+    prepared = _Prepared(name, done, items, data, vectors, preparation)
+    if replaced and (others := other_options(replaced, json.loads(prepared.record()))):
+        print(f"Replaces {out / name}, prepared with {others}.", file=sys.stderr)
     with replacing_folder(out / name) as folder:
-        _Prepared(name, done, items, data, vectors, preparation).write(folder)
+        prepared.write(folder)
     return out / name
 
 
@@ -149,8 +156,11 @@ class _Prepared:
         write_atomic([self.items], item, folder / f"{name}.item")
         content = folder / f"{name}.content.{self.vectors.name}.safetensors"
         write_content(content, self.items["item_id"].to_list(), self.vectors.matrix)
-        text = json.dumps(self.preparation, indent=2, ensure_ascii=False, default=str)
-        (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        (folder / f"{name}.json").write_text(self.record() + "\n", encoding="utf-8")
+
+    def record(self) -> str:
+        """The text of name.json."""
+        return json.dumps(self.preparation, indent=2, ensure_ascii=False, default=str)
 
 
 def _check_fields(data: RawData) -> None:

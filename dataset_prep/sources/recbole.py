@@ -15,7 +15,7 @@ OURS = ("is_cold", "train_count")
 """Fields of a prepared data set that are not read, as they are counted anew."""
 
 
-@source("recbole", template="{title}")
+@source("recbole", template="{title}", called=lambda _, options: options["name"])
 def read_recbole(
     raw: Path | None,
     *,

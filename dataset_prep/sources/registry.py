@@ -14,6 +14,8 @@ from dataset_prep.errors import DeltaError, check_options
 from dataset_prep.sources.download import Archive
 
 Reader = Callable[..., "RawData"]
+Called = Callable[[str, Mapping[str, Any]], str]
+"""A function from a source's name and the reader's options to what the data are called."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Source:
         template: the text of an item, with names of fields in braces; empty if there is none.
         about: one line for the command's help.
         archive: where anybody may download the raw files; None where that is not allowed.
+        called: function that says what the data are called, as the default name of the prepared
+            set does. Sources that read more than one data set need one of their own.
     """
 
     name: str
@@ -66,11 +70,24 @@ class Source:
     template: str
     about: str
     archive: Archive | None = None
+    called: Called = lambda name, options: name
 
     def options(self) -> dict[str, Any]:
         """Names and defaults of the reader's own options."""
         parameters = inspect.signature(self.reader).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Refuse options that the reader would not take.
+
+        Raises:
+            DeltaError: an unknown or missing option.
+        """
+        known = self.options()
+        check_options(self.name, options, known)
+        for name, default in known.items():
+            if default is inspect.Parameter.empty and name not in options:
+                raise DeltaError(f"{self.name} needs the option {name}.")
 
     def read(self, raw: Path | None, options: Mapping[str, Any]) -> RawData:
         """Open the raw files.
@@ -78,11 +95,7 @@ class Source:
         Raises:
             DeltaError: an unknown or missing option, or a file that is not there.
         """
-        known = self.options()
-        check_options(self.name, options, known)
-        for name, default in known.items():
-            if default is inspect.Parameter.empty and name not in options:
-                raise DeltaError(f"{self.name} needs the option {name}.")
+        self.check(options)
         return self.reader(raw, **options)
 
     def fetch(self, folder: Path, options: Mapping[str, Any]) -> Path:
@@ -113,7 +126,10 @@ SOURCES: dict[str, Source] = {}
 
 
 def source(
-    *names: str, template: str, archives: Mapping[str, Archive] | None = None
+    *names: str,
+    template: str,
+    archives: Mapping[str, Archive] | None = None,
+    called: Called = Source.called,
 ) -> Callable[[Reader], Reader]:
     """Decorator that registers a reader of raw files.
 
@@ -124,6 +140,8 @@ def source(
         names: names under which it is registered, one for each data set that it reads.
         template: the text of an item, with names of fields in braces; empty if there is none.
         archives: where the raw files may be downloaded, by name.
+        called: what the data are called, from the source's name and the reader's options; by
+            default the source's name.
 
     Example:
         A raw format that is whole: a file of plays and a file of songs.
@@ -163,7 +181,8 @@ def source(
     def register(reader: Reader) -> Reader:
         about = (reader.__doc__ or "").splitlines()[0]
         for name in names:
-            SOURCES[name] = Source(name, reader, template, about, (archives or {}).get(name))
+            archive = (archives or {}).get(name)
+            SOURCES[name] = Source(name, reader, template, about, archive, called)
         return reader
 
     return register

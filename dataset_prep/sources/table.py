@@ -16,7 +16,7 @@ WHERE = "They are yours: CSV, TSV, Parquet or JSON lines."
 ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
-@source("table", template="{title}")
+@source("table", template="{title}", called=lambda _, options: Path(options["interactions"]).stem)
 def read_table(
     raw: Path | None,
     *,

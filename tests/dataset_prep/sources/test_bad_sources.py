@@ -101,4 +101,4 @@ def test_other_sources(tmp_path, source, files, options, message):
     for name, content in files.items():
         (raw / name).parent.mkdir(parents=True, exist_ok=True)
         (raw / name).write_bytes(content)
-    assert message in refusal(tmp_path, source, raw=raw, source_options=options)
+    assert message in refusal(tmp_path, source, raw=raw, name="mine", source_options=options)
