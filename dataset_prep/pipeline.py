@@ -89,12 +89,14 @@ def prepare(
         raw = origin.fetch(out / ".raw", own_options)
     data = origin.read(Path(raw) if raw else None, own_options)
     _check_fields(data)
+    origin.check_filtered(data, filters.above)
     inputs = hashes(data.files)
     replaced = check_place(out / name, source, data.files, inputs)
-    first = data.files[0].name if data.files else source
     without: dict[str, str] = {}
     while True:
-        done = split_log(data.interactions, first, filters, protocol, options, without)
+        done = split_log(
+            data.interactions, data.first or source, filters, protocol, options, without
+        )
         targets = done.targets()
         _require_targets(targets, name, protocol)
         try:

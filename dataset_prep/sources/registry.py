@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import polars as pl
 
 from dataset_prep.errors import DeltaError, check_options
 from dataset_prep.sources.download import Archive
+from dataset_prep.sources.raw_files import reading
 
 Reader = Callable[..., "RawData"]
 Called = Callable[[str, Mapping[str, Any]], str]
@@ -48,6 +49,11 @@ class RawData:
     item_types: Mapping[str, str]
     files: tuple[Path, ...]
     vectors: pl.LazyFrame | None = None
+
+    @property
+    def first(self) -> str:
+        """The name of the first file, for messages; empty if there is none."""
+        return self.files[0].name if self.files else ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,35 @@ class Source:
         """
         self.check(options)
         return self.reader(raw, **options)
+
+    def check_filtered(self, data: RawData, columns: Iterable[str]) -> None:
+        """Refuse to filter by a column that the interactions do not have.
+
+        Args:
+            data: what :meth:`read` has returned.
+            columns: the columns that there are bounds on.
+
+        Raises:
+            DeltaError: with the columns that there are, and the option that adds one.
+        """
+        with reading(Path(data.first or self.name)):
+            schema = data.interactions.collect_schema()
+        for column in columns:
+            if column not in schema:
+                others = [
+                    name for name in schema if name not in ("user_id", "item_id", "timestamp")
+                ]
+                raise DeltaError(
+                    f"{data.first or self.name} has no column {column!r} to filter by; there are: "
+                    f"{', '.join(others) or 'none'}{self._adding(column)}."
+                )
+
+    def _adding(self, column: str) -> str:
+        """Which of the reader's options, ``rating`` or ``numbers``, makes a column known."""
+        options = self.options()
+        if "numbers" in options and column != "rating":
+            return f"; --set numbers={column} adds it"
+        return "; --set rating=COLUMN adds one, as rating" if "rating" in options else ""
 
     def fetch(self, folder: Path, options: Mapping[str, Any]) -> Path:
         """Download the raw files into a folder in ``folder``, if they are not there yet.
