@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dataset_prep.encoders.encode_items import ItemsWithoutContent, ItemVectors, encode_items
+from dataset_prep.encoders.encode_items import (
+    ItemsWithoutContent,
+    ItemVectors,
+    check_texts,
+    encode_items,
+)
 from dataset_prep.encoders.options import ContentOptions
 from dataset_prep.errors import DeltaError
 from dataset_prep.files import replacing_folder
@@ -89,14 +94,13 @@ def prepare(
         raw = origin.fetch(out / ".raw", own_options)
     data = origin.read(Path(raw) if raw else None, own_options)
     _check_fields(data)
+    check_texts(data, content)
     origin.check_filtered(data, filters.above)
     inputs = hashes(data.files)
     replaced = check_place(out / name, source, data.files, inputs)
-    without: dict[str, str] = {}
+    first, without = data.first or source, dict[str, str]()
     while True:
-        done = split_log(
-            data.interactions, data.first or source, filters, protocol, options, without
-        )
+        done = split_log(data.interactions, first, filters, protocol, options, without)
         targets = done.targets()
         _require_targets(targets, name, protocol)
         try:
@@ -176,8 +180,12 @@ def _check_fields(data: RawData) -> None:
             )
 
 
-def _describe(items: pl.DataFrame, done: SplitLog) -> pl.DataFrame:
+def _describe(items: pl.DataFrame | None, done: SplitLog) -> pl.DataFrame:
     """The items that occur, in order of appearance, with ``is_cold`` and ``train_count``.
+
+    Args:
+        items: ``item_id`` and the fields of the items; None if there is no file of them.
+        done: the interactions.
 
     Raises:
         ItemsWithoutContent: some items have no line in the file of items.
@@ -192,6 +200,8 @@ def _describe(items: pl.DataFrame, done: SplitLog) -> pl.DataFrame:
             "train_count": trained[occurring],
         }
     )
+    if items is None:
+        return flagged
     described = items.filter(pl.col("item_id").is_in(flagged["item_id"].to_list()))
     described = described.unique(maintain_order=True)
     double = described.filter(pl.col("item_id").is_duplicated())["item_id"]

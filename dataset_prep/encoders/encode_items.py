@@ -102,6 +102,24 @@ def encode_items(
     return ItemVectors(name, np.hstack([part.matrix for part in parts]), described)
 
 
+def check_texts(data: RawData, options: ContentOptions) -> None:
+    """Refuse to encode the texts of items that have none.
+
+    Args:
+        data: the raw data set.
+        options: how items become vectors.
+
+    Raises:
+        DeltaError: there is no file of items, and the options ask for texts or for nothing else.
+    """
+    described = options.vectors or options.audio or data.vectors is not None
+    if data.items is None and (options.encoder or not described):
+        raise DeltaError(
+            f"{data.first} comes without a file of items, so there is no text to encode; add it "
+            f"({data.items_file}), or give vectors or audio alone (--vectors FILE, --audio DIR)."
+        )
+
+
 def _text(items: pl.DataFrame, options: ContentOptions, origin: Source, cache: Path) -> ItemVectors:
     # Not at the top: torch takes seconds to load, and nobody who encodes no texts waits for it.
     from dataset_prep.encoders.text import TextEncoder, item_texts

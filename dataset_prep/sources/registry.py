@@ -27,12 +27,14 @@ class RawData:
         interactions: ``user_id``, ``item_id``, ``timestamp`` and further columns of numbers such
             as ``rating``; one row for each interaction, in the order of the file.
         items: ``item_id`` and the fields that describe an item, all of them text; one row for
-            each item.
+            each item. None where there is no such file: then the items are those of the
+            interactions, and have no texts.
         item_types: RecBole's type of each of these fields: ``token`` (one word or code) or
             ``token_seq`` (words).
         files: the files that are read; ``name.json`` lists their hashes.
         vectors: ``item_id`` and ``vector`` (a list of numbers), if the data set has vectors of
             its own.
+        items_file: where ``items`` is None, how to give the file of items, for messages.
 
     Example:
         >>> import polars as pl
@@ -45,10 +47,11 @@ class RawData:
     """
 
     interactions: pl.LazyFrame
-    items: pl.DataFrame
+    items: pl.DataFrame | None
     item_types: Mapping[str, str]
     files: tuple[Path, ...]
     vectors: pl.LazyFrame | None = None
+    items_file: str = ""
 
     @property
     def first(self) -> str:
@@ -115,12 +118,10 @@ class Source:
             DeltaError: with the columns that there are, and the option that adds one.
         """
         with reading(Path(data.first or self.name)):
-            schema = data.interactions.collect_schema()
+            known = list(data.interactions.collect_schema())
         for column in columns:
-            if column not in schema:
-                others = [
-                    name for name in schema if name not in ("user_id", "item_id", "timestamp")
-                ]
+            if column not in known:
+                others = [name for name in known if name not in ("user_id", "item_id", "timestamp")]
                 raise DeltaError(
                     f"{data.first or self.name} has no column {column!r} to filter by; there are: "
                     f"{', '.join(others) or 'none'}{self._adding(column)}."
