@@ -148,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         "--without-content",
         choices=WITHOUT_CONTENT,
         default="error",
-        help="items without a text line, a vector, or audio that can be decoded",
+        help="items without a text, a vector, or audio that can be decoded",
     )
     parser.add_argument("--devices", nargs="+", default=(), help="for the text encoder (every GPU)")
     parser.add_argument("--workers", type=int, help="threads that decode audio")

@@ -74,7 +74,7 @@ def encode_items(
         Vectors of the items, in their order.
 
     Raises:
-        ItemsWithoutContent: some lack an audio file that can be decoded, or a vector.
+        ItemsWithoutContent: some lack an audio file that can be decoded, a vector, or a text.
         DeltaError: a file or a setting that cannot be used.
     """
     cache = options.cache or out / ".content"
@@ -129,7 +129,15 @@ def _text(items: pl.DataFrame, options: ContentOptions, origin: Source, cache: P
         raise DeltaError(f"{origin.name} has no texts; leave out the encoder.")
     model = options.encoder or DEFAULT_ENCODER
     encoder = TextEncoder(model, cache, options.devices)
-    texts = [options.prefix + text for text in item_texts(items, template, options.missing)]
+    filled = dict(zip(items["item_id"], item_texts(items, template, options.missing)))
+    reasons = {
+        token: f"all fields of its text {template!r} are empty"
+        for token, text in filled.items()
+        if text is None
+    }
+    if reasons:
+        raise ItemsWithoutContent(reasons, len(items))
+    texts = [f"{options.prefix}{text}" for text in filled.values()]
     settings = {"template": template, "prefix": options.prefix, "missing": options.missing}
     described = {"text": {"encoder": model, "files": encoder.fingerprint, **settings}}
     return ItemVectors(encoder.name, encoder.encode(texts), described)

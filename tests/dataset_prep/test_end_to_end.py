@@ -208,3 +208,27 @@ def test_items_with_audio_need_no_file_of_items(table, tmp_path):
     table["source_options"] = {"interactions": "rows.csv"}
     folder = prepare("table", content=ContentOptions(audio=tmp_path / "clips"), **table)
     assert record(folder)["items"]["all"] == 40
+
+
+def test_an_item_whose_fields_are_all_empty_has_no_content(table, tmp_path, counting):
+    """Of i0 to i3, without a title, only i3 has a brand; their text would else be one: ' ()'."""
+    descriptions = {0: ",", 1: '" ",""', 2: ',"\t"', 3: ",Acme"}
+    lines = [f"i{i},{descriptions.get(i, f'title {i},')}" for i in range(40)]
+    (tmp_path / "items.csv").write_text("\n".join(["item_id,title,brand", *lines]) + "\n")
+    template = "{title} ({brand})"
+    with pytest.raises(DeltaError, match="3 of 40 items have no content, .* are empty; add it"):
+        prepare("table", content=ContentOptions(template=template), **table)
+    assert not counting.encoded
+
+    content = ContentOptions(template=template, without_content="drop")
+    folder = prepare("table", content=content, **table)
+    kept = record(folder)
+    reason = "all fields of its text '{title} ({brand})' are empty"
+    assert kept["without_content"] == dict.fromkeys(["i0", "i1", "i2"], reason)
+    assert kept["items"]["all"] == 37
+    assert " (Acme)" in counting.encoded
+
+    content = ContentOptions(template=template, missing="None")
+    kept = record(prepare("table", content=content, **table, name="filled"))
+    assert (kept["without_content"], kept["items"]["all"]) == ({}, 40)
+    assert {"None (None)", "None (Acme)", "title 5 (None)"} <= set(counting.encoded)
