@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,8 @@ def _bench() -> None:
 def _prepare(table: str, vectors: str, out: str = "out", name: str = "fuzzed") -> None:
     chosen = [f"interactions=rows.{table}", f"items=items.{table}", "rating=rating"]
     options = [part for each in chosen for part in ("--set", each)]
+    # Prepared from other bytes, it would not be replaced.
+    shutil.rmtree(Path(out, name), ignore_errors=True)
     dataset_prep(
         ["table", "--raw", "raw", "--out", out, "--name", name, "--cold", "random",
          "--cold-fraction", "0.15", "--vectors", f"{VECTORS}.{vectors}", *options]

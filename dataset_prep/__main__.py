@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--raw", type=Path, help="folder of the raw files")
     parser.add_argument("--download", action="store_true", help="fetch the raw files first")
     parser.add_argument("--out", type=Path, default=Path("dataset"), help="folder of data sets")
-    parser.add_argument("--name", help="name of the prepared data set (NAME-PROTOCOL)")
+    parser.add_argument("--name", help="name of the prepared data set (DATA-PROTOCOL)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="an option of the raw format, such as category=Beauty")  # fmt: skip
     parser.add_argument("--above", action="append", default=[], metavar="COLUMN=BOUND",
@@ -148,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         "--without-content",
         choices=WITHOUT_CONTENT,
         default="error",
-        help="items without a text line, a vector, or audio that can be decoded",
+        help="items without a text, a vector, or audio that can be decoded",
     )
     parser.add_argument("--devices", nargs="+", default=(), help="for the text encoder (every GPU)")
     parser.add_argument("--workers", type=int, help="threads that decode audio")

@@ -9,17 +9,29 @@ LONGEST = 1000
 
 
 class DeltaError(ValueError):
-    """Bad input: the message names the file, field or item at fault and the fix.
+    r"""Bad input: the message names the file, field or item at fault and the fix.
 
     Args:
-        message: one sentence. It is put on one line, and a long one loses its middle.
+        message: one sentence. It is put on one line, a long one loses its middle, and characters
+            that cannot be seen are escaped.
+
+    Example:
+        >>> from dataset_prep.errors import DeltaError
+        >>> print(DeltaError("rows.csv has no column 'user'; it has: us\0er."))
+        rows.csv has no column 'user'; it has: us\x00er.
     """
 
     def __init__(self, message: str) -> None:
-        line = " ".join(message.splitlines())
-        if len(line) > LONGEST:
-            line = f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
-        super().__init__(line)
+        line = _without_middle(" ".join(message.splitlines()))
+        # A quoted file may hold anything: a NUL, a terminal's escape sequence, half a surrogate.
+        visible = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
+        super().__init__(_without_middle(visible))
+
+
+def _without_middle(line: str) -> str:
+    if len(line) <= LONGEST:
+        return line
+    return f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
 
 
 class DeltaErrors(DeltaError):

@@ -107,6 +107,34 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a place where :func:`replacing_folder` could not put a folder; nothing is left there.
+
+    Args:
+        path: the folder, there or not.
+
+    Raises:
+        DeltaError: no folder can be made beside it.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from dataset_prep.files import check_writable
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     check_writable(Path(folder, "sets", "mine"))
+        ...     print(list(Path(folder).iterdir()))
+        []
+    """
+    try:
+        nearest = next(parent for parent in path.absolute().parents if parent.exists())
+        trial = _beside(nearest / path.name)
+        # Permissions do not tell of a disk that is mounted read-only, or of a file in the way.
+        trial.mkdir()
+        trial.rmdir()
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
 def _exchange(one: Path, other: Path) -> None:
     """Give each folder the other's name, on Linux in one step."""
     here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dataset_prep.encoders.encode_items import ItemsWithoutContent, ItemVectors, encode_items
+from dataset_prep.encoders.encode_items import (
+    ItemsWithoutContent,
+    ItemVectors,
+    check_texts,
+    encode_items,
+)
 from dataset_prep.encoders.options import ContentOptions
 from dataset_prep.errors import DeltaError
 from dataset_prep.files import replacing_folder
@@ -22,6 +27,7 @@ from dataset_prep.format.atomic import write_atomic
 from dataset_prep.format.content import write_content
 from dataset_prep.format.fields import SPLITS
 from dataset_prep.interactions.log import occurrences
+from dataset_prep.place import check_name, check_place, hashes, other_options
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.sources import get_source
 from dataset_prep.sources.registry import RawData
@@ -49,7 +55,8 @@ def prepare(
         raw: folder of the raw files; None for data that comes with RecBole.
         download: download the raw files into ``out/.raw``, if their owner allows it.
         source_options: keyword arguments of the raw format, such as Amazon's category.
-        name: name of the prepared data set; by default the raw format and the protocol.
+        name: name of the prepared data set; by default what the data are called (the raw format,
+            or the name of your own data) and the protocol.
         filters: what is kept of the raw interactions; None for all.
         protocol: name of a protocol, a key of :data:`dataset_prep.protocols.PROTOCOLS`.
         protocol_options: keyword arguments of the protocol.
@@ -77,17 +84,21 @@ def prepare(
         films.json
     """
     out, origin = Path(out), get_source(source)
-    name = _check_name(name or f"{source}-{protocol}")
+    own_options, options = dict(source_options or {}), dict(protocol_options or {})
+    origin.check(own_options)
+    name = check_name(name or f"{origin.called(source, own_options)}-{protocol}")
     if protocol not in PROTOCOLS:
         raise DeltaError(f"protocol must be one of {' | '.join(PROTOCOLS)}, but is {protocol!r}.")
     filters, content = filters or Filters(), content or ContentOptions()
-    own_options, options = dict(source_options or {}), dict(protocol_options or {})
     if download:
         raw = origin.fetch(out / ".raw", own_options)
     data = origin.read(Path(raw) if raw else None, own_options)
     _check_fields(data)
-    _check_place(out / name, data)
-    first = data.files[0].name if data.files else source
+    check_texts(data, content)
+    origin.check_filtered(data, filters.above)
+    inputs = hashes(data.files)
+    replaced = check_place(out / name, source, data.files, inputs)
+    first = data.first or source
     without: dict[str, str] = {}
     while True:
         done = split_log(data.interactions, first, filters, protocol, options, without)
@@ -115,11 +126,14 @@ def prepare(
         "cold_share": done.cold_share,
         "content": vectors.described,
         "without_content": without,
-        "inputs": {f"{path.parent.name}/{path.name}": _sha256(path) for path in data.files},
+        "inputs": inputs,
         "versions": {name: version(name) for name in VERSIONS},
     }
+    prepared = _Prepared(name, done, items, data, vectors, preparation)
+    if replaced and (others := other_options(replaced, json.loads(prepared.record()))):
+        print(f"Replaces {out / name}, prepared with {others}.", file=sys.stderr)
     with replacing_folder(out / name) as folder:
-        _Prepared(name, done, items, data, vectors, preparation).write(folder)
+        prepared.write(folder)
     return out / name
 
 
@@ -149,18 +163,11 @@ class _Prepared:
         write_atomic([self.items], item, folder / f"{name}.item")
         content = folder / f"{name}.content.{self.vectors.name}.safetensors"
         write_content(content, self.items["item_id"].to_list(), self.vectors.matrix)
-        text = json.dumps(self.preparation, indent=2, ensure_ascii=False, default=str)
-        (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        (folder / f"{name}.json").write_text(self.record() + "\n", encoding="utf-8")
 
-
-def _check_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise DeltaError(f"name must be letters, digits, dots, - and _, but is {name!r}.")
-    if name == "ml-100k":
-        raise DeltaError(
-            "name must not be ml-100k: RecBole silently reads its own copy of a data set so named."
-        )
-    return name
+    def record(self) -> str:
+        """The text of name.json."""
+        return json.dumps(self.preparation, indent=2, ensure_ascii=False, default=str)
 
 
 def _check_fields(data: RawData) -> None:
@@ -174,18 +181,12 @@ def _check_fields(data: RawData) -> None:
             )
 
 
-def _check_place(folder: Path, data: RawData) -> None:
-    """Refuse to replace a folder that holds the raw files, or that dataset_prep did not make."""
-    if any(path.resolve().parent == folder.resolve() for path in data.files):
-        raise DeltaError(f"{folder} holds the raw files; choose another --name or --out.")
-    if folder.exists() and not (folder / f"{folder.name}.json").is_file():
-        raise DeltaError(
-            f"{folder} is there and was not made by dataset_prep; choose another --name."
-        )
-
-
-def _describe(items: pl.DataFrame, done: SplitLog) -> pl.DataFrame:
+def _describe(items: pl.DataFrame | None, done: SplitLog) -> pl.DataFrame:
     """The items that occur, in order of appearance, with ``is_cold`` and ``train_count``.
+
+    Args:
+        items: ``item_id`` and the fields of the items; None if there is no file of them.
+        done: the interactions.
 
     Raises:
         ItemsWithoutContent: some items have no line in the file of items.
@@ -200,6 +201,8 @@ def _describe(items: pl.DataFrame, done: SplitLog) -> pl.DataFrame:
             "train_count": trained[occurring],
         }
     )
+    if items is None:
+        return flagged
     described = items.filter(pl.col("item_id").is_in(flagged["item_id"].to_list()))
     described = described.unique(maintain_order=True)
     double = described.filter(pl.col("item_id").is_duplicated())["item_id"]
@@ -219,11 +222,3 @@ def _require_targets(targets: dict[str, dict[str, int]], name: str, protocol: st
             raise DeltaError(
                 f"{name} would have no {group} test target; change the protocol's options."
             )
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

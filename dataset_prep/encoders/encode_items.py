@@ -74,7 +74,7 @@ def encode_items(
         Vectors of the items, in their order.
 
     Raises:
-        ItemsWithoutContent: some lack an audio file that can be decoded, or a vector.
+        ItemsWithoutContent: some lack an audio file that can be decoded, a vector, or a text.
         DeltaError: a file or a setting that cannot be used.
     """
     cache = options.cache or out / ".content"
@@ -102,6 +102,24 @@ def encode_items(
     return ItemVectors(name, np.hstack([part.matrix for part in parts]), described)
 
 
+def check_texts(data: RawData, options: ContentOptions) -> None:
+    """Refuse to encode the texts of items that have none.
+
+    Args:
+        data: the raw data set.
+        options: how items become vectors.
+
+    Raises:
+        DeltaError: there is no file of items, and the options ask for texts or for nothing else.
+    """
+    described = options.vectors or options.audio or data.vectors is not None
+    if data.items is None and (options.encoder or not described):
+        raise DeltaError(
+            f"{data.first} comes without a file of items, so there is no text to encode; add it "
+            f"({data.items_file}), or give vectors or audio alone (--vectors FILE, --audio DIR)."
+        )
+
+
 def _text(items: pl.DataFrame, options: ContentOptions, origin: Source, cache: Path) -> ItemVectors:
     # Not at the top: torch takes seconds to load, and nobody who encodes no texts waits for it.
     from dataset_prep.encoders.text import TextEncoder, item_texts
@@ -111,7 +129,15 @@ def _text(items: pl.DataFrame, options: ContentOptions, origin: Source, cache: P
         raise DeltaError(f"{origin.name} has no texts; leave out the encoder.")
     model = options.encoder or DEFAULT_ENCODER
     encoder = TextEncoder(model, cache, options.devices)
-    texts = [options.prefix + text for text in item_texts(items, template, options.missing)]
+    filled = dict(zip(items["item_id"], item_texts(items, template, options.missing)))
+    reasons = {
+        token: f"all fields of its text {template!r} are empty"
+        for token, text in filled.items()
+        if text is None
+    }
+    if reasons:
+        raise ItemsWithoutContent(reasons, len(items))
+    texts = [f"{options.prefix}{text}" for text in filled.values()]
     settings = {"template": template, "prefix": options.prefix, "missing": options.missing}
     described = {"text": {"encoder": model, "files": encoder.fingerprint, **settings}}
     return ItemVectors(encoder.name, encoder.encode(texts), described)

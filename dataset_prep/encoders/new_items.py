@@ -65,8 +65,8 @@ class NewItems:
             Vectors of the new items.
 
         Raises:
-            DeltaError: a kind of content is missing or too many, the encoder is another one, or
-                a file cannot be used.
+            DeltaError: a kind of content is missing or too many, the encoder is another one, a
+                file cannot be used, or an item's text has no filled field.
         """
         if not described:
             if self.vectors is None or self.items or self.audio:
@@ -127,8 +127,15 @@ def _texts(path: Path, how: Mapping[str, Any], cache: Path) -> ContentTable:
             f"The text model {how['encoder']} is not the one that the run's items were encoded "
             "with; its files differ. Use that one."
         )
-    texts = [how["prefix"] + text for text in item_texts(items, how["template"], how["missing"])]
     tokens = items["item_id"].to_list()
+    texts = []
+    for token, text in zip(tokens, item_texts(items, how["template"], how["missing"])):
+        if text is None:
+            raise DeltaError(
+                f"{path}: all fields of the text {how['template']!r} of item {token!r} are empty; "
+                "fill one, or leave the item out."
+            )
+        texts.append(how["prefix"] + text)
     return ContentTable(tokens, encoder.encode(texts), str(path))
 
 

@@ -60,14 +60,16 @@ class ContentOptions:
         template: the text of an item with names of fields in braces; None for the template of
             the raw format.
         prefix: text put before every item's text, such as e5's "query: ".
-        missing: text put in place of a field that an item lacks.
+        missing: text put in place of a field that an item lacks. Without it, an item that has
+            none of the template's fields is one without content.
         audio: folder with one audio file for each item, named by the item id.
         audio_options: how the audio files are encoded.
         vectors: file of ready vectors in any form that
             :func:`dataset_prep.encoders.ready.read_vectors` takes.
-        without_content: what happens to an item without a line, an audio file that can be
-            decoded and holds sound, or a vector: with ``error`` the preparation stops, with
-            ``drop`` the item's interactions are dropped and name.json lists the item.
+        without_content: what happens to an item without a line, a filled field of the template,
+            an audio file that can be decoded and holds sound, or a vector: with ``error`` the
+            preparation stops, with ``drop`` the item's interactions are dropped and name.json
+            lists the item.
         cache: folder in which encodings are kept; None for ``.content`` beside the data sets.
         devices: devices of the text encoder, such as ``("cuda:0", "cuda:1")``, one process
             each; none for every GPU, or else the CPU.

@@ -26,13 +26,17 @@ CHUNK = 1024
 """Number of texts between two writes of the cache, for each device."""
 
 
-def item_texts(items: pl.DataFrame, template: str, missing: str = "") -> list[str]:
+def item_texts(items: pl.DataFrame, template: str, missing: str = "") -> list[str | None]:
     """The text of each item: ``template``, filled with the item's fields.
 
     Args:
         items: one row for each item.
         template: text with names of columns in braces.
-        missing: text in place of a field that an item lacks.
+        missing: text in place of a field that an item lacks, or that is blank.
+
+    Returns:
+        For each item its text, or None where all fields of the template are blank: such an item
+        has no content, and the words of the template are the same for all.
 
     Raises:
         DeltaError: the template names no column, one that is not there, or more than a column.
@@ -40,9 +44,11 @@ def item_texts(items: pl.DataFrame, template: str, missing: str = "") -> list[st
     Example:
         >>> import polars as pl
         >>> from dataset_prep.encoders.text import item_texts
-        >>> songs = pl.DataFrame({"title": ["So What", "Naima"], "by": ["Miles Davis", None]})
+        >>> songs = pl.DataFrame({"title": ["So What", "Naima", ""], "by": ["Davis", None, None]})
+        >>> item_texts(songs, "{title} by {by}")
+        ['So What by Davis', 'Naima by ', None]
         >>> item_texts(songs, "{title} by {by}", missing="unknown")
-        ['So What by Miles Davis', 'Naima by unknown']
+        ['So What by Davis', 'Naima by unknown', 'unknown by unknown']
     """
     try:
         parts = Formatter().parse(template)
@@ -59,8 +65,13 @@ def item_texts(items: pl.DataFrame, template: str, missing: str = "") -> list[st
         if name not in items.columns:
             known = ", ".join(items.columns)
             raise DeltaError(f"template {template!r}: no field {name!r}; the fields are {known}.")
-    fields = items.select(pl.col(named).cast(pl.String).fill_null(missing))
-    return [template.format_map(row) for row in fields.iter_rows(named=True)]
+    field = pl.col(named).cast(pl.String)
+    blank = field.is_null() | (field.str.strip_chars() == "")
+    fields = items.select(pl.when(blank).then(pl.lit(missing)).otherwise(field).name.keep())
+    return [
+        template.format_map(row) if any(text.strip() for text in row.values()) else None
+        for row in fields.iter_rows(named=True)
+    ]
 
 
 class TextEncoder:

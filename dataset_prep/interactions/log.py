@@ -84,7 +84,7 @@ class Log:
         parts: dict[str, list[np.ndarray]] = {}
         n_raw = 0
         try:
-            _check_columns(rows, above, source)
+            _check_numbers(rows, source)
             coded = rows.with_columns(tokens)
             for batch in coded.collect_batches(chunk_size=BATCH, maintain_order=True):
                 _require_filled(batch, source)
@@ -202,16 +202,10 @@ def _by_appearance(codes: np.ndarray, categories: pl.Categories) -> tuple[np.nda
     return rank[codes], tokens.gather(order)
 
 
-def _check_columns(rows: pl.LazyFrame, filtered: Iterable[str], source: str) -> None:
-    schema = rows.collect_schema()
-    numbers = [name for name in schema if name not in ("user_id", "item_id")]
-    for name in filtered:
-        if name not in schema:
-            others = ", ".join(n for n in numbers if n != "timestamp") or "none"
-            raise DeltaError(f"{source} has no column {name!r} to filter by; there are: {others}.")
-    for name in numbers:
-        if not schema[name].is_numeric() and schema[name] != pl.Null:
-            raise DeltaError(f"{source}: {name} must hold numbers, not {schema[name]}.")
+def _check_numbers(rows: pl.LazyFrame, source: str) -> None:
+    for name, kind in rows.collect_schema().items():
+        if name not in ("user_id", "item_id") and not kind.is_numeric() and kind != pl.Null:
+            raise DeltaError(f"{source}: {name} must hold numbers, not {kind}.")
 
 
 def _require_filled(batch: pl.DataFrame, source: str) -> None:

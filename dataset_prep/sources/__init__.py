@@ -11,7 +11,8 @@ To add a format, write a module with one reader, import it below, and look at
 - finds its files with :func:`dataset_prep.sources.raw_files.need`, which says what is missing,
 - reads them inside :func:`dataset_prep.sources.raw_files.reading`, which turns what goes wrong
   into one sentence about the file,
-- takes its options as keyword arguments (``--set NAME=VALUE`` on the command line).
+- takes its options as keyword arguments (``--set NAME=VALUE`` on the command line); ``rating``
+  and ``numbers`` are for further columns of the interactions, to filter by.
 
 A format that only your own project needs can be registered from there: the example of
 :func:`~dataset_prep.sources.registry.source` does so.

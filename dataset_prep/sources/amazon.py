@@ -23,7 +23,13 @@ TEMPLATE = "{title}"
 ITEM_TYPES = {"title": "token_seq", "brand": "token", "categories": "token_seq"}
 
 
-@source("amazon-2014", "amazon-2018", template=TEMPLATE)
+def _called(name: str, options: Mapping[str, Any]) -> str:
+    """The source and the category; Beauty alone keeps the name that published results have."""
+    category = options["category"]
+    return name if category == "Beauty" else f"{name}-{category}"
+
+
+@source("amazon-2014", "amazon-2018", template=TEMPLATE, called=_called)
 def read_amazon(raw: Path | None, *, category: str) -> RawData:
     """Amazon 2014 or 2018, one category (5-core): reviews and metadata, JSON or Python lines."""
     reviews_file, meta_file = need(
@@ -39,7 +45,7 @@ def read_amazon(raw: Path | None, *, category: str) -> RawData:
     return RawData(reviews, _items(items, kind), ITEM_TYPES, (reviews_file, meta_file))
 
 
-@source("amazon-2023", template=TEMPLATE)
+@source("amazon-2023", template=TEMPLATE, called=_called)
 def read_amazon_2023(raw: Path | None, *, category: str) -> RawData:
     """Amazon Reviews 2023, one category: full reviews (jsonl) or ratings only (csv), metadata."""
     reviews_file, meta_file = need(

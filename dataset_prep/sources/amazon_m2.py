@@ -16,7 +16,11 @@ FIELDS = ["title", "brand", "color", "size", "model", "material", "author"]
 TOKEN = r"'[^']+'|\"[^\"]+\""
 
 
-@source("amazon-m2", template="; ".join(f"{name}: {{{name}}}" for name in FIELDS))
+@source(
+    "amazon-m2",
+    template="; ".join(f"{name}: {{{name}}}" for name in FIELDS),
+    called=lambda name, options: f"{name}-{options['locale']}",
+)
 def read_amazon_m2(raw: Path | None, *, locale: str) -> RawData:
     """Amazon-M2, one locale: train sessions, the test sessions of task 2 (phase 1), products.
 

@@ -15,7 +15,7 @@ OURS = ("is_cold", "train_count")
 """Fields of a prepared data set that are not read, as they are counted anew."""
 
 
-@source("recbole", template="{title}")
+@source("recbole", template="{title}", called=lambda _, options: options["name"])
 def read_recbole(
     raw: Path | None,
     *,
@@ -26,6 +26,8 @@ def read_recbole(
     rating: str = "rating",
 ) -> RawData:
     """A RecBole data set that you have: name.inter and name.item.
+
+    Items that have vectors or audio need no name.item.
 
     Args:
         raw: folder of the data set.
@@ -39,9 +41,8 @@ def read_recbole(
         DeltaError: a file or a field is missing, or a file cannot be read.
     """
     check_folder_name("name", name)
-    inter, items_file = need(
-        raw, f"{name}.inter", f"{name}.item", where="They are RecBole's files."
-    )
+    [inter] = need(raw, f"{name}.inter", where="It is RecBole's file.")
+    items_file = inter.with_suffix(".item")
     with reading(inter):
         rows = pl.scan_csv(inter, separator="\t", infer_schema=False)
         rows = rows.rename(lambda column: column.split(":")[0])
@@ -52,6 +53,8 @@ def read_recbole(
         item_id=item,
         **{name: pl.col(field).cast(pl.Float64) for name, field in numbers.items()},
     )
+    if not items_file.is_file():
+        return RawData(rows, None, {}, (inter,), items_file=str(items_file))
     import pandas as pd  # not at the top: it takes longer to load than all the rest
 
     with reading(items_file):

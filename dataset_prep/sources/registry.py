@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,11 @@ import polars as pl
 
 from dataset_prep.errors import DeltaError, check_options
 from dataset_prep.sources.download import Archive
+from dataset_prep.sources.raw_files import reading
 
 Reader = Callable[..., "RawData"]
+Called = Callable[[str, Mapping[str, Any]], str]
+"""A function from a source's name and the reader's options to what the data are called."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,14 @@ class RawData:
         interactions: ``user_id``, ``item_id``, ``timestamp`` and further columns of numbers such
             as ``rating``; one row for each interaction, in the order of the file.
         items: ``item_id`` and the fields that describe an item, all of them text; one row for
-            each item.
+            each item. None where there is no such file: then the items are those of the
+            interactions, and have no texts.
         item_types: RecBole's type of each of these fields: ``token`` (one word or code) or
             ``token_seq`` (words).
         files: the files that are read; ``name.json`` lists their hashes.
         vectors: ``item_id`` and ``vector`` (a list of numbers), if the data set has vectors of
             its own.
+        items_file: where ``items`` is None, how to give the file of items, for messages.
 
     Example:
         >>> import polars as pl
@@ -42,10 +47,16 @@ class RawData:
     """
 
     interactions: pl.LazyFrame
-    items: pl.DataFrame
+    items: pl.DataFrame | None
     item_types: Mapping[str, str]
     files: tuple[Path, ...]
     vectors: pl.LazyFrame | None = None
+    items_file: str = ""
+
+    @property
+    def first(self) -> str:
+        """The name of the first file, for messages; empty if there is none."""
+        return self.files[0].name if self.files else ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,8 @@ class Source:
         template: the text of an item, with names of fields in braces; empty if there is none.
         about: one line for the command's help.
         archive: where anybody may download the raw files; None where that is not allowed.
+        called: function that says what the data are called, as the default name of the prepared
+            set does. Sources that read more than one data set need one of their own.
     """
 
     name: str
@@ -66,11 +79,24 @@ class Source:
     template: str
     about: str
     archive: Archive | None = None
+    called: Called = lambda name, options: name
 
     def options(self) -> dict[str, Any]:
         """Names and defaults of the reader's own options."""
         parameters = inspect.signature(self.reader).parameters.values()
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Refuse options that the reader would not take.
+
+        Raises:
+            DeltaError: an unknown or missing option.
+        """
+        known = self.options()
+        check_options(self.name, options, known)
+        for name, default in known.items():
+            if default is inspect.Parameter.empty and name not in options:
+                raise DeltaError(f"{self.name} needs the option {name}.")
 
     def read(self, raw: Path | None, options: Mapping[str, Any]) -> RawData:
         """Open the raw files.
@@ -78,12 +104,35 @@ class Source:
         Raises:
             DeltaError: an unknown or missing option, or a file that is not there.
         """
-        known = self.options()
-        check_options(self.name, options, known)
-        for name, default in known.items():
-            if default is inspect.Parameter.empty and name not in options:
-                raise DeltaError(f"{self.name} needs the option {name}.")
+        self.check(options)
         return self.reader(raw, **options)
+
+    def check_filtered(self, data: RawData, columns: Iterable[str]) -> None:
+        """Refuse to filter by a column that the interactions do not have.
+
+        Args:
+            data: what :meth:`read` has returned.
+            columns: the columns that there are bounds on.
+
+        Raises:
+            DeltaError: with the columns that there are, and the option that adds one.
+        """
+        with reading(Path(data.first or self.name)):
+            known = list(data.interactions.collect_schema())
+        for column in columns:
+            if column not in known:
+                others = [name for name in known if name not in ("user_id", "item_id", "timestamp")]
+                raise DeltaError(
+                    f"{data.first or self.name} has no column {column!r} to filter by; there are: "
+                    f"{', '.join(others) or 'none'}{self._adding(column)}."
+                )
+
+    def _adding(self, column: str) -> str:
+        """Which of the reader's options, ``rating`` or ``numbers``, makes a column known."""
+        options = self.options()
+        if "numbers" in options and column != "rating":
+            return f"; --set numbers={column} adds it"
+        return "; --set rating=COLUMN adds one, as rating" if "rating" in options else ""
 
     def fetch(self, folder: Path, options: Mapping[str, Any]) -> Path:
         """Download the raw files into a folder in ``folder``, if they are not there yet.
@@ -113,7 +162,10 @@ SOURCES: dict[str, Source] = {}
 
 
 def source(
-    *names: str, template: str, archives: Mapping[str, Archive] | None = None
+    *names: str,
+    template: str,
+    archives: Mapping[str, Archive] | None = None,
+    called: Called = Source.called,
 ) -> Callable[[Reader], Reader]:
     """Decorator that registers a reader of raw files.
 
@@ -124,6 +176,8 @@ def source(
         names: names under which it is registered, one for each data set that it reads.
         template: the text of an item, with names of fields in braces; empty if there is none.
         archives: where the raw files may be downloaded, by name.
+        called: what the data are called, from the source's name and the reader's options; by
+            default the source's name.
 
     Example:
         A raw format that is whole: a file of plays and a file of songs.
@@ -163,7 +217,8 @@ def source(
     def register(reader: Reader) -> Reader:
         about = (reader.__doc__ or "").splitlines()[0]
         for name in names:
-            SOURCES[name] = Source(name, reader, template, about, (archives or {}).get(name))
+            archive = (archives or {}).get(name)
+            SOURCES[name] = Source(name, reader, template, about, archive, called)
         return reader
 
     return register

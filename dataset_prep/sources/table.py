@@ -16,12 +16,12 @@ WHERE = "They are yours: CSV, TSV, Parquet or JSON lines."
 ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
-@source("table", template="{title}")
+@source("table", template="{title}", called=lambda _, options: Path(options["interactions"]).stem)
 def read_table(
     raw: Path | None,
     *,
     interactions: str,
-    items: str,
+    items: str = "",
     user: str = "user_id",
     item: str = "item_id",
     time: str = "timestamp",
@@ -30,12 +30,13 @@ def read_table(
     item_of_items: str = "",
     time_format: str = "",
 ) -> RawData:
-    """Two tables of your own: interactions and items (CSV, TSV, Parquet, JSON lines).
+    """Tables of your own: interactions and items (CSV, TSV, Parquet, JSON lines).
 
     Args:
-        raw: folder of the two files.
+        raw: folder of the files.
         interactions: file of interactions.
-        items: file of items; all its columns but the id may be named in the template.
+        items: file of items; all its columns but the id may be named in the template. Items that
+            have vectors or audio need none.
         user: column of users.
         item: column of items.
         time: column of times: numbers, or dates and times in the form of ISO 8601.
@@ -48,8 +49,9 @@ def read_table(
         DeltaError: a file or a column is missing, a file cannot be read, or it is not clear how
             times are meant.
     """
-    rows_file, items_file = need(raw, interactions, items, where=WHERE)
-    rows, key = _scan(rows_file), item_of_items or item
+    names = [interactions, items] if items else [interactions]
+    rows_file, *items_files = need(raw, *names, where=WHERE)
+    rows = _scan(rows_file)
     wanted = {"user_id": user, "item_id": item, "timestamp": time}
     wanted |= {"rating": rating} if rating else {}
     wanted |= {name: name for name in numbers.split(",") if name}
@@ -65,9 +67,11 @@ def read_table(
         if first.schema[name] == pl.String
     ]
     rows = rows.with_columns(_times(first["timestamp"], time, time_format, rows_file), *as_numbers)
-    texts = read_items(items_file, key)
+    if not items_files:
+        return RawData(rows, None, {}, (rows_file,), items_file="--set items=FILE")
+    texts = read_items(items_files[0], item_of_items or item)
     types = {name: "token_seq" for name in texts.columns if name != "item_id"}
-    return RawData(rows, texts, types, (rows_file, items_file))
+    return RawData(rows, texts, types, (rows_file, *items_files))
 
 
 def require_columns(frame: pl.LazyFrame, names: list[str], path: Path) -> pl.Schema:

@@ -161,3 +161,74 @@ def test_broken_audio_follows_the_policy(table, tmp_path):
     assert "i3.wav cannot be decoded" in reasons["i3"]
     assert reasons["i4"] == "i4.wav holds no sound."
     assert trained(folder, "ContentMean").test_mode["cases"]["cold"] > 0
+
+
+def as_recbole(folder):
+    """The table's interactions as plays.inter, without a plays.item."""
+    names = {"user_id": "user_id:token", "item_id": "item_id:token", "timestamp": "timestamp:float"}
+    rows = pl.read_csv(folder / "rows.csv").rename(names)
+    rows.write_csv(folder / "plays.inter", separator="\t")
+    return {"name": "plays"}
+
+
+@pytest.mark.parametrize(
+    ("source", "write", "fix"),
+    [
+        ("table", lambda folder: {"interactions": "rows.csv"}, "(--set items=FILE)"),
+        ("recbole", as_recbole, "plays.item)"),
+    ],
+)
+def test_items_with_vectors_need_no_file_of_items(table, tmp_path, counting, source, write, fix):
+    matrix = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    np.save(tmp_path / "v.npy", matrix)
+    (tmp_path / "v.ids.txt").write_text("\n".join(f"i{i}" for i in range(40)) + "\n")
+    table["source_options"] = write(tmp_path)
+    for content in (
+        ContentOptions(),
+        ContentOptions(vectors=tmp_path / "v.npy", encoder="some/words"),
+    ):
+        with pytest.raises(DeltaError, match="comes without a file of items") as error:
+            prepare(source, content=content, **table)
+        assert fix in str(error.value)
+    folder = prepare(source, content=ContentOptions(vectors=tmp_path / "v.npy"), **table)
+    items = pl.read_csv(folder / f"{folder.name}.item", separator="\t")
+    assert items.columns == ["item_id:token", "is_cold:token", "train_count:float"]
+    assert set(items["item_id:token"]) == {f"i{i}" for i in range(40)}
+    [path] = folder.glob("*.content.*.safetensors")
+    aligned = read_content(path).align([f"i{i}" for i in range(40)])
+    np.testing.assert_array_equal(aligned, matrix)
+    assert trained(folder).test_mode["cases"]["cold"] > 0
+
+
+def test_items_with_audio_need_no_file_of_items(table, tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    (tmp_path / "clips").mkdir()
+    for i, samples in enumerate(np.random.default_rng(0).normal(size=(40, 4000)) * 0.1):
+        soundfile.write(tmp_path / "clips" / f"i{i}.wav", samples, 16_000)
+    table["source_options"] = {"interactions": "rows.csv"}
+    folder = prepare("table", content=ContentOptions(audio=tmp_path / "clips"), **table)
+    assert record(folder)["items"]["all"] == 40
+
+
+def test_an_item_whose_fields_are_all_empty_has_no_content(table, tmp_path, counting):
+    """Of i0 to i3, without a title, only i3 has a brand; their text would else be one: ' ()'."""
+    descriptions = {0: ",", 1: '" ",""', 2: ',"\t"', 3: ",Acme"}
+    lines = [f"i{i},{descriptions.get(i, f'title {i},')}" for i in range(40)]
+    (tmp_path / "items.csv").write_text("\n".join(["item_id,title,brand", *lines]) + "\n")
+    template = "{title} ({brand})"
+    with pytest.raises(DeltaError, match="3 of 40 items have no content, .* are empty; add it"):
+        prepare("table", content=ContentOptions(template=template), **table)
+    assert not counting.encoded
+
+    content = ContentOptions(template=template, without_content="drop")
+    folder = prepare("table", content=content, **table)
+    kept = record(folder)
+    reason = "all fields of its text '{title} ({brand})' are empty"
+    assert kept["without_content"] == dict.fromkeys(["i0", "i1", "i2"], reason)
+    assert kept["items"]["all"] == 37
+    assert " (Acme)" in counting.encoded
+
+    content = ContentOptions(template=template, missing="None")
+    kept = record(prepare("table", content=content, **table, name="filled"))
+    assert (kept["without_content"], kept["items"]["all"]) == ({}, 40)
+    assert {"None (None)", "None (Acme)", "title 5 (None)"} <= set(counting.encoded)

@@ -13,7 +13,7 @@ from support.refusals import (
     write,
 )
 
-from dataset_prep import prepare
+from dataset_prep import Filters, prepare
 from dataset_prep.__main__ import main
 from dataset_prep.errors import DeltaError
 
@@ -135,9 +135,13 @@ def test_options(table, options, message):
     assert message in table(**options)
 
 
-def test_a_place_that_cannot_be_written_to(table, tmp_path):
+def test_a_place_that_cannot_be_written_to_is_noticed_before_the_encoding(
+    table, tmp_path, counting
+):
     (tmp_path / "file").write_text("")
-    assert "Cannot write" in table(out=tmp_path / "file" / "out")
+    out = tmp_path / "file" / "sets"
+    assert f"Cannot write {out / 'mine'}" in table(out=out, name="mine")
+    assert not counting.encoded
 
 
 def test_a_folder_that_is_not_ours_is_not_replaced(table, tmp_path):
@@ -154,6 +158,28 @@ def test_a_folder_that_is_not_ours_is_not_replaced(table, tmp_path):
             prepare("table", out, raw=tmp_path / "raw", source_options=names, name=name)
     assert (mine / "thesis.txt").read_text() == "years of work"
     assert (tmp_path / "raw" / "rows.csv").read_text() == GOOD_ROWS
+
+
+@pytest.mark.parametrize(
+    ("column", "adding"),
+    [("rating", "rating=COLUMN adds one, as rating"), ("seconds", "numbers=seconds adds it")],
+)
+def test_a_column_to_filter_by_is_known_after_the_option_that_the_error_names(
+    table, tmp_path, column, adding
+):
+    rows = GOOD_ROWS.replace("rating", column)
+    bounds = {"above": {column: 3}}
+    message = table(rows=rows, names={"rating": ""}, filters=bounds)
+    assert message == (
+        f"rows.csv has no column {column!r} to filter by; there are: none; --set {adding}."
+    )
+    option, value = adding.split(" ")[0].split("=")
+    names = {"interactions": "rows.csv", "items": "items.csv"}
+    names[option] = value.replace("COLUMN", column)
+    folder = prepare(
+        "table", tmp_path, raw=tmp_path / "raw", source_options=names, filters=Filters(**bounds)
+    )
+    assert "item_id:token" in (folder / f"{folder.name}.item").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,122 @@
+"""Where a prepared data set goes: its name, and what may be there already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dataset_prep.errors import DeltaError
+from dataset_prep.files import check_writable
+
+
+def check_name(name: str) -> str:
+    """Refuse a name that is a path, or that RecBole takes for a data set of its own.
+
+    Args:
+        name: name of the prepared data set.
+
+    Returns:
+        The name.
+
+    Raises:
+        DeltaError: it cannot be taken.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise DeltaError(f"name must be letters, digits, dots, - and _, but is {name!r}.")
+    if name == "ml-100k":
+        raise DeltaError(
+            "name must not be ml-100k: RecBole silently reads its own copy of a data set so named."
+        )
+    return name
+
+
+def hashes(files: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 of each file in hexadecimal digits, by its name and its folder's."""
+    return {f"{path.parent.name}/{path.name}": _sha256(path) for path in files}
+
+
+def check_place(
+    folder: Path, source: str, files: Iterable[Path], inputs: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """Refuse a folder that a prepared data set cannot or must not take the place of.
+
+    Args:
+        folder: the prepared data set's, there or not.
+        source: name of the raw format.
+        files: the raw files.
+        inputs: their :func:`hashes`.
+
+    Returns:
+        The ``name.json`` of the data set that is there, prepared from the same files; None if
+        there is none.
+
+    Raises:
+        DeltaError: it holds the raw files, dataset_prep did not make it, or not from these files,
+            or it cannot be written.
+    """
+    if any(path.resolve().parent == folder.resolve() for path in files):
+        raise DeltaError(f"{folder} holds the raw files; choose another --name or --out.")
+    check_writable(folder)
+    if not folder.exists():
+        return None
+    there = _record(folder)
+    if there is None:
+        raise DeltaError(
+            f"{folder} is there and was not made by dataset_prep; choose another --name."
+        )
+    # Hashes alone: a folder of raw files may have been moved since.
+    same_files = sorted(map(str, there["inputs"].values())) == sorted(inputs.values())
+    if there["source"] != source or not same_files:
+        made_of = ", ".join(there["inputs"]) or "other data"
+        raise DeltaError(
+            f"{folder} was prepared from other data ({there['source']}: {made_of}); choose another "
+            "--name, or remove it."
+        )
+    return there
+
+
+def other_options(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """The options of one preparation that differ in another, in words; empty if none does.
+
+    Args:
+        there: the ``name.json`` of the one.
+        here: the ``name.json`` of the other.
+
+    Example:
+        >>> from dataset_prep.place import other_options
+        >>> there = {"protocol": "paper", "filters": {"core": 5, "users": None}}
+        >>> other_options(there, {"protocol": "paper", "filters": {"core": 1, "users": None}})
+        'filters core=5'
+    """
+    differing = []
+    for kind in ("source_options", "filters", "protocol", "protocol_options", "content"):
+        old, new = there.get(kind), here.get(kind)
+        if isinstance(old, dict) and isinstance(new, dict):
+            names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+            differing += [f"{kind} {name}={old.get(name)!r}" for name in names]
+        elif old != new:
+            differing.append(f"{kind}={old!r}")
+    return ", ".join(differing)
+
+
+def _record(folder: Path) -> dict[str, Any] | None:
+    """The ``name.json`` of a prepared data set; None if it has none."""
+    try:
+        text = (folder / f"{folder.name}.json").read_text(encoding="utf-8")
+        record = json.loads(text)
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(record, dict) and isinstance(record.get("inputs"), dict)
+    return record if whole and "source" in record else None
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
