@@ -6,7 +6,6 @@ RecBole wants them: no row says what it is for, and no item has a vector.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from logging import getLogger
 from pathlib import Path
@@ -16,6 +15,7 @@ from filelock import FileLock
 
 from dataset_prep import prepare
 from dataset_prep.format.fields import SPLIT_FIELD
+from dataset_prep.place import hashes
 from recbole_delta.data.prepare_options import INTERVALS, PrepareOptions
 
 FIELDS = {"USER_ID_FIELD": "user_id", "ITEM_ID_FIELD": "item_id", "TIME_FIELD": "timestamp",
@@ -72,8 +72,8 @@ def _is_current(folder: Path, files: list[Path]) -> bool:
         said = json.loads((folder / f"{folder.name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    found = {hashlib.sha256(each.read_bytes()).hexdigest() for each in files if each.is_file()}
-    return found <= set(said["inputs"].values())
+    found = hashes(each for each in files if each.is_file())
+    return set(found.values()) <= set(said["inputs"].values())
 
 
 def _named(config: Any) -> dict[str, str]:
