@@ -179,7 +179,7 @@ def test_the_command_warms_up(tiny, trained, tmp_path, capsys):
     lines.write_text("".join(json.dumps({"history": each}) + "\n" for each in histories))
     to = str(tmp_path / "warm.safetensors")
     main(["warm-up", checkpoint, str(lines), "--to", to])
-    assert "1 items have deltas from 3 interactions" in capsys.readouterr().out
+    assert "1 item got deltas from 3 interactions" in capsys.readouterr().out
     recommender = Recommender(checkpoint)
     recommender.warm_up(histories)
     assert Recommender(to).recommend([history]) == recommender.recommend([history])
