@@ -12,11 +12,18 @@ class DeltaError(ValueError):
     """Bad input: the message names the file, field or item at fault and the fix.
 
     Args:
-        message: one sentence. It is put on one line, and a long one loses its middle.
+        message: one sentence. It is put on one line, and a long one loses its middle; where it ends
+            in another sentence, one full stop is enough.
+
+    Example:
+        >>> print(DeltaError(f"my.csv: {DeltaError('It is empty.')}."))
+        my.csv: It is empty.
     """
 
     def __init__(self, message: str) -> None:
         line = " ".join(message.splitlines())
+        if line.endswith("..") and not line.endswith("..."):
+            line = line[:-1]
         if len(line) > LONGEST:
             line = f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
         super().__init__(line)

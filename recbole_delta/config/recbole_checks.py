@@ -61,6 +61,7 @@ def check_settings(config: Any) -> None:
         whole_number("topk", k, 1)
         if k > MAX_K:
             raise DeltaError(f"topk must be at most {MAX_K:,}, but is {k}.")
+    one_of("use_gpu", config["use_gpu"], (True, False))
     if not isinstance(config["state"], (str, type(None))):
         raise DeltaError(f"state must be a level such as INFO, but is {config['state']!r}.")
     if config["seed"] >= 2**32:
@@ -120,6 +121,16 @@ def unused_settings(config: Any) -> list[str]:
     given = {**config.file_config_dict, **config.variable_config_dict}
     own = {*config.internal_config_dict, "model", "dataset", "config_files", "encoding"}
     return sorted(given.keys() - own)
+
+
+def asks_for_a_missing_gpu(config: Any) -> bool:
+    """Whether the user has asked for a GPU, and the run is on the CPU.
+
+    Args:
+        config: a RecBole ``Config``.
+    """
+    given = {**config.file_config_dict, **config.variable_config_dict}
+    return given.get("use_gpu") is True and config["device"].type == "cpu"
 
 
 def check_metrics(settings: Mapping[str, Any]) -> None:
