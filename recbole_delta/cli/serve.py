@@ -24,7 +24,9 @@ def add(given: Namespace) -> None:
         raise DeltaError("Say what to add (--items, --audio, --vectors) or which ids to --remove.")
     recommender = Recommender(given.checkpoint)
     if any(content):
-        table = NewItems(*content).encode(recommender.encoding)
+        # Beside what is written anyway: where the command is called need not be writable.
+        cache = Path(given.to).parent / ".content"
+        table = NewItems(*content, cache=cache).encode(recommender.encoding)
         recommender.add_items(table.tokens, table.vectors)
         print(f"{counted(len(table.tokens), 'item')} added or replaced")
     recommender.remove_items(given.remove)

@@ -230,7 +230,7 @@ def test_lines_longer_than_a_read_and_many_of_them_come_whole_and_in_order(tmp_p
 
 
 @pytest.mark.slow
-def test_new_texts_are_encoded_as_the_old_ones(ml_100k, tmp_path, capsys):
+def test_new_texts_are_encoded_as_the_old_ones(ml_100k, tmp_path, capsys, monkeypatch):
     """An item that is there, added under another id by its text, gets the same row."""
     settings = {"data_path": str(ml_100k.parent), "checkpoint_dir": str(tmp_path / "saved"),
                 "epochs": 1, "show_progress": False, "state": "ERROR", "hidden_size": 16}  # fmt: skip
@@ -241,7 +241,9 @@ def test_new_texts_are_encoded_as_the_old_ones(ml_100k, tmp_path, capsys):
     again = cold.with_columns(item_id=pl.lit("again-") + pl.col("item_id"))
     again.write_csv(tmp_path / "new.csv")
     more = str(tmp_path / "more.safetensors")
+    monkeypatch.chdir("/proc")  # where nobody may write
     main(["add", result.checkpoint, "--to", more, "--items", str(tmp_path / "new.csv")])
+    monkeypatch.chdir(tmp_path)
     recommender = Recommender(more)
     row = {token: n for n, token in enumerate(recommender.known_items, 1)}
     weight = recommender._embedding.weight
