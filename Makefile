@@ -18,7 +18,7 @@ test: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy recbole_delta dataset_prep
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy recbole_delta recbole_delta_command dataset_prep
 	$(BIN)/lint-imports
 
 # A broken link or a name that is not there ends it.

@@ -13,16 +13,22 @@ class DeltaError(ValueError):
 
     Args:
         message: one sentence. It is put on one line, a long one loses its middle, and characters
-            that cannot be seen are escaped.
+            that cannot be seen are escaped; where it ends in another sentence, one full stop is
+            enough.
 
     Example:
         >>> from dataset_prep.errors import DeltaError
         >>> print(DeltaError("rows.csv has no column 'user'; it has: us\0er."))
         rows.csv has no column 'user'; it has: us\x00er.
+        >>> print(DeltaError(f"my.csv: {DeltaError('It is empty.')}."))
+        my.csv: It is empty.
     """
 
     def __init__(self, message: str) -> None:
-        line = _without_middle(" ".join(message.splitlines()))
+        line = " ".join(message.splitlines())
+        if line.endswith("..") and not line.endswith("..."):
+            line = line[:-1]
+        line = _without_middle(line)
         # A quoted file may hold anything: a NUL, a terminal's escape sequence, half a surrogate.
         visible = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
         super().__init__(_without_middle(visible))

@@ -6,7 +6,8 @@ under RecBole's own ``run_recbole`` too. The names here are the whole public int
 
 - :func:`run`, :func:`resume`, :func:`load_run`: train and evaluate, go on, load again;
 - :class:`Recommender`: recommend from a checkpoint, and add items to it;
-- :func:`register`: make a backbone of one's own known to RecBole;
+- :class:`ContentBackbone` and :func:`register`: write a backbone of one's own, and make it known to
+  RecBole;
 - :class:`DeltaError`: every error in the user's input.
 """
 
@@ -20,10 +21,12 @@ from recbole_delta.integration.register import install, register  # noqa: E402
 
 install()
 
+from recbole_delta.model import ContentBackbone  # noqa: E402
 from recbole_delta.quick_start.run import RunResult, load_run, resume, run  # noqa: E402
 from recbole_delta.serving import Recommendation, Recommender  # noqa: E402
 
 __all__ = [
+    "ContentBackbone",
     "DeltaError",
     "Recommendation",
     "Recommender",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import version
 
-__version__ = "0.1.0"
+from recbole_delta_command import __version__
+
+__all__ = ["__version__", "versions"]
 
 
 def versions() -> dict[str, str]:

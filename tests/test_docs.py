@@ -13,9 +13,9 @@ import yaml
 import recbole_delta
 from dataset_prep.__main__ import _parser
 from recbole_delta.bench.plan import read_plan
-from recbole_delta.cli.main import USAGE
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.quick_start.example import example_data
+from recbole_delta_command.main import USAGE
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,6 +42,9 @@ def test_python_runs_from_top_to_bottom(snippets):
     }
     for snippet in snippets:
         exec(compile(snippet, "snippet", "exec"), names)
+    if "best" in names:  # of the export, which knows no PyTorch
+        found = names["recommender"].recommend([names["history"]], k=10, exclude_seen=False)
+        assert names["best"] == [each.item for each in found[0]]
 
 
 @pytest.mark.parametrize("snippets", blocks("yaml"))

@@ -115,3 +115,32 @@ def test_a_backbone_of_ones_own(tiny, train):
         said = json.loads(file.metadata()["header"])["facts"]
     assert said["kind"] == "run"
     assert said["settings"]["model"] == "MyGRU"
+
+
+class Peeks(ContentBackbone, GRU4Rec):
+    """Declares itself causal, and adds the mean of the whole sequence to every output."""
+
+    causal = True
+
+    def forward(self, item_seq, item_seq_len):
+        output = self.item_embedding(item_seq)
+        output = output + output.mean(1, keepdim=True)
+        return self.gather_indexes(output, item_seq_len - 1)
+
+
+def test_a_backbone_that_sees_later_items_is_not_taken_for_causal(tiny, train):
+    recbole_delta.register(Peeks)
+    settings = {"epochs": 1, "embedding_size": 16, "hidden_size": 16}
+    with pytest.raises(DeltaError, match="Peeks is declared causal, but its output depends on lat"):
+        train(tiny, "Peeks", **settings)
+
+    class Honest(Peeks):
+        causal = False
+
+    recbole_delta.register(Honest)
+    assert train(tiny, "Honest", **settings)[0].test_result
+
+
+def test_what_a_backbone_needs_is_a_public_name():
+    assert recbole_delta.ContentBackbone is ContentBackbone
+    assert "ContentBackbone" in recbole_delta.__all__

@@ -14,7 +14,8 @@ from recbole_delta.bench.one import Task
 from recbole_delta.bench.plan import Plan, Spec, read_plan
 from recbole_delta.bench.record import RECORD, Record
 from recbole_delta.bench.report import write_report
-from recbole_delta.evaluator.labels import COLUMNS, group_key
+from recbole_delta.compute.modules import imported_modules
+from recbole_delta.evaluator.labels import COLUMNS, counted, group_key
 
 
 def bench(
@@ -95,7 +96,7 @@ def _perform(plan: Plan, out: Path, workers: int, cluster: str | None) -> list[s
     todo = {folder: spec for folder, spec in reversed(todo.items()) if not _is_done(folder)}
     tasks = [
         Task(asdict(spec), str(plan.data_path), str(folder), str(out / "work" / folder.name),
-             plan.threads)
+             plan.threads, imported_modules(), str(Path.cwd()))
         for folder, spec in todo.items()
     ]  # fmt: skip
     specs, folders = list(todo.values()), list(todo)
@@ -121,4 +122,5 @@ def _figures(record: Record) -> str:
     keys = [group_key(first, group) for group in COLUMNS]
     shown = "  ".join(f"{metrics[key]:.4f}" for key in keys if key in metrics)
     seconds = record.measured["seconds"]["train_and_evaluate"]
-    return f"{first} {shown}, {len(record.facts['curve'])} epochs, {seconds:.0f} s"
+    epochs = counted(len(record.facts["curve"]), "epoch")
+    return f"{first} {shown}, {epochs}, {seconds:.0f} s"

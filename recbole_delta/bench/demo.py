@@ -19,7 +19,7 @@ from recbole_delta.config.defaults import properties
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.evaluator.evaluate import MODES
 from recbole_delta.evaluator.frontier import Frontier
-from recbole_delta.evaluator.labels import group_key, metric_label, mode_note
+from recbole_delta.evaluator.labels import counted, group_key, metric_label, mode_note
 from recbole_delta.quick_start.build import make_parts
 from recbole_delta.quick_start.run import RunResult, train
 
@@ -89,7 +89,9 @@ def _train(
     parts = make_parts(RunConfig(model, dataset, shared, {**everywhere, **settings}))
     trainer = parts.trainer(parts.config, parts.model)
     result, evaluations = train(parts, trainer, saved=True)
-    trained = f"{len(result.curve)} epochs, best validation {result.best_valid_score:.4f}"
+    trained = (
+        f"{counted(len(result.curve), 'epoch')}, best validation {result.best_valid_score:.4f}"
+    )
     print(trained if result.curve else "not trained", flush=True)
     configured = evaluations[MODES.index(trainer.configured_mode(parts.test))]
     name, k = METRICS[0].split("@")

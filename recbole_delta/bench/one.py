@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from dataset_prep.errors import DeltaError
 from recbole_delta._version import versions
 from recbole_delta.bench.plan import Spec, run_config
 from recbole_delta.bench.record import CASES, RECORD, Cases, save_record
+from recbole_delta.compute.modules import import_modules
 from recbole_delta.data.dataset import ColdWarmDataset, train_positions
 from recbole_delta.data.fingerprint import read_preparation
 from recbole_delta.embedding.delta import DeltaEmbedding
@@ -57,6 +58,8 @@ class Task:
         record: folder of the record to write.
         work: working directory of the run, which is removed afterwards.
         threads: number of torch's threads.
+        modules: names of the user's modules, which register models.
+        folder: folder where these are, if they are not installed.
     """
 
     spec: dict[str, Any]
@@ -64,6 +67,8 @@ class Task:
     record: str
     work: str
     threads: int
+    modules: list[str] = field(default_factory=list)
+    folder: str = "."
 
     def line(self) -> str:
         """The line of JSON that the process reads."""
@@ -105,6 +110,7 @@ def perform(task: Task) -> None:
         DeltaError: settings or data that cannot be used.
     """
     torch.set_num_threads(task.threads)
+    import_modules(task.modules, task.folder)
     spec, record = Spec(**task.spec), Path(task.record)
     started = time.perf_counter()
     logging.getLogger().setLevel(logging.WARNING)

@@ -13,12 +13,13 @@ from typing import Any
 
 from dataset_prep.errors import DeltaError, at_least_1, check_folder_name, check_options, check_seed
 from dataset_prep.format.content import find_content
+from recbole_delta.compute.modules import import_modules
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.config.yaml_file import read_yaml
 from recbole_delta.evaluator.metrics import GAINS
 
-KEYS = ("datasets", "data_path", "settings", "models", "seeds", "threads", "report")
+KEYS = ("import", "datasets", "data_path", "settings", "models", "seeds", "threads", "report")
 """Keys of a bench file."""
 REPORT_KEYS = ("title", "metrics", "reference", "baseline", "notes")
 """Keys of its ``report``."""
@@ -142,6 +143,8 @@ class Plan:
 def read_plan(path: str | Path, data_path: str | Path | None = None) -> Plan:
     """Read a bench file and check every setting in it, before anything runs.
 
+    The modules that it lists under ``import``, which register models of one's own, are imported.
+
     Args:
         path: path of the YAML file.
         data_path: folder of the data sets, above the file's ``data_path``, which is relative to
@@ -154,6 +157,7 @@ def read_plan(path: str | Path, data_path: str | Path | None = None) -> Plan:
     given = read_yaml(path)
     try:
         check_options("A bench file", given, KEYS)
+        import_modules(_modules(given.get("import") or []))
         plan = _plan(path, given, Path(data_path or given.get("data_path") or "dataset").absolute())
         for spec in plan.specs:
             _check(spec, plan.data_path)
@@ -237,6 +241,12 @@ def run_config(spec: Spec, data_path: Path, **others: Any) -> RunConfig:
 def _settings(name: str, value: Any, what: str, empty: bool = False) -> dict[str, Any]:
     if not isinstance(value, dict) or not (value or empty):
         raise DeltaError(f"{name} must hold {what}.")
+    return value
+
+
+def _modules(value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise DeltaError(f"import must be a list of modules, as in [my_models], but is {value!r}.")
     return value
 
 

@@ -1,7 +1,6 @@
-"""The command ``recbole-delta``: a module for each group of subcommands.
+"""What the subcommands of ``recbole-delta`` do: a module for each group of them.
 
-To add a subcommand: a function from its arguments in the module of its group (``train.py``,
-``compare.py``, ``serve.py``), its entry in ``COMMANDS`` and its line in ``USAGE`` of ``main.py``.
+How they are typed is read by :mod:`recbole_delta_command`, which says how to add one.
 """
 
 from recbole_delta.cli.main import main

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
+from argparse import Namespace
 
+from dataset_prep.errors import one_of
 from recbole_delta.bench.bench import bench
 from recbole_delta.bench.demo import demo
 from recbole_delta.model import BACKBONES
 
 
-def _demo(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="recbole-delta demo")
-    parser.add_argument("--out", default="demo")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[42])
-    parser.add_argument("--backbone", choices=BACKBONES, default="SASRecDelta")
-    parser.add_argument("--cold", choices=["random", "newest"], default="random")
-    demo(**vars(parser.parse_args(arguments)))
+def run_demo(given: Namespace) -> None:
+    """Run the demo."""
+    one_of("--backbone", given.backbone, BACKBONES)
+    demo(**vars(given))
 
 
-def _bench(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="recbole-delta bench")
-    parser.add_argument("path", metavar="FILE.yaml")
-    parser.add_argument("--out", help="folder for records and report; by default the file's")
-    parser.add_argument("--workers", type=int, default=1, help="runs at a time on this machine")
-    parser.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler that runs them")
-    parser.add_argument("--data_path", help="folder of the prepared data sets, above the file's")
-    parser.add_argument("--report-only", dest="train", action="store_false")
-    out = bench(**vars(parser.parse_args(arguments)))
+def run_bench(given: Namespace) -> None:
+    """Do the runs of a bench file, and say where the report is."""
+    out = bench(
+        given.path,
+        given.out,
+        data_path=given.data_path,
+        workers=given.workers,
+        cluster=given.cluster,
+        train=given.train,
+    )
     for name, what in (
         ("report.html", "everything on one page"),
         ("report.md", "the same as Markdown"),

@@ -6,57 +6,41 @@ import json
 import os
 from typing import Any
 
-from dataset_prep.errors import DeltaError
 from recbole_delta.config.yaml_file import parse_setting
 from recbole_delta.evaluator.labels import mode_note
 from recbole_delta.quick_start.run import RunResult, resume, run
+from recbole_delta_command.settings import RunArguments
 
 
-def _run(arguments: list[str]) -> None:
-    files, settings = parse_arguments(arguments)
-    _print_result(run(config_files=files, settings=settings))
+def train(given: RunArguments) -> None:
+    """Train and test one model, and print what came of it."""
+    _print_result(run(config_files=given.files, settings=values(given)))
 
 
-def _resume(arguments: list[str]) -> None:
-    files, settings = parse_arguments(arguments)
-    if len(files) != 1:
-        raise DeltaError("Say which checkpoint: recbole-delta resume CHECKPOINT.")
-    _print_result(resume(files[0], settings))
+def go_on(given: RunArguments) -> None:
+    """Go on with an interrupted run, and print what came of it."""
+    [checkpoint] = given.files
+    _print_result(resume(checkpoint, values(given)))
 
 
-def parse_arguments(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """YAML files and settings of a command line in RecBole's manner.
-
-    Values are YAML (``--topk=[10,20]``, ``--learning_rate=1e-3``), never evaluated as Python.
+def values(given: RunArguments) -> dict[str, Any]:
+    """The settings of a command line; values are YAML, never evaluated as Python.
 
     Args:
-        arguments: ``FILE.yaml``, ``--config_files="A.yaml B.yaml"`` or ``--SETTING=VALUE`` each.
-
-    Returns:
-        paths of the YAML files, and values by the setting's name.
+        given: settings as they were typed.
 
     Raises:
-        DeltaError: a setting without value, given twice, or with a value that is not YAML.
+        DeltaError: a value is not YAML.
 
     Example:
-        >>> parse_arguments(["my.yaml", "--model=SASRecDelta", "--topk=[10,20]"])
-        (['my.yaml'], {'model': 'SASRecDelta', 'topk': [10, 20]})
+        >>> typed = {"model": "SASRecDelta", "topk": "[10,20]", "learning_rate": "1e-3"}
+        >>> values(RunArguments([], typed, []))
+        {'model': 'SASRecDelta', 'topk': [10, 20], 'learning_rate': 0.001}
     """
-    files: list[str] = []
-    settings: dict[str, Any] = {}
-    for argument in arguments:
-        name, equals, value = argument.removeprefix("--").partition("=")
-        if not argument.startswith("--"):
-            files.append(argument)
-        elif not equals:
-            raise DeltaError(f"{argument} has no value; write {argument}=VALUE.")
-        elif name == "config_files":
-            files.extend(value.split())
-        elif name in settings:
-            raise DeltaError(f"--{name} is given twice.")
-        else:
-            settings[name] = value if name in ("model", "dataset") else parse_setting(value)
-    return files, settings
+    return {
+        name: value if name in ("model", "dataset") else parse_setting(value)
+        for name, value in given.settings.items()
+    }
 
 
 def _print_result(result: RunResult) -> None:

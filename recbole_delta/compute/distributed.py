@@ -22,6 +22,7 @@ from torch.distributed.launcher import LaunchConfig, elastic_launch
 from torch.nn.parallel import DistributedDataParallel
 
 from dataset_prep.errors import DeltaError
+from recbole_delta.compute.modules import import_modules, imported_modules
 
 
 def rank() -> int:
@@ -84,7 +85,9 @@ def launch(function: Callable[..., Any], nproc: int, *arguments: Any) -> Any:
     )
     threads = max(1, torch.get_num_threads() // nproc)
     try:
-        result = elastic_launch(config, _in_child)(function, threads, *arguments)[0]
+        result = elastic_launch(config, _in_child)(
+            function, threads, imported_modules(), *arguments
+        )[0]
     except ChildFailedError as error:
         _, failure = error.get_first_failure()
         reason = str(failure.message).splitlines()[0]
@@ -94,9 +97,12 @@ def launch(function: Callable[..., Any], nproc: int, *arguments: Any) -> Any:
     return result
 
 
-def _in_child(function: Callable[..., Any], threads: int, *arguments: Any) -> Any:
+def _in_child(
+    function: Callable[..., Any], threads: int, modules: list[str], *arguments: Any
+) -> Any:
     torch.set_num_threads(threads)
     try:
+        import_modules(modules)
         return function(*arguments)
     except DeltaError as error:  # all processes meet the same one
         return error

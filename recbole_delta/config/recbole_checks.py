@@ -58,6 +58,7 @@ def recbole_checks(config: Any) -> Iterator[Callable[[], None]]:
             yield partial(require, config[name] <= most, message)
     for k in config["topk"]:
         yield partial(_check_k, k)
+    yield partial(one_of, "use_gpu", config["use_gpu"], (True, False))
     state = config["state"]
     message = f"state must be a level such as INFO, but is {state!r}."
     yield partial(require, isinstance(state, (str, type(None))), message)
@@ -134,6 +135,16 @@ def unused_settings(config: Any) -> list[str]:
     given = {**config.file_config_dict, **config.variable_config_dict}
     own = {*config.internal_config_dict, "model", "dataset", "config_files", "encoding"}
     return sorted(given.keys() - own)
+
+
+def asks_for_a_missing_gpu(config: Any) -> bool:
+    """Whether the user has asked for a GPU, and the run is on the CPU.
+
+    Args:
+        config: a RecBole ``Config``.
+    """
+    given = {**config.file_config_dict, **config.variable_config_dict}
+    return given.get("use_gpu") is True and config["device"].type == "cpu"
 
 
 def check_metrics(settings: Mapping[str, Any]) -> None:

@@ -31,6 +31,20 @@ def metric_label(metric: str) -> str:
     return f"{'Hit' if name == 'hit' else name.upper()}@{k}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things in words.
+
+    Args:
+        number: how many there are.
+        noun: what one of them is called.
+
+    Example:
+        >>> counted(1, "epoch"), counted(2, "epoch")
+        ('1 epoch', '2 epochs')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def mode_note(evaluation: Mapping[str, Any]) -> str:
     """What was recommended, in a few words for a table's column.
 

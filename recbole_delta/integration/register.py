@@ -19,6 +19,7 @@ from recbole_delta.config.defaults import add_defaults, user_checks
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.recbole_metrics import group_metrics
+from recbole_delta.integration.case_study import let_case_study_answer_by_user
 from recbole_delta.model import MODELS, ContentMean, SASRecEnsemble
 from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.model.registry import _registered, is_registered
@@ -71,7 +72,7 @@ def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
 
 
 def install() -> None:
-    """Make our models, the cold and warm metrics and our defaults known to RecBole."""
+    """Make our models, the cold and warm metrics, defaults and test cases known to RecBole."""
     for model in MODELS:
         register(model)
     for name, metric in group_metrics().items():
@@ -80,6 +81,7 @@ def install() -> None:
         metric_register.metric_types[name] = metric.metric_type
     _add_defaults_to_config()
     _let_recbole_load_our_checkpoints()
+    let_case_study_answer_by_user()
 
 
 def _let_recbole_load_our_checkpoints() -> None:

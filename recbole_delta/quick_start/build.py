@@ -15,20 +15,25 @@ from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_s
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.compute.distributed import rank, world_size
-from recbole_delta.config.recbole_checks import unused_settings
+from recbole_delta.config.recbole_checks import asks_for_a_missing_gpu, unused_settings
 from recbole_delta.config.run_config import RunConfig, explained
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.data.fingerprint import check_data, data_fingerprint
+from recbole_delta.evaluator.inference import model_device
 from recbole_delta.evaluator.recbole_metrics import (
     check_valid_metric,
     check_validation,
     wanted_metrics,
 )
+from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.model.catalogue import BASELINES, GeneralCatalogue, WholeCatalogue
 from recbole_delta.model.registry import is_registered
 from recbole_delta.trainer.checkpoint import Checkpoint, generator_states, restore_generators
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 from recbole_delta.trainer.untrained import UntrainedTrainer
+
+LOOKS_AHEAD = 1e-5
+"""Share of the greatest output that a later item may change: additions in another order."""
 
 MODEL_TYPES = (ModelType.SEQUENTIAL, ModelType.GENERAL, ModelType.TRADITIONAL)
 
@@ -146,13 +151,35 @@ def _over_all_items(model_class: Any, train: ColdWarmDataset) -> Any:
 
 @torch.no_grad()
 def _try_out(model: Any, train: Any) -> None:
-    """The loss of two instances, whatever it is, without a trace in the random numbers."""
+    """The loss of two instances, whatever it is, without a trace in the random numbers.
+
+    Raises:
+        DeltaError: the model is declared causal, and an output depends on a later item.
+    """
     states = generator_states(train.generator)
     device = next(model.parameters()).device
     model.eval()
     model.calculate_loss(train.collate_fn(list(range(min(2, len(train.dataset))))).to(device))
+    looks_ahead = isinstance(model, ContentBackbone) and model.causal and _looks_ahead(model)
     model.train()
     restore_generators(states, train.generator)
+    if looks_ahead:
+        raise DeltaError(
+            f"{type(model).__name__} is declared causal, but its output depends on later items, so "
+            "it would learn from the answer; remove causal = True from the class."
+        )
+
+
+def _looks_ahead(model: ContentBackbone) -> bool:
+    """Whether the output at a first item depends on the second one."""
+    if model.max_seq_length < 2 or model.n_warm < 2:
+        return False
+    width = int(model.max_seq_length) if model.fixed_length else 2
+    item_seq = torch.zeros(2, width, dtype=torch.int64, device=model_device(model))
+    item_seq[:, 0] = 1
+    item_seq[0, 1], item_seq[1, 1] = 1, 2
+    first, _, other, _ = model.every_position(item_seq)
+    return not torch.allclose(first, other, rtol=0, atol=LOOKS_AHEAD * float(first.abs().max()))
 
 
 def _start_log(config: RunConfig) -> None:
@@ -173,6 +200,8 @@ def _start_log(config: RunConfig) -> None:
     root.info(config)
     for name in unused_settings(config):
         root.warning(f"{config['model']} has no setting {name}; it is ignored.")
+    if asks_for_a_missing_gpu(config):
+        root.warning("use_gpu: True, but torch finds no GPU here; the run is on the CPU.")
 
 
 def _trainer_class(config: RunConfig) -> type[ColdWarmTrainer]:

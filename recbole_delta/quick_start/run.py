@@ -58,7 +58,7 @@ class RunResult:
 def run(
     model: str | None = None,
     dataset: str | None = None,
-    config_files: Sequence[str] | None = None,
+    config_files: str | Path | Sequence[str | Path] | None = None,
     settings: Mapping[str, Any] | None = None,
     saved: bool = True,
 ) -> RunResult:
@@ -70,7 +70,7 @@ def run(
     Args:
         model: name of a model; it may stand in the settings instead.
         dataset: name of a prepared data set; it may stand in the settings instead.
-        config_files: YAML files; a later one overrides an earlier one.
+        config_files: YAML files, or one; a later one overrides an earlier one.
         settings: single settings, which override the files. They are taken as they are, never
             evaluated as code.
         saved: keep the best epoch in a checkpoint, and test it; else test the last epoch.
@@ -94,6 +94,8 @@ def run(
         >>> stock.test_result["ndcg_cold@10"]
         0.0
     """
+    if isinstance(config_files, (str, Path)):
+        config_files = [config_files]
     config = RunConfig(model, dataset, config_files, dict(settings or {}))
     if _starts_others(config):
         return launch(run, config["nproc"], model, dataset, config_files, settings, saved)

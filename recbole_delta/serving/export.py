@@ -2,16 +2,18 @@
 
 The folder holds
 
-- ``items.safetensors``: ``vectors`` ``[n, d]`` and ``tokens`` of the items that are recommended,
-  laid out as a content file (:mod:`dataset_prep.format.content`);
+- ``items.safetensors``: ``vectors`` ``[n, d]`` float32 and ``tokens`` uint8, the ids of the items
+  that are recommended: UTF-8, joined by line feeds, without one at the end, in the order of the
+  rows, as in a content file (:mod:`dataset_prep.format.content`);
 - ``encoder.onnx``: from ``history`` ``[B, L, d]`` float32, the vectors of each history's items,
-  oldest first, with zeros after them, and ``length`` ``[B]`` int64, at least 1, to ``session``
-  ``[B, d]``. The score of an item is the dot product of its vector with it;
+  oldest first and padded on the right, that is with zeros after them, and ``length`` ``[B]`` int64,
+  at least 1, to ``session`` ``[B, d]``. The score of an item is the dot product of its vector with
+  it;
 - ``history.safetensors``, where a history takes other vectors than are scored (COREDelta scales
   the latter), or other items (those that were removed);
 - ``export.json``, which says what is where: ``history`` is the file to take vectors of histories
   from, ``max_length`` the number of latest items that an encoder takes, and with ``fixed_length``
-  L is that number for every history.
+  L is that number for every history. ``tokens`` and ``padding`` say in words what stands above.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ from recbole_delta.serving.search import ExactSearch
 FORMAT = "recbole_delta-export-1"
 DESCRIPTION, ENCODER = "export.json", "encoder.onnx"
 ITEMS, HISTORY = "items.safetensors", "history.safetensors"
+
+TOKENS = "uint8 bytes: the items' ids in UTF-8, joined by line feeds, in the order of the vectors"
+PADDING = "right: oldest item first, vectors of zeros after the latest"
 
 TOLERANCE = 1e-4
 """Share of the greatest score by which scores may differ: additions in another order."""
@@ -90,7 +95,9 @@ def export(model: Any, items: ServedItems, encoding: Mapping[str, Any], folder: 
             "model": type(model).__name__,
             "items": ITEMS,
             "history": history,
+            "tokens": TOKENS,
             "encoder": ENCODER,
+            "padding": PADDING,
             "n_items": len(items.listed),
             "dimension": model.item_embedding.embedding_dim,
             "max_length": int(model.max_seq_length),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,9 @@ from recbole_delta.serving.search import ExactSearch, IndexSearch, Search
 from recbole_delta.serving.warm_up import fit_deltas, read_contexts
 from recbole_delta.trainer.checkpoint import Checkpoint, catalogue_of
 from recbole_delta.trainer.metadata import RECOMMENDER
+
+MADE_UP = 0.5
+"""Share of made-up predictions above which a warm-up warns."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,8 @@ class Recommender:
         Args:
             histories: ids of items, oldest first: all interactions with these items so far, among
                 histories without them as they come, from which it is learnt where the new items are
-                not wanted.
+                not wanted. Where they are few, single warm items stand in for them, and a
+                ``UserWarning`` says so if these are the most.
 
         Returns:
             how often each of them was predicted from something before it, by id.
@@ -155,9 +160,17 @@ class Recommender:
         if not len(fitted):
             raise DeltaError("In these histories no cold item follows another item.")
         with inference_mode(self._model.content_model):
-            contexts = read_contexts(self._model.content_model, ids, new)
+            contexts = read_contexts(self._model.content_model, ids, new, self._train_count)
             fitted = fitted.to(embedding.delta.device)
             delta = fit_deltas(self._model.content_model, embedding, n_warm, contexts, fitted)
+        if contexts.made_up > MADE_UP:
+            having = sum(bool(new[each].any()) for each in ids)
+            warnings.warn(
+                f"{having} of {len(ids)} histories hold a cold item, so {contexts.made_up:.0%} of "
+                "what shows where these are not wanted is made up from single warm items; give "
+                "ordinary histories among them (warm-up --background FILE.jsonl).",
+                stacklevel=2,
+            )
         embedding.extend_deltas(int(fitted.max()))
         embedding.delta.data[fitted] = delta
         # They are on the scale of warm items now.
@@ -238,7 +251,7 @@ class Recommender:
             DeltaError: the file cannot be written.
         """
         kept = {name: value.cpu() for name, value in self._model.state_dict().items()}
-        count = self._checkpoint.catalogue["train_count"].numpy()
+        count = self._train_count.numpy()
         metadata = replace(
             self._checkpoint.metadata,
             kind=RECOMMENDER,
@@ -272,10 +285,15 @@ class Recommender:
                 f"{self._checkpoint.path} has an item embedding that is not content plus delta; "
                 "explain a model with item_embedding: delta, init or frozen."
             )
-        count = self._checkpoint.catalogue["train_count"].numpy()
+        count = self._train_count.numpy()
         return Spaces.of(self._embedding, self.known_items, count, self._items.removed)
 
     # -- inside ----------------------------------------------------------------------------
+
+    @property
+    def _train_count(self) -> Tensor:
+        """``[n_warm]`` training rows of items 1, 2, ..."""
+        return self._checkpoint.catalogue["train_count"]
 
     @property
     def _embedding(self) -> ContentEmbedding | None:

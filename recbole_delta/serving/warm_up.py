@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from recbole_delta.data.sequences import FlatSequences, prefix_slices, window_slices
 from recbole_delta.embedding.delta import DeltaEmbedding
@@ -23,7 +24,10 @@ Beauty, with other items than those of the report.)
 """
 
 OTHERS = 2**15
-"""Predictions of other items to sample, at least; they say where new items are not wanted."""
+"""Predictions of other items to sample, at least; they say where new items are not wanted.
+
+Where the histories have so many, nothing is made up.
+"""
 
 SEQUENCES_AT_ONCE = 512
 """Sequences that the backbone reads at a time."""
@@ -38,22 +42,32 @@ class Contexts:
 
     Attributes:
         hidden: ``[n, d]`` sequence representations.
-        target: ``[n]`` int64 items that came next.
+        target: ``[n]`` int64 items that came next; 0 where nobody has been asked.
         weight: ``[n]`` how many predictions each stands for; 1 where a new item came.
+        made_up: share of the other predictions that single items stand for.
     """
 
     hidden: Tensor
     target: Tensor
     weight: Tensor
+    made_up: float = 0.0
 
 
-def read_contexts(model: Any, histories: list[Tensor], new: Tensor) -> Contexts:
+def read_contexts(
+    model: Any, histories: list[Tensor], new: Tensor, train_count: Tensor
+) -> Contexts:
     """Every prediction of a new item in the histories, and a sample of the others.
+
+    The others are to be as many as there would be if the new items were as popular as assumed.
+    A few histories that all hold new items have not so many, and in each of them a new item was
+    wanted soon after: counted many times, they would push it away from where it belongs. Each then
+    counts once, and histories of one warm item each, by their training rows, make up the rest.
 
     Args:
         model: one of our backbones, in evaluation mode.
         histories: ``[L]`` int64 item ids each, oldest first.
         new: ``[n_items]`` bool, the cold items.
+        train_count: ``[n_warm]`` training rows of items 1, 2, ...
     """
     n_new = torch.tensor([int(new[each[1:]].sum()) for each in histories])
     others = torch.nonzero(n_new == 0).flatten()
@@ -64,11 +78,21 @@ def read_contexts(model: Any, histories: list[Tensor], new: Tensor) -> Contexts:
     parts = list(_read(model, [histories[n] for n in chosen.tolist()]))
     hidden, target = (torch.cat(column) for column in zip(*parts))
     is_new = new.to(target.device)[target]
-    # As many others to a new item as there would be if it were as popular as assumed.
     n_fitted = len(target[is_new].unique())
-    wanted = int(is_new.sum()) * int((~new[1:]).sum()) / n_fitted / POPULARITY
-    share = wanted / max(1, int((~is_new).sum()))
-    return Contexts(hidden, target, torch.where(is_new, 1.0, share))
+    wanted = int(is_new.sum()) * len(train_count) / n_fitted / POPULARITY
+    n_others = int((~is_new).sum())
+    missing = max(0.0, wanted - n_others) if n_others < OTHERS else 0.0
+    weight = torch.where(is_new, 1.0, (wanted - missing) / max(1, n_others))
+    if not missing:
+        return Contexts(hidden, target, weight)
+    alone = _after_one_item(model, len(train_count))
+    rest = missing * train_count / train_count.sum()
+    return Contexts(
+        torch.cat([hidden, alone]),
+        F.pad(target, (0, len(alone))),
+        torch.cat([weight, rest.to(weight)]),
+        missing / wanted,
+    )
 
 
 def fit_deltas(
@@ -125,6 +149,16 @@ def fit_deltas(
         last, t = t, (1 + (1 + 4 * t**2) ** 0.5) / 2
         momentum_point = delta + (last - 1) / t * step
     return delta
+
+
+def _after_one_item(model: Any, n_items: int) -> Tensor:
+    """Sequence representations ``[n_items, d]`` after item 1, 2, ... alone."""
+    device, hidden = model_device(model), []
+    for part in torch.arange(1, n_items + 1, device=device).split(SEQUENCES_AT_ONCE):
+        width = model.max_seq_length if model.fixed_length else 1
+        item_seq = F.pad(part[:, None], (0, width - 1))
+        hidden.append(model.last_position(item_seq, torch.ones_like(part)))
+    return torch.cat(hidden)
 
 
 def _read(model: Any, histories: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -11,4 +11,4 @@ from recbole_delta.cli.main import main
 def test_the_demo_takes_our_backbones_only(backbone, capsys):
     with pytest.raises(SystemExit):
         main(["demo", "--backbone", backbone])
-    assert "invalid choice" in capsys.readouterr().err
+    assert "--backbone must be one of SASRecDelta | " in capsys.readouterr().err

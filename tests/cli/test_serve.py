@@ -16,7 +16,25 @@ from support.served import content_of
 import recbole_delta
 from dataset_prep.format.content import write_content
 from recbole_delta import Recommender
+from recbole_delta.cli.json_lines import CHUNK, opened
 from recbole_delta.cli.main import main
+
+
+def standard_input(text):
+    return io.TextIOWrapper(io.BytesIO(text.encode()))
+
+
+def answers(arguments, capsys):
+    """What the command prints, line by line, and what it says on standard error."""
+    main(["recommend", *map(str, arguments)])
+    shown = capsys.readouterr()
+    return [json.loads(line) for line in shown.out.splitlines()], shown.err
+
+
+def named(answer):
+    """The items of an answer; the last bits of scores depend on which lines are read together."""
+    return [each["item"] for each in answer["items"]]
+
 
 # -- the command ---------------------------------------------------------------------------
 
@@ -36,7 +54,7 @@ def test_the_command_adds_and_recommends(tiny, trained, tmp_path, capsys, monkey
             "i9",
         ]
     )
-    assert "1 items added" in capsys.readouterr().out
+    assert "1 item added" in capsys.readouterr().out
     lines = [{"history": ["i1", "new"], "user": "u"}, {"history": ["i2"], "at": 5}]
     text = "\n".join(map(json.dumps, lines)) + "\n\n"
     (tmp_path / "lines.jsonl").write_text(text)
@@ -57,7 +75,7 @@ def test_the_command_adds_and_recommends(tiny, trained, tmp_path, capsys, monkey
     expected = recommender.recommend([each["history"] for each in lines], 3, deny=["i2", "i3"])
     assert [each["items"] for each in found] == [[vars(e) for e in each] for each in expected]
     assert (found[0]["user"], found[1]["at"]) == ("u", 5)
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    monkeypatch.setattr("sys.stdin", standard_input(text))
     main(["recommend", more, "--cold-only"])
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {item["item"] for each in found for item in each["items"]} <= set(recommender.cold_items)
@@ -66,7 +84,7 @@ def test_the_command_adds_and_recommends(tiny, trained, tmp_path, capsys, monkey
 def test_lists_of_ids_may_have_the_marks_of_other_systems(trained, tmp_path, capsys, monkeypatch):
     (tmp_path / "ids.txt").write_bytes(b"\xef\xbb\xbfi8\r\n\r\ni9\r\n\r\n")
     for option, found in (("--allow", {"i8", "i9"}), ("--deny", set())):
-        monkeypatch.setattr("sys.stdin", io.StringIO('{"history": ["i1"]}'))
+        monkeypatch.setattr("sys.stdin", standard_input('{"history": ["i1"]}'))
         main(["recommend", trained, "-k", "99", option, str(tmp_path / "ids.txt")])
         items = {each["item"] for each in json.loads(capsys.readouterr().out)["items"]}
         assert items & {"i8", "i9"} == found
@@ -104,26 +122,115 @@ def test_a_reader_that_has_read_enough_is_no_error(trained, tmp_path):
     assert process.wait() == 0
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("{", "line 1 is not JSON"),
-        ("[1]", "line 1 must be like"),
-        ('{"history": "i1"}', "line 1 must be like"),
-        ('{"history": []}', "line 1: history must be a list of item ids, and not empty"),
-        ('{"history": ["who"]}', "line 1: history: there is no item 'who'"),
-        ("[" * 100_000, "line 1 is not JSON"),
-    ],
-)
-def test_a_bad_line_is_named(trained, tmp_path, capsys, line, message):
-    (tmp_path / "lines.jsonl").write_text(line)
-    with pytest.raises(SystemExit):
+BAD_LINES = [
+    ("{", "line 2 is not JSON"),
+    ("[1]", "line 2 must be like"),
+    ('{"history": "i1"}', "line 2 must be like"),
+    ('{"history": []}', "line 2: history must be a list of item ids, and not empty"),
+    ('{"history": ["who"]}', "line 2: history: there is no item 'who'"),
+    ('{"history": [3]}', "line 2: history: ids are texts, in quotation marks, but one is 3"),
+    ("[" * 100_000, "line 2 is not JSON"),
+    (b"\xff", "line 2 is not JSON"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), BAD_LINES)
+def test_a_line_that_cannot_be_served_is_answered_by_its_error(
+    trained, tmp_path, capsys, line, message
+):
+    good = b'{"history": ["i1", "i2"]}\n'
+    line = line if isinstance(line, bytes) else line.encode()
+    (tmp_path / "good.jsonl").write_bytes(good * 2)
+    (tmp_path / "lines.jsonl").write_bytes(good + line + b"\n" + good)
+    expected, said = answers([trained, tmp_path / "good.jsonl"], capsys)
+    assert said == ""
+    [first, bad, last], said = answers([trained, tmp_path / "lines.jsonl"], capsys)
+    assert [named(first), named(last)] == [*map(named, expected)]
+    assert message in bad["error"]
+    assert "items" not in bad
+    assert said == "warning: 1 of 3 lines could not be served; their answers say why.\n"
+
+
+def test_what_else_stands_in_a_line_with_an_error_comes_back(trained, tmp_path, capsys):
+    lines = [{"history": ["who"], "user": "u"}, {"history": ["i1"], "error": "of before"}]
+    (tmp_path / "lines.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    [bad, good], _ = answers([trained, tmp_path / "lines.jsonl"], capsys)
+    assert (bad["user"], "history" in bad) == ("u", False)
+    assert good.keys() == {"items"}
+
+
+def test_input_of_which_nothing_can_be_served_is_an_error(trained, tmp_path, capsys):
+    (tmp_path / "lines.jsonl").write_text('{"history": ["who"]}\n{"history": []}\n')
+    with pytest.raises(SystemExit) as stop:
         main(["recommend", trained, str(tmp_path / "lines.jsonl")])
-    assert message in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert stop.value.code == 2
+    assert len(shown.out.splitlines()) == 2
+    assert shown.err.startswith("error: No line could be served, first ")
+    assert "line 1: history: there is no item 'who'; add it first." in shown.err
+    (tmp_path / "empty.jsonl").write_text("\n\n")
+    assert answers([trained, tmp_path / "empty.jsonl"], capsys) == ([], "")
+
+
+def test_unknown_ids_of_a_history_may_be_left_out(trained, tmp_path, capsys):
+    lines = [["i1", "who", "i2", "what"], ["who"], ["i1", "i2"], [3, "i1"]]
+    text = "".join(json.dumps({"history": each}) + "\n" for each in lines)
+    (tmp_path / "lines.jsonl").write_text(text)
+    found, said = answers([trained, tmp_path / "lines.jsonl", "--skip-unknown"], capsys)
+    assert found[0] == found[2]
+    assert "line 2: history must be a list of item ids, and not empty" in found[1]["error"]
+    assert "ids are texts" in found[3]["error"]
+    assert said.splitlines() == [
+        "warning: 3 unknown ids left out of histories.",
+        "warning: 2 of 4 lines could not be served; their answers say why.",
+    ]
+
+
+@pytest.mark.parametrize("option", ["--allow", "--deny"])
+def test_unknown_ids_of_a_list_are_counted_and_passed_over(trained, tmp_path, capsys, option):
+    (tmp_path / "lines.jsonl").write_text('{"history": ["i1", "i2"]}\n')
+    for name, ids in (("known", "i8\ni9\n"), ("more", "who\ni8\nwhat\ni9\n")):
+        (tmp_path / name).write_text(ids)
+    base = [trained, tmp_path / "lines.jsonl", "-k", "99", option]
+    expected, said = answers([*base, tmp_path / "known"], capsys)
+    assert said == ""
+    found, said = answers([*base, tmp_path / "more"], capsys)
+    assert found == expected
+    assert said == f"warning: {option} {tmp_path / 'more'}: 2 of 4 ids are unknown.\n"
 
 
 @pytest.mark.slow
-def test_new_texts_are_encoded_as_the_old_ones(ml_100k, tmp_path, capsys):
+@pytest.mark.subprocess
+def test_a_pipe_is_answered_before_its_input_ends(trained):
+    command = [Path(sys.executable).with_name("recbole-delta"), "recommend", trained, "-k", "1"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        for history in (["i1"], ["who"], ["i1", "i2"]):  # each waits for the answer before
+            process.stdin.write(json.dumps({"history": history}) + "\n")
+            answer = json.loads(process.stdout.readline())
+            assert ("error" in answer) == (history == ["who"])
+        process.stdin.write('{"history": ["i1"]}')  # a last line without its end
+        process.stdin.close()
+        assert json.loads(process.stdout.readline())["items"]
+    assert process.returncode == 0
+
+
+def test_lines_longer_than_a_read_and_many_of_them_come_whole_and_in_order(tmp_path):
+    lines = [b"x" * size for size in (5, CHUNK - 7, 1, 3 * CHUNK, 0, CHUNK, 2)] + [
+        b"y%d" % n for n in range(9999)
+    ]
+    (tmp_path / "lines").write_bytes(b"\n".join(lines))
+    with opened(str(tmp_path / "lines")) as source:
+        found = [each for batch in source.batches() for each in batch]
+    expected = [
+        (f"{tmp_path / 'lines'}, line {n}", each) for n, each in enumerate(lines, 1) if each
+    ]
+    assert found == expected
+
+
+@pytest.mark.slow
+def test_new_texts_are_encoded_as_the_old_ones(ml_100k, tmp_path, capsys, monkeypatch):
     """An item that is there, added under another id by its text, gets the same row."""
     settings = {"data_path": str(ml_100k.parent), "checkpoint_dir": str(tmp_path / "saved"),
                 "epochs": 1, "show_progress": False, "state": "ERROR", "hidden_size": 16}  # fmt: skip
@@ -134,7 +241,9 @@ def test_new_texts_are_encoded_as_the_old_ones(ml_100k, tmp_path, capsys):
     again = cold.with_columns(item_id=pl.lit("again-") + pl.col("item_id"))
     again.write_csv(tmp_path / "new.csv")
     more = str(tmp_path / "more.safetensors")
+    monkeypatch.chdir("/proc")  # where nobody may write
     main(["add", result.checkpoint, "--to", more, "--items", str(tmp_path / "new.csv")])
+    monkeypatch.chdir(tmp_path)
     recommender = Recommender(more)
     row = {token: n for n, token in enumerate(recommender.known_items, 1)}
     weight = recommender._embedding.weight

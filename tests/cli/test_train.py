@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import entry_points
 
 import pytest
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.cli.main import main
-from recbole_delta.cli.train import parse_arguments
+from recbole_delta.cli.train import values
 from recbole_delta.config.run_config import RunConfig
+from recbole_delta_command.settings import read_run
 
 
 @pytest.mark.parametrize(("mode", "n"), [("delta", 4), ("id", 1)])
@@ -23,20 +23,12 @@ def test_the_command_prints_each_different_mode_once(tiny, train, capsys, mode, 
     assert json.loads(lines[-1])["test_result"] == result.test_result
 
 
-def test_the_console_script_is_the_same_command():
-    commands = entry_points(group="console_scripts", name="recbole-delta")
-    assert {command.load() for command in commands} == {main}
-
-
 def test_values_on_the_command_line_are_yaml_never_code(tmp_path):
     trap = tmp_path / "trap"
     code = f"__import__('pathlib').Path({str(trap)!r}).touch()"
-    files, settings = parse_arguments(
-        ["a.yaml", "--topk=[5,10]", "--learning_rate=1e-3", "--n=7", "--x=None", "--b=true",
-         f"--checkpoint_dir={code}", "--config_files=b.yaml c.yaml"]
-    )  # fmt: skip
-    assert files == ["a.yaml", "b.yaml", "c.yaml"]
-    assert settings == {"topk": [5, 10], "learning_rate": 1e-3, "n": 7, "x": None, "b": True,
+    given = read_run(["--topk=[5,10]", "--learning_rate=1e-3", "--n=7", "--x=None", "--b=true",
+                      f"--checkpoint_dir={code}"])  # fmt: skip
+    assert values(given) == {"topk": [5, 10], "learning_rate": 1e-3, "n": 7, "x": None, "b": True,
                         "checkpoint_dir": code}  # fmt: skip
     RunConfig("SASRecDelta", "tiny", config_dict={"checkpoint_dir": code})
     assert not trap.exists()
@@ -60,13 +52,12 @@ def test_no_command_evaluates_a_setting(arguments, tmp_path):
 
 
 def test_a_data_set_may_be_named_by_a_number():
-    assert parse_arguments(["--dataset=2024"]) == ([], {"dataset": "2024"})
+    assert values(read_run(["--dataset=2024"])) == {"dataset": "2024"}
 
 
-@pytest.mark.parametrize("arguments", [["--epochs"], ["--epochs=1", "--epochs=2"], ["--x={"]])
-def test_a_command_line_that_makes_no_sense_is_refused(arguments):
-    with pytest.raises(DeltaError):
-        parse_arguments(arguments)
+def test_a_value_that_is_not_yaml_is_refused():
+    with pytest.raises(DeltaError, match="is not a value"):
+        values(read_run(["--x={"]))
 
 
 def test_an_error_is_one_sentence_and_exit_code_2(capsys):

@@ -23,6 +23,7 @@ from dataset_prep.errors import DeltaError
         ({"test_candidates": "cold"}, "test_candidates must be one of all | warm"),
         ({"cold_history": "mask"}, "cold_history must be one of keep | drop"),
         ({"mask_history": "yes"}, "mask_history must be one of True | False"),
+        ({"use_gpu": "yess"}, "use_gpu must be one of True | False, but is 'yess'"),
         ({"loss": "bpr"}, "loss must be one of ce | chunked | sampled, but is 'bpr'"),
         ({"loss_type": "BPR"}, "loss_type must be CE"),
         ({"hidden_size": 64, "inner_size": 64}, "cannot fill an item embedding of dimension 64"),

@@ -30,3 +30,9 @@ def test_the_command(tmp_path, capsys, ml_100k):
         main(["ml-100k", "--out", str(tmp_path), "--name", "ml-100k"])
     assert stop.value.code == 2
     assert "must not be ml-100k" in capsys.readouterr().err
+
+
+def test_a_sentence_ends_in_one_full_stop(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["table", "--raw", str(tmp_path), "--above", "rating"])
+    assert capsys.readouterr().err.endswith("'rating' should be NAME=VALUE.\n")

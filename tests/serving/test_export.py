@@ -214,3 +214,14 @@ def test_other_files_are_never_replaced(trained, tmp_path):
         recommender.export(tmp_path / "file" / "exported")
     refused(recommender, tmp_path / "folder", "holds something else than an export")
     assert (tmp_path / "folder" / "thesis").is_file()
+
+
+def test_the_description_says_how_ids_are_written_and_which_side_is_padded(trained, tmp_path):
+    Recommender(trained).export(tmp_path / "exported")
+    said = json.loads((tmp_path / "exported" / "export.json").read_text())
+    assert said["tokens"].startswith("uint8 bytes")
+    assert "joined by line feeds" in said["tokens"]
+    assert said["padding"].startswith("right")
+    tokens = load_file(tmp_path / "exported" / said["items"])["tokens"]
+    assert tokens.dtype == np.uint8
+    assert bytes(tokens).decode("utf-8").split("\n") == Recommender(trained).items

@@ -106,6 +106,48 @@ def test_interactions_move_an_item_to_where_it_is_wanted(tiny, trained):
     assert rank_of(recommender, item, history) < before / 2
 
 
+def few_histories(prepared, item):
+    """Two histories of the item's own cluster that end in it, and all of the cluster without it."""
+    own = [h for h in training_histories(prepared) if int(h[0][1:]) % 4 == int(item[1:]) % 4]
+    before = [each for each in own if len(each) > 1]
+    return [[*each, item] for each in before[:2]], before
+
+
+def test_a_few_histories_lower_no_item_and_say_what_is_missing(tiny, trained):
+    for item in Recommender(trained[0]).cold_items:
+        recommender = Recommender(trained[0])
+        histories, before = few_histories(tiny, item)
+        ranks = [rank_of(recommender, item, each) for each in before]
+        with pytest.warns(UserWarning, match=r"^2 of 2 histories hold a cold item, so \d+% of"):
+            recommender.warm_up(histories)
+        after = [rank_of(recommender, item, each) for each in before]
+        assert all(a <= b for a, b in zip(after[:2], ranks)), item  # where it was taken
+        assert np.mean(after[2:]) <= np.mean(ranks[2:]), item  # and where it will be
+
+
+def test_ordinary_histories_among_them_are_enough(tiny, trained, recwarn):
+    recommender = Recommender(trained[0])
+    histories, _ = few_histories(tiny, trained[1])
+    recommender.warm_up([*histories, *training_histories(tiny)])
+    assert not [each for each in recwarn if "histories hold" in str(each.message)]
+
+
+def test_the_command_takes_ordinary_histories_from_a_further_file(tiny, trained, tmp_path, capsys):
+    checkpoint, item, _ = trained
+    histories, before = few_histories(tiny, item)
+    for name, lines in (("few", histories), ("log", training_histories(tiny))):
+        text = "".join(json.dumps({"history": each}) + "\n" for each in lines)
+        (tmp_path / f"{name}.jsonl").write_text(text)
+    few, log, to = (str(tmp_path / each) for each in ("few.jsonl", "log.jsonl", "warm.safetensors"))
+    main(["warm-up", checkpoint, "--to", to, few])
+    assert capsys.readouterr().err.startswith("warning: 2 of 2 histories hold a cold item, so ")
+    main(["warm-up", checkpoint, "--to", to, few, "--background", log])
+    assert capsys.readouterr().err == ""
+    recommender = Recommender(checkpoint)
+    recommender.warm_up([*histories, *training_histories(tiny)])
+    assert Recommender(to).recommend(before) == recommender.recommend(before)
+
+
 def test_nothing_else_moves(tiny, trained):
     checkpoint, item, number = trained
     histories, history = taken_elsewhere(tiny, item, number)
@@ -179,7 +221,7 @@ def test_the_command_warms_up(tiny, trained, tmp_path, capsys):
     lines.write_text("".join(json.dumps({"history": each}) + "\n" for each in histories))
     to = str(tmp_path / "warm.safetensors")
     main(["warm-up", checkpoint, str(lines), "--to", to])
-    assert "1 items have deltas from 3 interactions" in capsys.readouterr().out
+    assert "1 item got deltas from 3 interactions" in capsys.readouterr().out
     recommender = Recommender(checkpoint)
     recommender.warm_up(histories)
     assert Recommender(to).recommend([history]) == recommender.recommend([history])
