@@ -62,6 +62,13 @@ def main(arguments: list[str] | None = None) -> None:
                 workers=given.workers,
             ),
         )
+    except KeyboardInterrupt:
+        print(
+            "\nStopped; no data set was written, and what has been encoded is kept: the same "
+            "command goes on.",
+            file=sys.stderr,
+        )
+        sys.exit(130)
     except DeltaError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

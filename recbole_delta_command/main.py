@@ -53,6 +53,9 @@ class Command(NamedTuple):
     function: str
 
 
+STOPPED = 130
+"""Exit code after Ctrl-C, as that of a shell."""
+
 TRAIN = Command(read_run, "recbole_delta.cli.train:train")
 """What is done without a subcommand."""
 
@@ -73,6 +76,8 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; an error in the user's input is one sentence and exit code 2.
 
+    Ctrl-C ends it with one line that says what is kept and how to go on.
+
     Args:
         arguments: arguments of the command; those of the process by default.
 
@@ -86,6 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _answer(given)
     except BrokenPipeError:  # whoever reads has read enough, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt as stopped:
+        print(
+            f"\n{stopped}" if str(stopped) else "\nStopped; nothing was written.", file=sys.stderr
+        )
+        sys.exit(STOPPED)
     except UsageError as error:
         _stop(error)
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from tqdm import tqdm
 
 from dataset_prep.errors import DeltaError, at_least_1
 from dataset_prep.files import write_text
-from recbole_delta.bench.engine import in_order_of_completion
+from recbole_delta.bench.engine import Outcome, in_order_of_completion
 from recbole_delta.bench.one import Task
 from recbole_delta.bench.plan import Plan, Spec, read_plan
 from recbole_delta.bench.record import RECORD, Record
@@ -102,7 +103,7 @@ def _perform(plan: Plan, out: Path, workers: int, cluster: str | None) -> list[s
     specs, folders = list(todo.values()), list(todo)
     failed = []
     with tqdm(total=len(tasks), desc="runs", unit="run", disable=None if tasks else True) as bar:
-        for position, outcome in in_order_of_completion(tasks, workers, cluster):
+        for position, outcome in _until_stopped(tasks, workers, cluster):
             spec, folder = specs[position], folders[position]
             name = f"{spec.label}, {spec.dataset}, seed {spec.seed}"
             if _is_done(folder):
@@ -114,6 +115,18 @@ def _perform(plan: Plan, out: Path, workers: int, cluster: str | None) -> list[s
                 write_text(out / "failed" / f"{folder.name}.log", outcome.output)
             bar.update()
     return failed
+
+
+def _until_stopped(
+    tasks: list[Task], workers: int, cluster: str | None
+) -> Iterator[tuple[int, Outcome]]:
+    try:
+        yield from in_order_of_completion(tasks, workers, cluster)
+    except KeyboardInterrupt:
+        done = sum(_is_done(Path(task.record)) for task in tasks)
+        raise KeyboardInterrupt(
+            f"Stopped; {done} of {len(tasks)} runs are done, and the same command does the others."
+        ) from None
 
 
 def _figures(record: Record) -> str:

@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.bench.one import Task
 
 _running: set[subprocess.Popen[str]] = set()
+_stopping = Event()
+"""Set when no process may go on; a thread may be about to start one."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ def perform(task: Task) -> Outcome:
         start_new_session=True,
     )
     _running.add(process)
+    if _stopping.is_set():
+        process.kill()
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -101,6 +106,7 @@ def in_order_of_completion(
 @contextmanager
 def _threads(workers: int) -> Iterator[Any]:
     pool = ThreadPoolExecutor(workers)
+    _stopping.clear()
 
     def submit(tasks: list[Task]) -> tuple[list[Future[Outcome]], Iterator[Future[Outcome]]]:
         futures = [pool.submit(perform, task) for task in tasks]
@@ -109,6 +115,7 @@ def _threads(workers: int) -> Iterator[Any]:
     try:
         yield submit
     finally:
+        _stopping.set()
         pool.shutdown(wait=False, cancel_futures=True)
         for process in list(_running):
             process.kill()

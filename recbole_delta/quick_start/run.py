@@ -179,12 +179,18 @@ def train(
 
     Returns:
         the result, and the ranks of every test case in each of the four modes.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C in training; the message says how to go on.
     """
     config = parts.config
     parts.model.calibrate(0.0)  # a resumed run chooses its offset anew
-    score, valid_result = trainer.fit(
-        parts.train, parts.valid, saved=saved, show_progress=config["show_progress"]
-    )
+    try:
+        score, valid_result = trainer.fit(
+            parts.train, parts.valid, saved=saved, show_progress=config["show_progress"]
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_how_to_go_on(trainer.saved_model_file)) from None
     if saved:
         trainer.load_best()
     calibration = calibrate(parts, trainer, saved)
@@ -204,6 +210,12 @@ def train(
         checkpoint=trainer.saved_model_file if saved else None,
     )
     return result, evaluations
+
+
+def _how_to_go_on(checkpoint: str) -> str:
+    if not Path(checkpoint).is_file():
+        return "Stopped before there was a checkpoint; nothing is kept."
+    return f"Stopped; continue with: recbole-delta resume {checkpoint}"
 
 
 def load_run(path: str | Path) -> tuple[Any, torch.nn.Module, ColdWarmDataset, Any, Any, Any]:

@@ -1,0 +1,64 @@
+"""Ctrl-C: one line that says what is kept and how to go on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from support.datasets import SMALL
+from support.paths import CHECKOUT
+
+import recbole_delta
+
+QUICK = {**SMALL, "MAX_ITEM_LIST_LENGTH": 8, "train_batch_size": 16, "stopping_step": 10_000}
+
+
+def interrupted(command, ready, seconds=120):
+    """Standard error of a command that gets Ctrl-C once ``ready()`` says so."""
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    until = time.monotonic() + seconds
+    while not ready() and time.monotonic() < until:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    return errors
+
+
+@pytest.mark.subprocess
+@pytest.mark.slow
+def test_training_says_which_checkpoint_to_resume(tiny, tmp_path):
+    tiny.write(tmp_path / "data")
+    settings = {**QUICK, "model": "SASRecDelta", "dataset": "tiny", "data_path": "data",
+                "epochs": 100_000, "state": "ERROR"}  # fmt: skip
+    (tmp_path / "my.yaml").write_text(json.dumps(settings))
+    command = [sys.executable, str(CHECKOUT / "run_recbole_delta.py"), "my.yaml"]
+    errors = interrupted(command, lambda: list(Path("saved").glob("*.safetensors")))
+    assert "Traceback" not in errors
+    line = errors.strip().splitlines()[-1]
+    prefix = "Stopped; continue with: recbole-delta resume "
+    assert line.startswith(prefix)
+    checkpoint = line.removeprefix(prefix)
+    begun = len(recbole_delta.trainer.checkpoint.Checkpoint.load(checkpoint).metadata.curve)
+    resumed = recbole_delta.resume(checkpoint, {"epochs": begun + 1})
+    assert len(resumed.curve) == begun + 1
+
+
+@pytest.mark.subprocess
+@pytest.mark.slow
+def test_a_bench_says_that_the_same_command_goes_on(tiny, tmp_path):
+    tiny.write(tmp_path / "dataset")
+    quick, long = ({**QUICK, "model": "SASRecDelta", "epochs": n} for n in (1, 100_000))
+    asked = {"datasets": ["tiny"], "seeds": [1], "models": {"quick": quick, "long": long}}
+    (tmp_path / "try.yaml").write_text(yaml.safe_dump(asked, sort_keys=False))
+    command = [sys.executable, str(CHECKOUT / "run_recbole_delta.py"), "bench", "try.yaml"]
+    errors = interrupted(command, lambda: list(Path("records").glob("*/*/record.json")))
+    assert "Traceback" not in errors
+    assert "Stopped; 1 of 2 runs are done, and the same command does the others." in errors
