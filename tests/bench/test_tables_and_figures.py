@@ -135,13 +135,12 @@ def test_latex_and_html_say_the_same(comparison):
 
 def test_latex_has_no_sign_in_its_text_that_it_cannot_set():
     label = "a\\b ~ ^ 50% < 60 > δ ± † & $ # _ { } × ≤ ≥ |"
-    frame = pd.DataFrame([["0.1"]], index=[label], columns=[("NDCG@10", "cold")])
+    frame = pd.DataFrame([["0.1"]], index=[label], columns=["50% <"])
     text = tables.latex(frame, f"{label} p < 0.05", "tab:d")
     assert r"p $<$ 0.05" in text
-    lines = [line for line in text.splitlines() if not line.startswith(r"\label")]
-    plain = "\n".join(lines)
-    for known in (r"\$[^$\\]+\$", r"\$\\[a-z]+\$", r"\\[&%#_{}]"):  # formulas, and signs by name
-        plain = re.sub(known, "", plain.replace(r"\$", ""))
+    plain = text.replace(r"\label{tab:d}", "").replace(" & ", " ")  # of the tabular
+    for known in (r"\\\$", r"\$[^$]+\$", r"\\[&%#_{}]"):  # dollars, formulas, signs by name
+        plain = re.sub(known, "", plain)
     assert not re.search(r"[<>|±†δ×≤≥%$#_^~]", plain), plain
     assert plain.count("{") == plain.count("}")
     assert set(re.findall(r"\\([a-z]+)", plain)) == {
