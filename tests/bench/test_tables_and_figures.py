@@ -203,3 +203,10 @@ def test_drift_is_the_median_cosine_by_frequency(comparison):
     figure = figures.drift(comparison, "t")
     assert lines_of(figure)["ours"] == pytest.approx([0.9, 0.9, 0.9])
     assert figures.drift(Comparison("d", comparison.rows[:1], comparison.cases), "t") is None
+
+
+def test_a_row_has_one_colour_in_all_figures(comparison):
+    """Its place differs: ``ours`` is the second row of one figure and the only one of the other."""
+    both = figures.by_frequency(comparison, "ndcg@10", "id", "t"), figures.drift(comparison, "t")
+    seen = [{line.get_label(): line.get_color() for line in f.axes[0].lines} for f in both]
+    assert seen[0]["ours"] == seen[1]["ours"] != seen[0]["id"]
