@@ -14,6 +14,7 @@ from dataset_prep import Filters, prepare
 from dataset_prep.files import write_text
 from recbole_delta.bench.frontier_figures import frontier_figure, uncalibrated_point
 from recbole_delta.bench.frontier_mean import MeanFrontier
+from recbole_delta.bench.palette import looks
 from recbole_delta.bench.summary import comparison_figure, comparison_table, save_figure
 from recbole_delta.config.defaults import properties
 from recbole_delta.config.run_config import RunConfig
@@ -127,7 +128,8 @@ def _report(
         for label, runs in results.items()
         if (said := [run.calibration for run in runs if run.calibration])
     }
-    figure = frontier_figure(means, points, metric_label(METRICS[0]), title, uncalibrated)
+    unit = metric_label(METRICS[0])
+    figure = frontier_figure(means, points, uncalibrated, looks(points), unit, title)
     save_figure(figure, out / "frontier.png")
     plain = {label: [asdict(each) for each in runs] for label, runs in results.items()}
     text = json.dumps(plain, indent=1, default=str)

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from recbole_delta.bench.canvas import stacked
 from recbole_delta.bench.compare import Comparison, Row
+from recbole_delta.bench.palette import Look, row_looks
 from recbole_delta.bench.summary import bars
-from recbole_delta.evaluator.labels import COLOURS, COLUMNS, metric_label
+from recbole_delta.evaluator.labels import COLUMNS, metric_label
 
 BUCKETS = (*range(1, 10), 10, 20, 50)
 """Smallest training counts of the groups by frequency; cold targets are a group before them."""
 
+FEW = 30
+"""A mean over fewer test targets than these is drawn faint and hollow."""
+
 
 def overview(comparison: Comparison, metric: str, title: str) -> Figure:
-    """Bars of a metric, cold, warm and total side by side for each row.
+    """Bars of a metric, cold, warm and total one below the other for each row.
 
     Args:
         comparison: rows of one data set.
@@ -32,7 +38,7 @@ def overview(comparison: Comparison, metric: str, title: str) -> Figure:
 
 
 def sweeps(comparison: Comparison, metric: str, title: str) -> dict[str, Figure]:
-    """A metric against each setting that an entry varies, a line a group, one panel an entry.
+    """A metric against each setting that an entry varies, a line an entry, one panel a group.
 
     The band is the standard deviation over seeds; each group has its own scale. The other rows are
     dotted lines.
@@ -51,42 +57,52 @@ def sweeps(comparison: Comparison, metric: str, title: str) -> dict[str, Figure]
             [name] = row.spec.varied
             entries[name][row.spec.entry].append(row)
     others = [row for row in comparison.rows if row.records and not row.spec.varied]
+    looks = row_looks(comparison.rows)
     return {
-        name: _sweep(name, lines, others, metric, title)
+        name: _sweep(name, lines, others, looks, metric, title)
         for name, lines in entries.items()
         if max(map(len, lines.values())) > 1
     }
 
 
 def _sweep(
-    name: str, lines: dict[str, list[Row]], others: list[Row], metric: str, title: str
+    name: str,
+    lines: dict[str, list[Row]],
+    others: list[Row],
+    looks: Mapping[str, Look],
+    metric: str,
+    title: str,
 ) -> Figure:
     groups = [
         g for g in COLUMNS if not np.isnan(next(iter(lines.values()))[0].values(metric, g)[0])
     ]
-    figure, panels = _panels(len(groups), title)
+    level = {"linestyle": ":", "marker": ""}
+    keys = {entry: looks[entry].key() for entry in lines}
+    keys |= {row.label: looks[row.label].key(**level) for row in others}
+    figure, panels = stacked(len(groups), 2.2, title, keys)
     for axes, group in zip(panels, groups):
-        for number, (entry, rows) in enumerate(lines.items()):
+        for entry, rows in lines.items():
             rows = sorted(rows, key=lambda row: row.spec.varied[name])
             place = [row.spec.varied[name] for row in rows]
             mean, std = (_over_seeds(rows, metric, group, f) for f in (np.mean, _spread))
-            colour = COLOURS[group] if len(lines) == 1 else f"C{number}"
-            axes.plot(place, mean, marker="o", color=colour, label=entry)
-            axes.fill_between(place, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0)
-        for number, row in enumerate(others):
-            level = float(row.values(metric, group).mean())
-            axes.axhline(level, linestyle=":", color=f"C{number + 4}", label=row.label)
-        axes.set_title(group, fontsize=10)
-        axes.set_xlabel(name)
-        axes.set_ylabel(metric_label(metric))
-    panels[-1].legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+            look = looks[entry]
+            axes.plot(place, mean, **look.style, label=entry)
+            axes.fill_between(
+                place, mean - std, mean + std, color=look.colour, alpha=0.2, linewidth=0
+            )
+        for row in others:
+            style = looks[row.label].style | level
+            axes.axhline(float(row.values(metric, group).mean()), **style, label=row.label)
+        axes.set_ylabel(f"{metric_label(metric)} {group}")
+    panels[-1].set_xlabel(name)
     return figure
 
 
 def by_frequency(comparison: Comparison, metric: str, baseline: str | None, title: str) -> Figure:
-    """A metric against the target's training rows; beside it, relative to the baseline.
+    """A metric against the target's training rows; below it, relative to the baseline.
 
-    It shows the rows that have the baseline's model, and those that are not trained.
+    It shows the rows that have the baseline's model, and those that are not trained. Where a group
+    has fewer than :data:`FEW` targets, markers are hollow and lines faint.
 
     Args:
         comparison: rows of one data set.
@@ -101,29 +117,35 @@ def by_frequency(comparison: Comparison, metric: str, baseline: str | None, titl
         if models
         else rows
     )
-    count = comparison.cases.train_count
-    names, masks = _buckets(count, cold=True)
-    values = {row.label: [row.gains(metric)[mask].mean() for mask in masks] for row in rows}
-    figure, panels = _panels(2 if baseline in values else 1, title)
-    place = np.arange(len(names))
-    labels = [f"{name}\n{mask.sum()}" for name, mask in zip(names, masks)]
-    for number, (label, line) in enumerate(values.items()):
-        panels[0].plot(place, line, marker=".", color=f"C{number}", label=label)
+    names, masks = _buckets(comparison.cases.train_count, cold=True)
+    sizes = np.array([mask.sum() for mask in masks])
+    values = {row.label: np.array([row.gains(metric)[m].mean() for m in masks]) for row in rows}
+    looks = {label: look for label, look in row_looks(comparison.rows).items() if label in values}
+    keys = {label: looks[label].key() for label in values}
+    figure, panels = (
+        stacked(2, 3.0, title, keys) if baseline in values else stacked(1, 3.8, title, keys)
+    )
+    for label, line in values.items():
+        _with_few(panels[0], line, sizes, looks[label], label)
         if baseline in values and label != baseline:
-            gain = np.subtract(line, values[baseline])
-            panels[1].plot(place, gain, marker=".", color=f"C{number}", label=label)
-    for axes in panels:
-        axes.set_xticks(place, labels, fontsize=7)
-        axes.set_xlabel("training rows of the target, and number of targets")
+            _with_few(panels[1], line - values[baseline], sizes, looks[label], label)
     panels[0].set_ylabel(metric_label(metric))
     if baseline in values:
-        panels[1].axhline(0, color="0.3", linewidth=0.8)
-        panels[1].set_ylabel(f"{metric_label(metric)} less that of {baseline}")
-    panels[-1].legend(
-        *panels[0].get_legend_handles_labels(),
-        fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5),
-    )  # fmt: skip
+        panels[1].axhline(0, color="0.5", linewidth=0.8)
+        panels[1].set_ylabel(f"less that of {baseline}")
+    hollow = f"\nhollow: fewer than {FEW} targets" if sizes.min() < FEW else ""
+    _name_groups(panels[-1], [f"{name} ({size:,})" for name, size in zip(names, sizes)])
+    panels[-1].set_xlabel(f"training rows of the target (number of targets){hollow}")
     return figure
+
+
+def _with_few(axes: Axes, line: np.ndarray, sizes: np.ndarray, look: Look, label: str) -> None:
+    """A line a group of targets; what joins or is a group of few is faint, its marker hollow."""
+    place, few = np.arange(len(line)), sizes < FEW
+    axes.plot(place, line, **look.style | {"marker": ""}, alpha=0.4, label=label)
+    axes.plot(place, np.where(few, np.nan, line), **look.style)
+    hollow = look.style | {"linestyle": "", "markerfacecolor": "white"}
+    axes.plot(place[few], line[few], **hollow)
 
 
 def drift(comparison: Comparison, title: str) -> Figure | None:
@@ -140,21 +162,27 @@ def drift(comparison: Comparison, title: str) -> Figure | None:
     rows = [row for row in rows if not row.spec.varied] or rows
     if not rows:
         return None
+    looks = row_looks(comparison.rows)
     names, masks = _buckets(comparison.cases.item_train_count, cold=False)
-    figure, [axes] = _panels(1, title)
+    figure, [axes] = stacked(1, 3.4, title, {row.label: looks[row.label].key() for row in rows})
     place = np.arange(len(names))
-    for number, row in enumerate(rows):
+    for row in rows:
+        look = looks[row.label]
         cosine = np.stack([each.drift for each in row.records]).mean(0, dtype=np.float64)  # type: ignore[misc]
         low, middle, high = (
             [np.quantile(cosine[mask], q) for mask in masks] for q in (0.05, 0.5, 0.95)
         )
-        axes.plot(place, middle, marker=".", color=f"C{number}", label=row.label)
-        axes.fill_between(place, low, high, color=f"C{number}", alpha=0.15, linewidth=0)
-    axes.set_xticks(place, names, fontsize=7)
+        axes.plot(place, middle, **look.style, label=row.label)
+        axes.fill_between(place, low, high, color=look.colour, alpha=0.12, linewidth=0)
+    _name_groups(axes, names)
     axes.set_xlabel("training rows of the item")
     axes.set_ylabel("cos(content, embedding)")
-    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def _name_groups(axes: Axes, names: list[str]) -> None:
+    """Names upright below the axis: a dozen do not fit side by side."""
+    axes.set_xticks(np.arange(len(names)), names, rotation=90)
 
 
 def _buckets(count: np.ndarray, cold: bool) -> tuple[list[str], list[np.ndarray]]:
@@ -166,15 +194,6 @@ def _buckets(count: np.ndarray, cold: bool) -> tuple[list[str], list[np.ndarray]
         found.append((name if np.isfinite(end) else f"{start}+", (count >= start) & (count < end)))
     found = [(name, mask) for name, mask in found if mask.any()]
     return [name for name, _ in found], [mask for _, mask in found]
-
-
-def _panels(n: int, title: str) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(5.6 * n + 1.6, 3.8), layout="constrained")
-    panels = figure.subplots(1, n, squeeze=False)[0]
-    for axes in panels:
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title, fontsize=10)
-    return figure, panels
 
 
 def _over_seeds(

@@ -8,48 +8,48 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from recbole_delta.bench.canvas import stacked
 from recbole_delta.bench.frontier_mean import MeanFrontier
 from recbole_delta.bench.frontier_rows import Frontiers, embeds_cold_items
+from recbole_delta.bench.palette import Look, row_looks
 from recbole_delta.evaluator.labels import metric_label
-
-STYLES = ("-", "--", ":")
-"""Line styles: another for every ten rows, which have ten colours."""
 
 
 def frontier_figure(
     curves: Mapping[str, MeanFrontier],
     points: Mapping[str, tuple[float, float]],
+    uncalibrated: Mapping[str, tuple[float, float]],
+    looks: Mapping[str, Look],
     unit: str,
     title: str,
-    uncalibrated: Mapping[str, tuple[float, float]] | None = None,
 ) -> Figure:
-    """Cold against warm: a curve for each row, and a dot where the model stands.
+    """Cold against warm: a curve for each row, and a marker where the model stands.
 
     Args:
-        curves: frontiers by row; a row without one has its dot alone.
+        curves: frontiers by row; a row without one has its marker alone.
         points: cold and warm value of each row as it was run.
-        uncalibrated: the same without the offset that calibration has chosen, a hollow dot.
+        uncalibrated: the same without the offset that calibration has chosen, a hollow marker.
+        looks: how each row is drawn.
         unit: name of the metric, such as ``NDCG@10``.
         title: title of the figure.
     """
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
-    axes = figure.subplots()
-    for number, (name, (cold, warm)) in enumerate(points.items()):
-        colour = f"C{number % 10}"
+    keys = {
+        name: looks[name].key(**({} if name in curves else {"linestyle": ""})) for name in points
+    }
+    figure, [axes] = stacked(1, 4.0, title, keys)
+    for name, (cold, warm) in points.items():
+        look = looks[name]
         if name in curves:
-            style = STYLES[number // 10 % len(STYLES)]
-            axes.plot(*curves[name].drawn(), style, color=colour, linewidth=1.4)
-        axes.plot(warm, cold, "o", color=colour, label=name, clip_on=False, zorder=3)
-        if uncalibrated and name in uncalibrated:
+            axes.plot(*curves[name].drawn(), **look.style | {"marker": ""})
+        dot = look.style | {"linestyle": ""}
+        axes.plot(warm, cold, **dot, label=name, clip_on=False, zorder=3)
+        if name in uncalibrated:
             cold, warm = uncalibrated[name]
-            axes.plot(warm, cold, "o", color=colour, markerfacecolor="white", zorder=2.5)
+            axes.plot(warm, cold, **dot, markerfacecolor="white", zorder=2.5)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"{unit} warm")
     axes.set_ylabel(f"{unit} cold")
-    axes.set_title(title, fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -75,7 +75,9 @@ def frontiers_of_rows(frontiers: Frontiers, title: str) -> Figure:
         for row in rows
         if (said := [each.calibration for each in row.records if each.calibration])
     }
-    return frontier_figure(curves, points, metric_label(frontiers.metric), title, plain)
+    looks = row_looks(frontiers.comparison.rows)
+    unit = metric_label(frontiers.metric)
+    return frontier_figure(curves, points, plain, looks, unit, title)
 
 
 def uncalibrated_point(

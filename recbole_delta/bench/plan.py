@@ -5,24 +5,21 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dataset_prep.errors import DeltaError, at_least_1, check_folder_name, check_options, check_seed
 from dataset_prep.format.content import find_content
+from recbole_delta.bench.wanted import cutoffs, lacking, read_report
 from recbole_delta.compute.modules import import_modules
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.config.yaml_file import read_yaml
-from recbole_delta.evaluator.metrics import GAINS
 
 KEYS = ("import", "datasets", "data_path", "settings", "models", "seeds", "threads", "report")
 """Keys of a bench file."""
-REPORT_KEYS = ("title", "metrics", "reference", "baseline", "notes")
-"""Keys of its ``report``."""
 NOT_SETTINGS = ("model", "vary", "seeds")
 """Keys of a model entry that are no settings of the run."""
 
@@ -159,11 +156,11 @@ def read_plan(path: str | Path, data_path: str | Path | None = None) -> Plan:
         check_options("A bench file", given, KEYS)
         import_modules(_modules(given.get("import") or []))
         plan = _plan(path, given, Path(data_path or given.get("data_path") or "dataset").absolute())
-        for spec in plan.specs:
-            _check(spec, plan.data_path)
+        metrics = plan.report["metrics"]
+        specs = [_complete(spec, metrics, plan.data_path) for spec in plan.specs]
     except DeltaError as error:
         raise DeltaError(f"{path}: {error}") from error
-    return plan
+    return replace(plan, specs=specs)
 
 
 def _plan(path: Path, given: dict[str, Any], data_path: Path) -> Plan:
@@ -174,16 +171,10 @@ def _plan(path: Path, given: dict[str, Any], data_path: Path) -> Plan:
     models = _settings("models", given.get("models"), "settings by the label of a row")
     shared = _settings("settings", given.get("settings") or {}, "settings", empty=True)
     seeds = _seeds(given.get("seeds", [42]))
-    report = dict(given.get("report") or {})
-    check_options("report", report, REPORT_KEYS)
-    report.setdefault("metrics", ["ndcg@10", "hit@10"])
-    for metric in report["metrics"]:
-        if not re.fullmatch(rf"({'|'.join(GAINS)})@[1-9]\d*", str(metric)):
-            raise DeltaError(f"report: metrics are such as ndcg@10, but {metric!r} is none.")
+    report = read_report(given.get("report"))
     threads = given.get("threads", 1)
     at_least_1("threads", threads)
-    topk = sorted({int(metric.split("@")[1]) for metric in report["metrics"]})
-    shared = {"topk": topk, **shared}
+    shared = {"topk": cutoffs(report["metrics"]), **shared}
     specs = [
         spec
         for name, own in datasets.items()
@@ -216,11 +207,18 @@ def _specs(
             yield Spec(named, label, varied, dataset, entry["model"], seed, {**settings, **varied})
 
 
-def _check(spec: Spec, data_path: Path) -> None:
+def _complete(spec: Spec, metrics: list[str], data_path: Path) -> Spec:
+    """The run, checked, with settings by which it computes what the report shows."""
     try:
-        DeltaSettings.from_config(run_config(spec, data_path))
+        config = run_config(spec, data_path)
+        more = lacking(config, metrics)
+        if more:
+            spec = replace(spec, settings={**spec.settings, **more})
+            config = run_config(spec, data_path)
+        DeltaSettings.from_config(config)
     except DeltaError as error:
         raise DeltaError(f"{spec.label}: {error}") from error
+    return spec
 
 
 def run_config(spec: Spec, data_path: Path, **others: Any) -> RunConfig:

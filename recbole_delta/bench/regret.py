@@ -99,13 +99,15 @@ def regret_csv(frontiers: Frontiers, found: list[tuple[Row, Record, Regret]]) ->
     )  # fmt: skip
 
 
-def regret_note(frontiers: Frontiers) -> str:
+def regret_note(frontiers: Frontiers, found: list[tuple[Row, Record, Regret]]) -> str:
     """What the columns of :func:`regret_frame` are, for the reader of a report."""
+    several = any(len(row.records) > 1 for row, _, _ in found)
+    seeds = " Mean over seeds, the worst seed in brackets." if several else ""
     return (
         f"How much of the best total {metric_label(frontiers.metric)} along the constant, on these "
         "test targets, a constant loses that has not seen them: none at all, the best one on "
         "validation data, the one at which cold items have the expected share of the softmax's "
-        "mass, and the chosen one, between these two. Mean over seeds, the worst seed in brackets."
+        f"mass, and the chosen one, between these two.{seeds}"
     )
 
 

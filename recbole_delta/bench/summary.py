@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from tabulate import tabulate
 
 from dataset_prep.files import replacing
+from recbole_delta.bench.canvas import DPI, stacked
 from recbole_delta.evaluator.labels import COLOURS, COLUMNS, group_key, metric_label
 
 Values = Mapping[str, Sequence[Mapping[str, float]]]
@@ -74,37 +77,35 @@ def save_figure(figure: Figure, path: Path) -> None:
         DeltaError: the file cannot be written.
     """
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150, format=path.suffix[1:])
+        figure.savefig(temporary, dpi=DPI, format=path.suffix[1:])
 
 
 def bars(values: Mapping[str, Mapping[str, np.ndarray]], unit: str, title: str) -> Figure:
-    """Cold, warm and total side by side for each row; lines are standard deviations over seeds.
+    """Cold, warm and total below each other for each row; lines are deviations over seeds.
 
     Args:
         values: ``[seeds]`` values by row and group.
-        unit: label of the vertical axis.
+        unit: label of the horizontal axis.
         title: title of the figure.
     """
-    figure = Figure(figsize=(1.6 * len(values) + 2.0, 4.0), layout="constrained")
-    axes = figure.subplots()
+    keys = {group: Line2D([], [], color=COLOURS[group], linewidth=6) for group in COLUMNS}
+    figure, [axes] = stacked(1, 0.6 * len(values) + 0.6, title, keys)
     place = np.arange(len(values))
-    for shift, group in zip((-0.27, 0.0, 0.27), COLUMNS):
+    for shift, group in zip((-0.28, 0.0, 0.28), COLUMNS):
         means = [float(each[group].mean()) for each in values.values()]
         spread = [
             float(each[group].std(ddof=1)) if len(each[group]) > 1 else 0.0
             for each in values.values()
         ]
-        drawn = axes.bar(
-            place + shift, means, 0.26, yerr=spread if any(spread) else None,
-            label=group, color=COLOURS[group],
+        drawn = axes.barh(
+            place + shift, means, 0.27, xerr=spread if any(spread) else None,
+            color=COLOURS[group],
         )  # fmt: skip
-        axes.bar_label(drawn, [f"{mean:.3f}" for mean in means], fontsize=8, padding=2)
-    axes.set_xticks(place, list(values))
-    axes.set_ylabel(unit)
-    axes.set_title(title, fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, ncols=3, loc="upper left")
-    axes.margins(y=0.15)
+        axes.bar_label(drawn, [f"{mean:.3f}" for mean in means], padding=3)
+    axes.set_yticks(place, [fill(label, 24) for label in values])
+    axes.invert_yaxis()
+    axes.set_xlabel(unit)
+    axes.margins(x=0.15, y=0.01)
     return figure
 
 

@@ -220,6 +220,14 @@ _POSITIONS = {"all": "every position", "last": "the last position"}
 
 
 def _escape(text: str) -> str:
-    for sign in "&%$#_{}":
-        text = text.replace(sign, rf"\{sign}")
-    return text.replace("±", r"$\pm$").replace("δ", r"$\delta$").replace(MARK, r"$\dagger$")
+    return text.translate(_LATEX)
+
+
+_LATEX = str.maketrans(
+    {sign: rf"\{sign}" for sign in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {sign: f"${sign}$" for sign in "<>|"}
+    | {"±": r"$\pm$", "δ": r"$\delta$", "×": r"$\times$", "≤": r"$\leq$", "≥": r"$\geq$"}
+    | {MARK: r"$\dagger$"}
+)
+"""Signs that LaTeX's text fonts do not have, or that it takes for something else."""

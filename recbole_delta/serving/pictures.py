@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from adjustText import adjust_text
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from sklearn.manifold import TSNE
 
 from dataset_prep.errors import DeltaError
@@ -22,6 +25,8 @@ PERPLEXITY = 30
 """Perplexity of t-SNE, at most."""
 SEED = 0
 """Seed of the sample and of t-SNE."""
+STEPS = 500
+"""Steps, at most, in which the labels of marked items move away from each other."""
 BESIDE: dict[str, Any] = {
     "fontsize": 8, "frameon": False, "loc": "center left", "bbox_to_anchor": (1, 0.5)
 }  # fmt: skip
@@ -100,22 +105,38 @@ def both_spaces(spaces: Spaces, asked: Sequence[str]) -> Figure:
     figure = Figure(figsize=(11.0, 5.4), layout="constrained")
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     cold = spaces.train_count[shown] == 0
-    for axes, title, points in zip(panels, ("content", "adapted vectors"), _plane(spaces, shown)):
+    planes = _plane(spaces, shown)
+    for axes, title, points in zip(panels, ("content", "adapted vectors"), planes):
         for name, mask in (("warm", ~cold), ("cold", cold)):
             axes.scatter(
                 *points[mask].T, s=9, alpha=0.6, linewidths=0, color=COLOURS[name], label=name
             )
-        for item, point in zip(marked, points[np.searchsorted(shown, marked)]):
-            axes.plot(*point, marker="o", markersize=8, markerfacecolor="none", color="black")
-            axes.annotate(
-                spaces.items[item], point, xytext=(5, 5), textcoords="offset points",
-                fontsize=9, fontweight="bold", parse_math=False,
-            )  # fmt: skip
         axes.set_title(title, fontsize=10)
         axes.set_xticks([])
         axes.set_yticks([])
     panels[1].legend(markerscale=2, **BESIDE)
+    # Labels find their places on axes that stay where they are.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    names = [spaces.items[item] for item in marked]
+    for axes, points in zip(panels, planes):
+        _mark(axes, points[np.searchsorted(shown, marked)], names)
     return figure
+
+
+def _mark(axes: Axes, points: np.ndarray, names: Sequence[str]) -> None:
+    """Rings around points, and their names beside them, none on another or on a ring."""
+    texts = []
+    for (x, y), name in zip(points, names):
+        axes.plot(x, y, marker="o", markersize=8, markerfacecolor="none", color="black")
+        text = axes.text(x, y, name, fontsize=9, fontweight="bold", parse_math=False)
+        text.set_path_effects([withStroke(linewidth=2, foreground="white")])
+        texts.append(text)
+    # Limited by steps and not by seconds, which would put them elsewhere on another machine.
+    adjust_text(
+        texts, ax=axes, expand=(1.1, 1.4), iter_lim=STEPS,
+        arrowprops={"arrowstyle": "-", "color": "black", "linewidth": 0.6, "shrinkB": 4},
+    )  # fmt: skip
 
 
 def _sample(listed: np.ndarray, marked: np.ndarray) -> np.ndarray:

@@ -73,7 +73,7 @@ def test_the_demo_draws_it(tiny, tmp_path, monkeypatch, capsys):
     draw = demo_module.frontier_figure
     monkeypatch.setattr(demo_module, "frontier_figure", lambda *of: drawn.append(of) or draw(*of))
     table = demo(tmp_path / "out", seeds=(1, 2)).read_text()
-    [(curves, points, unit, _, plain)] = drawn
+    [(curves, points, plain, looks, unit, _)] = drawn
     assert list(plain) == ["delta, calibrated"]
     assert (list(curves), list(points)) == (
         ["ContentMean", "delta", "delta, calibrated"],
@@ -81,6 +81,7 @@ def test_the_demo_draws_it(tiny, tmp_path, monkeypatch, capsys):
     )
     assert {len(each.curves) for each in curves.values()} == {2}
     assert unit == "NDCG@10"
+    assert list(looks) == list(points)
     for label, (cold, warm) in points.items():
         line = next(line for line in table.splitlines() if line.startswith(f"| {label} "))
         assert f"{cold:.4f}" in line

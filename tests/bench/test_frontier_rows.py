@@ -19,6 +19,7 @@ from recbole_delta.bench.frontier_tables import (
     frontier_frame,
     frontier_note,
 )
+from recbole_delta.bench.palette import looks
 from recbole_delta.bench.plan import Spec
 from recbole_delta.bench.regret import Regret, regret_csv, regret_frame, regrets
 from recbole_delta.bench.tables import NOT_RUN
@@ -190,10 +191,10 @@ def test_a_curve_has_the_means_over_the_seeds_at_each_offset():
 def test_the_figure_has_a_curve_and_a_dot_where_the_model_stands():
     found = table_of_all_kinds(1 / 512)
     axes = frontiers_of_rows(found, "t").axes[0]
-    dots = [line for line in axes.lines if line.get_marker() == "o"]
-    curves = [line for line in axes.lines if line.get_marker() != "o"]
+    dots = [line for line in axes.lines if line.get_marker() != ""]
+    curves = [line for line in axes.lines if line.get_marker() == ""]
     assert [dot.get_label() for dot in dots] == ["base", "id", "worse"]
-    assert [curve.get_color() for curve in curves] == ["C0", "C2"]
+    assert [curve.get_color() for curve in curves] == [dots[n].get_color() for n in (0, 2)]
     for dot, row in zip(dots, ("base", "id", "worse")):
         rows = [each for each in found.comparison.rows if each.label == row]
         values = rows[0].values("ndcg@10", "warm").mean(), rows[0].values("ndcg@10", "cold").mean()
@@ -204,12 +205,12 @@ def test_the_figure_has_a_curve_and_a_dot_where_the_model_stands():
     assert cold[here] == pytest.approx(dots[0].get_ydata()[0], abs=0.003)
 
 
-def test_twenty_rows_have_twenty_looks():
+def test_twenty_rows_have_twenty_colours():
     mean = MeanFrontier([each.frontier("ndcg", K) for each in both()])
     curves = {str(n): mean for n in range(20)}
-    axes = frontier_figure(curves, dict.fromkeys(curves, (0.1, 0.1)), "NDCG@10", "t").axes[0]
-    looks = {(line.get_color(), line.get_linestyle()) for line in axes.lines[::2]}
-    assert len(looks) == 20
+    points = dict.fromkeys(curves, (0.1, 0.1))
+    axes = frontier_figure(curves, points, {}, looks(curves), "NDCG@10", "t").axes[0]
+    assert len({line.get_color() for line in axes.lines[::2]}) == 20
 
 
 def test_the_regret_of_each_rule_is_that_of_its_offset():
@@ -239,12 +240,10 @@ def test_only_calibrated_runs_have_a_regret_and_a_hollow_dot():
     assert table.loc["chosen", "none"] == f"{-np.mean(lost):.1%} ({-max(lost):.1%})"
     csv = regret_csv(found, runs)
     assert csv.query("rule == 'none'")["lost"].tolist() == lost
-    hollow = [
-        line
-        for line in frontiers_of_rows(found, "t").axes[0].lines
-        if line.get_markerfacecolor() == "white"
-    ]
+    lines = frontiers_of_rows(found, "t").axes[0].lines
+    hollow = [line for line in lines if line.get_markerfacecolor() == "white"]
+    [chosen] = [line for line in lines if line.get_label() == "chosen"]
     [base] = [row for row in found.comparison.rows if row.label == "base"]
-    assert [line.get_color() for line in hollow] == ["C1"]
+    assert [line.get_color() for line in hollow] == [chosen.get_color()]
     expected = base.values("ndcg@10", "warm").mean(), base.values("ndcg@10", "cold").mean()
     assert (hollow[0].get_xdata()[0], hollow[0].get_ydata()[0]) == pytest.approx(expected)

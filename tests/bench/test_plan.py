@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from dataset_prep.errors import DeltaError
@@ -28,6 +29,11 @@ from recbole_delta.bench.plan import read_plan
         ({"seeds": [-5]}, "seed must be from 0"),
         ({"threads": 0}, "threads must be at least 1"),
         ({"report": {"metrics": ["ndgc@10"]}}, "metrics are such as ndcg@10"),
+        ({"report": {"metrics": []}}, "metrics must be a list"),
+        ({"report": {"metrics": "ndcg@10"}}, "metrics must be a list"),
+        ({"report": {"metrics": ["ndcg@9999999"]}}, "topk must be at most"),
+        ({"settings": {"valid_metric": "ndcg_wram@10"}}, "valid_metric: ndcg_wram@10 is not among"),
+        ({"settings": {"metrics": ["Precision"]}}, "Precision has no cold/warm version"),
         ({"report": {"reference": "nobody"}}, "reference 'nobody' is none of"),
     ],
 )  # fmt: skip
@@ -53,3 +59,30 @@ def test_a_plan_does_the_first_seed_of_every_row_first(plan, tmp_path):
         ("content", 1), ("ours, delta_max 0.3", 1), ("ours, delta_max 0.5", 1), ("default", 1),
         ("default", 2),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("report", "settings", "metrics", "topk"),
+    [
+        (["recall@10"], {}, ["NDCG", "Hit", "MRR", "recall"], [10]),
+        (["MRR@10", "Recall@10"], {"metrics": ["NDCG"]}, ["NDCG", "mrr", "recall"], [10]),
+        (["ndcg@20"], {"topk": [10]}, None, [10, 20]),
+        (["ndcg@20"], {}, None, [10, 20]),  # ten is that of the validation metric
+        (["ndcg@5"], {"valid_metric": "NDCG_warm@5"}, None, [5]),
+        (["NDCG@10", "ndcg@10"], {}, None, [10]),
+    ],
+)
+def test_runs_compute_what_the_report_shows(plan, report, settings, metrics, topk):
+    asked = read_plan(plan(report={"metrics": report}, settings=settings))
+    for spec in asked.specs:
+        assert spec.settings.get("metrics") == metrics
+        assert spec.settings["topk"] == topk
+
+
+def test_a_report_shows_all_metrics_that_it_is_asked_for(plan, in_process):
+    models = {"content": {"model": "ContentMean"}, "pop": {"model": "Pop"}}
+    path = plan(models=models, seeds=[1], report={"metrics": ["Recall@10", "MRR@20"]})
+    table = pd.read_csv(bench(path) / "tables" / "tiny.csv")
+    assert set(table["metric"]) == {"recall@10", "mrr@20"}
+    assert table["value"].notna().all()
+    assert "| RECALL@10 cold" in (path.parent / "try" / "report.md").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -132,6 +133,22 @@ def test_latex_and_html_say_the_same(comparison):
     assert "&lt;b&gt;&amp;" in html
 
 
+def test_latex_has_no_sign_in_its_text_that_it_cannot_set():
+    label = "a\\b ~ ^ 50% < 60 > δ ± † & $ # _ { } × ≤ ≥ |"
+    frame = pd.DataFrame([["0.1"]], index=[label], columns=["50% <"])
+    text = tables.latex(frame, f"{label} p < 0.05", "tab:d")
+    assert r"p $<$ 0.05" in text
+    plain = text.replace(r"\label{tab:d}", "").replace(" & ", " ")  # of the tabular
+    for known in (r"\\\$", r"\$[^$]+\$", r"\\[&%#_{}]"):  # dollars, formulas, signs by name
+        plain = re.sub(known, "", plain)
+    assert not re.search(r"[<>|±†δ×≤≥%$#_^~]", plain), plain
+    assert plain.count("{") == plain.count("}")
+    assert set(re.findall(r"\\([a-z]+)", plain)) == {
+        "begin", "end", "caption", "toprule", "midrule", "bottomrule",
+        "textbackslash", "textasciitilde", "textasciicircum",
+    }  # fmt: skip
+
+
 def test_csv_has_every_run(comparison):
     table = tables.csv(comparison, ["ndcg@10"])
     assert len(table) == 5 * 3
@@ -147,9 +164,26 @@ def test_frequency_groups_are_those_of_the_training_counts(comparison):
     figure = figures.by_frequency(comparison, "ndcg@10", "id", "t")
     lines = lines_of(figure)
     assert lines["id"] == pytest.approx([0.1, 0.5, 0.8, 1.0])
-    names = [label.get_text().split("\n") for label in figure.axes[0].get_xticklabels()]
-    assert names == [["cold", "2"], ["1", "2"], ["2", "1"], ["20–49", "1"]]
+    names = [label.get_text() for label in figure.axes[1].get_xticklabels()]
+    assert names == ["cold (2)", "1 (2)", "2 (1)", "20–49 (1)"]
     assert lines_of(figure, 1)["ours"] == pytest.approx([1, 1, 1, 1])
+
+
+def test_groups_of_few_targets_are_hollow_and_what_leads_to_them_is_faint():
+    count = np.repeat([0, 1, 2, 30], [40, 29, 30, 31])
+    cases = SimpleNamespace(train_count=count, is_cold=count == 0)
+    gains = count / 30
+    figure = figures.by_frequency(
+        Comparison("d", [row("id", [(0, 0.5, 0.3)], gains=gains)], cases), "ndcg@10", None, "t"
+    )
+    [axes] = figure.axes
+    faint, solid, hollow = axes.lines
+    assert faint.get_alpha() < 0.5
+    assert faint.get_ydata() == pytest.approx([0, 1 / 30, 2 / 30, 1])
+    assert np.isnan(solid.get_ydata()).tolist() == [False, True, False, False]
+    assert hollow.get_xdata().tolist() == [1]
+    assert hollow.get_markerfacecolor() == "white"
+    assert "fewer than 30 targets" in axes.get_xlabel()
 
 
 def test_a_sweep_has_a_band_over_seeds_and_the_other_rows_as_levels():
@@ -169,3 +203,10 @@ def test_drift_is_the_median_cosine_by_frequency(comparison):
     figure = figures.drift(comparison, "t")
     assert lines_of(figure)["ours"] == pytest.approx([0.9, 0.9, 0.9])
     assert figures.drift(Comparison("d", comparison.rows[:1], comparison.cases), "t") is None
+
+
+def test_a_row_has_one_colour_in_all_figures(comparison):
+    """Its place differs: ``ours`` is the second row of one figure and the only one of the other."""
+    both = figures.by_frequency(comparison, "ndcg@10", "id", "t"), figures.drift(comparison, "t")
+    seen = [{line.get_label(): line.get_color() for line in f.axes[0].lines} for f in both]
+    assert seen[0]["ours"] == seen[1]["ours"] != seen[0]["id"]
