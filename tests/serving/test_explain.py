@@ -180,14 +180,15 @@ def test_both_spaces_show_a_sample_and_the_asked_items(spaces, monkeypatch):
 def test_labels_of_neighbours_do_not_cover_each_other():
     angles = np.r_[np.linspace(0, 0.05, 12), np.linspace(1, 6, 12)]
     spaces = planted(np.c_[np.cos(angles), np.sin(angles)].tolist(), [[0.0, 0.0]])
-    spaces = dataclasses.replace(spaces, items=[f"item {n}" for n in range(24)])
-    asked = spaces.items[:12]  # all in one place
+    spaces = dataclasses.replace(spaces, items=[f"an item of a long name {n}" for n in range(24)])
+    asked = spaces.items[:12]  # near each other
     for axes in pictures.both_spaces(spaces, asked).axes:
         boxes = [text.get_window_extent() for text in axes.texts]
         assert len(boxes) == 12
         assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
         frame = axes.get_window_extent()
-        assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 for box in boxes)
+        # A pixel, since the labels are moved in steps.
+        assert all(frame.x0 - 1 <= box.x0 and box.x1 <= frame.x1 + 1 for box in boxes)
 
 
 def test_three_items_make_a_picture_and_two_do_not():
