@@ -33,7 +33,7 @@ from recbole_delta.bench.plan import read_plan
         ({"report": {"metrics": "ndcg@10"}}, "metrics must be a list"),
         ({"report": {"metrics": ["ndcg@9999999"]}}, "topk must be at most"),
         ({"settings": {"valid_metric": "ndcg_wram@10"}}, "valid_metric: ndcg_wram@10 is not among"),
-        ({"settings": {"metrics": ["Precision"]}}, "Precision has no cold/warm version"),
+        ({"settings": {"metrics": ["ItemCoverage"]}}, "ItemCoverage has no cold/warm version"),
         ({"report": {"reference": "nobody"}}, "reference 'nobody' is none of"),
     ],
 )  # fmt: skip

@@ -23,6 +23,7 @@ USUAL = {
 
 
 def test_the_usual_settings_pass(tiny, train, caplog):
+    caplog.set_level("WARNING")
     result, _ = train(tiny, **USUAL, anew=True)
     [line] = {each.getMessage() for each in caplog.records if "eval_args" in each.getMessage()}
     assert "split: {'LS': 'valid_and_test'} is not read" in line

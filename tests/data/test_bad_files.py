@@ -86,7 +86,7 @@ SPOILT = {
     ),
     "no split": (
         rewrite("tiny.inter", lambda text: text.replace("split:", "part:")),
-        "has no column 'split'",
+        "tiny.item has no field with words in it",  # it is taken for an ordinary data set
     ),
     "an item file without the item": (
         rewrite("tiny.item", lambda text: text.replace("item_id:", "iid:")),

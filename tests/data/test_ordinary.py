@@ -63,6 +63,7 @@ def settings(data, **more):
 
 
 def test_the_numbers_are_those_of_a_preparation_by_hand(data, tmp_path, caplog):
+    caplog.set_level("WARNING")
     result = recbole_delta.run("SASRecDelta", "shop", settings=settings(data))
     [line] = [each.getMessage() for each in caplog.records if "cold start" in each.getMessage()]
     assert "shop is prepared for cold start" in line

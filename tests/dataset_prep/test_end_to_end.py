@@ -131,7 +131,7 @@ def test_items_without_content_are_dropped_listed_and_counted(table, tmp_path, c
 
 def test_modalities_stand_side_by_side(table, tmp_path, counting):
     """Ready vectors and a text encoder: the columns of both."""
-    matrix = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+    matrix = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
     np.save(tmp_path / "v.npy", matrix)
     (tmp_path / "v.ids.txt").write_text("\n".join(f"i{i}" for i in range(40)) + "\n")
     options = {"encoder": "some/words", "without_content": "drop"}

@@ -67,6 +67,7 @@ def test_item_knn_scores_the_given_history(tiny, train):
 
 @pytest.mark.parametrize("model", ["BPR", "LightGCN"])
 def test_a_user_without_training_rows_is_a_miss_that_is_counted(tiny, train, caplog, model):
+    caplog.set_level("WARNING")
     trained = set(tiny.rows.loc[tiny.rows["split"] == "train", "user_id"])
     test = tiny.rows[tiny.rows["split"] == "test"]
     # Half of the users train no more.
