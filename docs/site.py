@@ -6,7 +6,10 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-BESIDE = ("results/**/*.png", "results/**/*.md", "benchmarks/RESULTS.md")
+BESIDE = (
+    *(f"results/**/*.{ending}" for ending in ("png", "md", "csv", "tex")),
+    "benchmarks/RESULTS.md",
+)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

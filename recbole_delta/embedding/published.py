@@ -7,8 +7,6 @@ has. LLMInit and WhitenRec need no class of their own: they are other content ma
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -198,8 +196,16 @@ class DroppedIdEmbedding(DeltaEmbedding):
         False
     """
 
-    def __init__(self, content: Tensor, n_warm: int, rate: float, **init: Any) -> None:
-        super().__init__(content, n_warm, float("inf"), **init)
+    def __init__(
+        self,
+        content: Tensor,
+        n_warm: int,
+        rate: float,
+        *,
+        init_std: float = 0.02,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(content, n_warm, float("inf"), init_std=init_std, generator=generator)
         self.rate = rate
 
     def forward(self, ids: Tensor) -> Tensor:
