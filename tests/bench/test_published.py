@@ -19,7 +19,9 @@ from recbole_delta.bench.plan import Spec, read_plan
 from recbole_delta.bench.record import Record
 
 TABLES = sorted(
-    each for each in RESULTS.glob("*/tables/*.csv") if not each.stem.endswith(("-differences", "-frontier", "-matched", "-regret"))
+    each
+    for each in RESULTS.glob("*/tables/*.csv")
+    if not each.stem.endswith(("-differences", "-frontier", "-matched", "-regret"))
 )
 GROUPS = ("cold", "warm", "total")
 METRICS = ("ndcg@10", "hit@10")
