@@ -122,7 +122,6 @@ class Reader:
 
 def serve(pipe: Any, folder: Path, bench: bool) -> None:
     """Read what the pipe asks for, in the process of a :class:`Reader`."""
-    os.environ["MPLCONFIGDIR"] = str(folder)  # a home without a matplotlib folder would get one
     warnings.simplefilter("ignore")
     work, good = folder / "work", folder / "good"
     if not good.exists():

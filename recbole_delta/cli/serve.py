@@ -13,7 +13,6 @@ from dataset_prep.encoders.new_items import NewItems
 from dataset_prep.errors import DeltaError, at_least_1
 from recbole_delta.cli.json_lines import Answers, opened, read_histories
 from recbole_delta.evaluator.labels import counted
-from recbole_delta.serving.pictures import write_pictures
 from recbole_delta.serving.recommender import Recommender
 
 
@@ -100,6 +99,9 @@ def explain(given: Namespace) -> None:
     for each in [spaces.explain(item, given.k) for item in given.items]:
         print(f"{each}\n")
     if given.to:
+        # Not at the top: matplotlib is for pictures alone, and its first import looks for fonts.
+        from recbole_delta.serving.pictures import write_pictures
+
         write_pictures(spaces, given.items, given.to)
         print(f"{given.to / 'drift.png'}: cos(content, embedding) by training rows")
         print(f"{given.to / 'spaces.png'}: items by content and by adapted vector")
