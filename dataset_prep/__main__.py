@@ -20,6 +20,7 @@ from dataset_prep.encoders.options import (
 from dataset_prep.errors import DeltaError
 from dataset_prep.pipeline import prepare
 from dataset_prep.protocols import PROTOCOLS
+from dataset_prep.protocols.global_time import TARGETS, VALIDATIONS
 from dataset_prep.sources.registry import SOURCES, Source
 from dataset_prep.steps import Filters
 
@@ -27,7 +28,14 @@ from dataset_prep.steps import Filters
 def main(arguments: list[str] | None = None) -> None:
     """Prepare a data set; an error in the user's input is one sentence and exit code 2."""
     given = _parser().parse_args(arguments)
-    chosen = {"cold": given.cold, "fraction": given.cold_fraction}
+    chosen = {
+        "cold": given.cold,
+        "fraction": given.cold_fraction,
+        "quantile": given.quantile,
+        "target": given.target,
+        "validation": given.validation,
+        "validation_users": given.validation_users,
+    }
     if "seed" in signature(PROTOCOLS[given.protocol]).parameters:
         chosen["seed"] = given.seed
     try:
@@ -136,6 +144,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cold-fraction", type=float, help="item_holdout: share of cold items, per split (0.1)"
     )
+    parser.add_argument("--quantile", type=float, help="global_time: share of rows before (0.9)")
+    parser.add_argument("--target", choices=TARGETS, help="global_time: rows after it that test")
+    parser.add_argument("--validation", choices=VALIDATIONS, help="global_time: what validates")
+    parser.add_argument("--validation-users", type=int, help="global_time: how many (1024)")
     parser.add_argument("--encoder", help=f"text model, name or path ({DEFAULT_ENCODER})")
     parser.add_argument("--template", help="text of an item, fields in braces")
     parser.add_argument("--prefix", default="", help="text before every item's, such as 'query: '")

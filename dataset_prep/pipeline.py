@@ -216,8 +216,9 @@ def _describe(items: pl.DataFrame | None, done: SplitLog) -> pl.DataFrame:
 
 
 def _require_targets(targets: dict[str, dict[str, int]], name: str, protocol: str) -> None:
-    # leave_one_out holds no item out, so that there may be no cold target.
-    for group in ("warm",) if protocol == "leave_one_out" else ("cold", "warm"):
+    # These hold no item out, so that there may be no cold target.
+    holds_none_out = protocol in ("leave_one_out", "global_time")
+    for group in ("warm",) if holds_none_out else ("cold", "warm"):
         if not targets["test"][group]:
             raise DeltaError(
                 f"{name} would have no {group} test target; change the protocol's options."

@@ -46,12 +46,14 @@ Example:
 from collections.abc import Callable
 
 from dataset_prep.protocols.common import Split
+from dataset_prep.protocols.global_time import global_time
 from dataset_prep.protocols.item_holdout import item_holdout
 from dataset_prep.protocols.leave_one_out import leave_one_out
 from dataset_prep.protocols.official_test import official_test
 from dataset_prep.protocols.paper import paper
 
 PROTOCOLS: dict[str, Callable[..., Split]] = {
+    "global_time": global_time,
     "item_holdout": item_holdout,
     "leave_one_out": leave_one_out,
     "official_test": official_test,
@@ -59,4 +61,11 @@ PROTOCOLS: dict[str, Callable[..., Split]] = {
 }
 """All protocols by name."""
 
-__all__ = ["PROTOCOLS", "item_holdout", "leave_one_out", "official_test", "paper"]
+__all__ = [
+    "PROTOCOLS",
+    "global_time",
+    "item_holdout",
+    "leave_one_out",
+    "official_test",
+    "paper",
+]

@@ -60,6 +60,7 @@ from typing import Any
 
 import numpy as np
 
+from dataset_prep.errors import DeltaError
 from dataset_prep.interactions.filters import in_n_core
 from dataset_prep.interactions.log import OFFICIAL_TEST, Log, occurrences
 from dataset_prep.protocols.common import TEST, TRAIN, VALID, Split, last_of_users
@@ -97,9 +98,6 @@ def cold_share(
         is, the ``rows`` looked at, the ``cold`` and all ``targets`` found there, and ``share``,
         their quotient (None without targets).
 
-    Raises:
-        DeltaError: the protocol refuses its own options.
-
     Example:
         Each user's last row is a test target: b, c and n. Without these rows ann's a and bob's
         x are the last, and no other row has x. Of cleo one row is left, no target:
@@ -127,7 +125,7 @@ def cold_share(
     log, split = replace(before, extra=needed), done.split
     cuts: list[dict[str, Any]] = []
     for times in range(1, earlier.times + 1):
-        past = earlier.log(log, kept, split)
+        past = earlier.log(log, kept, split, **options)
         if isinstance(past, str):
             if not cuts:
                 return _none(past)
@@ -136,7 +134,12 @@ def cold_share(
         kept = np.ones(len(log), dtype=bool) if whole else in_n_core(log.user, log.item, core)
         if not kept.any():
             break
-        split, cold = _again(log if whole else log.keep(kept), protocol, options)
+        try:
+            split, cold = _again(log if whole else log.keep(kept), protocol, options)
+        except DeltaError as error:  # it has not refused its options, but these are fewer rows
+            if not cuts:
+                return _none(str(error))
+            break
         what = f"test rows taken away, {times}x"
         cuts.append(_cut(what, len(log), cold, int(np.count_nonzero(split == TEST))))
     targets = sum(cut["targets"] for cut in cuts)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dataset_prep.interactions.log import OFFICIAL_TEST, Log, occurrences
 from dataset_prep.protocols.common import TEST, Split, before_first, first_of_users, last_of_users
+from dataset_prep.protocols.global_time import global_time
 from dataset_prep.protocols.leave_one_out import leave_one_out
 from dataset_prep.protocols.official_test import official_test
 from dataset_prep.protocols.paper import paper, time_of_cut
@@ -20,7 +21,8 @@ class Earlier(NamedTuple):
 
     Attributes:
         log: a function of the log before the core filter, of ``[n]`` bool, which rows of it the
-            core filter has kept, and of ``[kept rows]`` uint8, what the protocol made of these.
+            core filter has kept, of ``[kept rows]`` uint8, what the protocol made of these, and of
+            the protocol's options by name.
             It returns the log before the core filter without the test rows and what came after
             them; or, as text, why there is none. Only ``leave_one_out`` reads the last argument
             (other protocols may keep fewer rows than they were given).
@@ -28,24 +30,31 @@ class Earlier(NamedTuple):
         how: one sentence on it, without its full stop.
     """
 
-    log: Callable[[Log, np.ndarray, np.ndarray], Log | str]
+    log: Callable[..., Log | str]
     times: int
     how: str
 
 
-def up_to_the_cut(log: Log, kept: np.ndarray, split: np.ndarray) -> Log:
+def up_to_the_cut(log: Log, kept: np.ndarray, split: np.ndarray, **options: Any) -> Log:
     """``paper``: the rows up to the quantile of time at which the protocol has cut."""
     return log.keep(log.time <= time_of_cut(log.time if kept.all() else log.time[kept]))
 
 
-def before_the_last(log: Log, kept: np.ndarray, split: np.ndarray) -> Log:
+def up_to_the_quantile(
+    log: Log, kept: np.ndarray, split: np.ndarray, *, quantile: float = 0.9, **others: Any
+) -> Log:
+    """``global_time``: the rows up to its cut."""
+    return log.keep(log.time <= np.quantile(log.time if kept.all() else log.time[kept], quantile))
+
+
+def before_the_last(log: Log, kept: np.ndarray, split: np.ndarray, **options: Any) -> Log:
     """``leave_one_out``: the rows of each user before the test target."""
     tests = kept.copy()
     tests[kept] = split == TEST
     return log.keep(before_first(log.user, tests))
 
 
-def newest_sessions(log: Log, kept: np.ndarray, split: np.ndarray) -> Log | str:
+def newest_sessions(log: Log, kept: np.ndarray, split: np.ndarray, **options: Any) -> Log | str:
     """``official_test``: the other sessions, of which the newest take the given ones' place.
 
     Among these sessions as large a share is marked as the given sessions were of all.
@@ -66,6 +75,12 @@ def newest_sessions(log: Log, kept: np.ndarray, split: np.ndarray) -> Log | str:
 EARLIER: dict[Callable[..., Split], Earlier] = {
     paper: Earlier(
         up_to_the_cut,
+        3,
+        "the protocol repeated on the rows up to its cut in time, three times, each up to the cut "
+        "of the one before; cold test targets of all three by all their test targets",
+    ),
+    global_time: Earlier(
+        up_to_the_quantile,
         3,
         "the protocol repeated on the rows up to its cut in time, three times, each up to the cut "
         "of the one before; cold test targets of all three by all their test targets",

@@ -125,7 +125,7 @@ def test_a_prepared_set_trains(toy, tmp_path, protocol):
         ({"name": "../elsewhere"}, "name must be letters"),
         (
             {"protocol": "leave_two_out"},
-            "protocol must be one of item_holdout | leave_one_out | official_test | paper",
+            "protocol must be one of global_time | item_holdout | leave_one_out | official_test | paper",
         ),
         ({"filters": Filters(core=1000)}, "No interaction is left after 1000-core"),
         ({"filters": Filters(above={"rating": 3})}, "no column 'rating' to filter by"),

@@ -149,3 +149,94 @@ def test_the_papers_counts_on_beauty(real_data):
 def test_bad_options_are_refused(options, message):
     with pytest.raises(DeltaError, match=message):
         item_holdout(random_interactions(0), **options)
+
+
+def roles(rows, **options):
+    """What each row "user item time" is for, by ``global_time``, as one letter each."""
+    split = as_pandas(*protocols.global_time(as_log(frame(rows)), **options))["split"]
+    return "".join(part[0] for part in split)
+
+
+ROWS = [
+    "a i 1", "a j 2", "b i 3", "b j 4", "a k 5", "b k 6", "c i 7", "b i 8",  # up to the cut
+    "a l 9", "a m 10", "c j 11", "a n 12",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "after"),
+    [("last", "hhtt"), ("first", "thth"), ("successive", "tttt")],
+)
+def test_global_time_by_hand(target, after):
+    # c has one row up to the cut: nothing to learn from. Of seven rows to learn from, two are
+    # after the second cut (at 5.6 of the times 1 2 3 4 5 6 8).
+    before = {"last": "ttttthhv", "first": "tttttvhh", "successive": "tttttvhv"}[target]
+    assert roles(ROWS, quantile=0.65, validation_quantile=0.7, target=target) == before + after
+
+
+def test_global_time_validates_on_last_items_or_on_users():
+    given = {"quantile": 0.65}
+    # b's k and i: the last of a and of b validate, and what is left of both is enough to train.
+    assert roles(ROWS, validation="last_item", **given) == "ttttvthv" + "hhtt"
+    drawn = {roles(ROWS, validation="user", validation_users=1, seed=s, **given) for s in range(9)}
+    assert drawn == {"hhttvththhtt", "tthhthhvhhtt"}
+
+
+def test_a_random_target_is_any_of_the_users_own():
+    found = {roles(ROWS, quantile=0.65, target="random", seed=seed)[8:] for seed in range(40)}
+    assert found == {"thth", "htth", "hhtt"}
+
+
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from(["last", "first", "random", "successive"]),
+    st.sampled_from(["time", "user", "last_item"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_global_time_properties(seed, target, validation):
+    rows = random_interactions(seed, n=300)
+    given = {"target": target, "validation": validation, "validation_users": 3, "seed": seed}
+    split = as_pandas(*protocols.global_time(as_log(rows), **given))
+    cut = rows["timestamp"].quantile(0.9)
+    late, tests = split["timestamp"] > cut, split["split"] == "test"
+    trains, valid = split["split"] == "train", split["split"] == "valid"
+    assert not (late & (trains | valid)).any()
+    assert not (tests & ~late).any()
+    assert set(split.loc[tests, "user_id"]) == set(split.loc[late, "user_id"])
+    if target == "successive":
+        assert (tests == late).all()
+    else:
+        assert split[tests].groupby("user_id").size().max() == 1
+    assert split[trains].groupby("user_id").size().min() >= 2
+    if validation == "time":
+        assert split.loc[trains, "timestamp"].max() <= split.loc[valid, "timestamp"].min()
+    elif validation == "user":
+        assert valid.sum() == 3
+        assert not set(split.loc[valid, "user_id"]) & set(split.loc[trains, "user_id"])
+
+
+@pytest.mark.data
+def test_beautys_test_users_are_those_of_time_to_split(real_data):
+    """6,110 test users at the 0.9 quantile (arXiv 2507.16289, the files of its repository)."""
+    raw = get_source("amazon-2014").read(
+        real_data("amazon-beauty-2014-5core"), {"category": "Beauty"}
+    )
+    log, _ = Log.read(raw.interactions, "Beauty")
+    split = as_pandas(*protocols.global_time(log.in_order_of_time(), validation="user"))
+    of = split["split"].value_counts()
+    assert (len(split), of["test"], of["valid"]) == (198_502, 6_110, 1_024)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target": "each"}, "target must be one of last | first | random | successive"),
+        ({"validation": "all"}, "validation must be one of time | user | last_item"),
+        ({"quantile": 1}, "quantile must be between 0 and 1, but is 1"),
+        ({"validation": "user", "validation_users": 2}, "only 2 users have two rows"),
+        ({"validation_users": 0}, "validation_users must be at least 1"),
+    ],
+)
+def test_global_time_refuses(options, message):
+    with pytest.raises(DeltaError, match=message):
+        roles(ROWS, **options)
