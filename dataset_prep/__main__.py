@@ -140,7 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--core", type=int, default=1, help="fewest rows of each user and item")
     parser.add_argument("--protocol", choices=list(PROTOCOLS), default="item_holdout")
     parser.add_argument("--seed", type=int, default=42, help="seed of the draws: users, split (42)")
-    parser.add_argument("--cold", choices=["newest", "random"], help="item_holdout: cold items")
+    parser.add_argument(
+        "--cold", choices=["newest", "random"], help="item_holdout: cold items (newest)"
+    )
     parser.add_argument(
         "--cold-fraction", type=float, help="item_holdout: share of cold items, per split (0.1)"
     )

@@ -221,5 +221,7 @@ def _require_targets(targets: dict[str, dict[str, int]], name: str, protocol: st
     for group in ("warm",) if holds_none_out else ("cold", "warm"):
         if not targets["test"][group]:
             raise DeltaError(
-                f"{name} would have no {group} test target; change the protocol's options."
+                f"{name} would have no {group} test target under {protocol}: no user has one after "
+                "what is trained on. Look whether the times are those of the interactions, or take "
+                "another protocol (leave_one_out needs an order within users alone)."
             )

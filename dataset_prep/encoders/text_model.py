@@ -35,7 +35,9 @@ class TextModel:
 
     def __init__(self, path: str, device: str) -> None:
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # of a second in which weights are loaded
         try:
             self._model = SentenceTransformer(path, device=device).float()
         except (OSError, ValueError, RuntimeError) as error:

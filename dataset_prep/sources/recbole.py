@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from dataset_prep.errors import check_folder_name
+from dataset_prep.errors import DeltaError, check_folder_name
 from dataset_prep.sources.raw_files import need, reading
 from dataset_prep.sources.registry import RawData, source
 from dataset_prep.sources.table import require_columns
@@ -46,7 +48,12 @@ def read_recbole(
     with reading(inter):
         rows = pl.scan_csv(inter, separator="\t", infer_schema=False)
         rows = rows.rename(lambda column: column.split(":")[0])
-    known = require_columns(rows, [user, item, time], inter)
+    known = require_columns(rows, [user, item], inter)
+    if time not in known:
+        raise DeltaError(
+            f"{inter} has no column {time!r}; it has: {', '.join(known)}. What is next needs an "
+            "order: name the column of times (TIME_FIELD in a YAML, --set time=NAME)."
+        )
     numbers = {"timestamp": time} | ({"rating": rating} if rating in known else {})
     rows = rows.select(
         user_id=user,
@@ -55,17 +62,27 @@ def read_recbole(
     )
     if not items_file.is_file():
         return RawData(rows, None, {}, (inter,), items_file=str(items_file))
-    import pandas as pd  # not at the top: it takes longer to load than all the rest
-
     with reading(items_file):
-        # As RecBole reads it: quotes and byte order marks have to mean the same.
-        table = pd.read_csv(
-            items_file, sep="\t", dtype=str, keep_default_na=False, engine="python",
-            encoding="utf-8-sig",
-        )  # fmt: skip
+        table = _table_of(items_file)
         types = dict(field.split(":") for field in table.columns)
         items = pl.DataFrame({field.split(":")[0]: table[field].tolist() for field in table})
     require_columns(items.lazy(), [item], items_file)
     types = {field: kind for field, kind in types.items() if field not in (item, *OURS)}
     items = items.select(pl.col(item).alias("item_id"), *types)
     return RawData(rows, items, types, (inter, items_file))
+
+
+def _table_of(path: Path) -> Any:
+    """An atomic file as RecBole reads it: quotes and byte order marks mean the same.
+
+    A title such as ``"O" Is for Outlaw`` is not quoted as CSV wants it, and RecBole refuses its
+    file; here quotes are then letters like all others.
+    """
+    import pandas as pd  # not at the top: it takes longer to load than all the rest
+
+    how: dict[str, Any] = {"sep": "\t", "dtype": str, "keep_default_na": False,
+                           "engine": "python", "encoding": "utf-8-sig"}  # fmt: skip
+    try:
+        return pd.read_csv(path, **how)
+    except pd.errors.ParserError:
+        return pd.read_csv(path, **how, quoting=csv.QUOTE_NONE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -103,6 +104,8 @@ def _perform(plan: Plan, out: Path, workers: int, cluster: str | None) -> list[s
     specs, folders = list(todo.values()), list(todo)
     failed = []
     with tqdm(total=len(tasks), desc="runs", unit="run", disable=None if tasks else True) as bar:
+        if tasks and not sys.stderr.isatty():
+            bar.write(f"{counted(len(tasks), 'run')} to do, {workers} at a time; a line for each")
         for position, outcome in _until_stopped(tasks, workers, cluster):
             spec, folder = specs[position], folders[position]
             name = f"{spec.label}, {spec.dataset}, seed {spec.seed}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -89,6 +90,8 @@ def _train(
     shared = [str(properties() / "demo.yaml")]
     parts = make_parts(RunConfig(model, dataset, shared, {**everywhere, **settings}))
     trainer = parts.trainer(parts.config, parts.model)
+    if not sys.stderr.isatty():  # no bar will show that it goes on
+        logging.getLogger().setLevel(logging.INFO)
     result, evaluations = train(parts, trainer, saved=True)
     trained = (
         f"{counted(len(result.curve), 'epoch')}, best validation {result.best_valid_score:.4f}"

@@ -36,6 +36,9 @@ def frontier_figure(
     keys = {
         name: looks[name].key(**({} if name in curves else {"linestyle": ""})) for name in points
     }
+    if uncalibrated:
+        look = looks[next(iter(uncalibrated))]
+        keys["without its constant"] = look.key(linestyle="", markerfacecolor="none")
     figure, [axes] = stacked(1, 4.0, title, keys)
     for name, (cold, warm) in points.items():
         look = looks[name]

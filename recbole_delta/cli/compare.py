@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+import torch
+
 from dataset_prep.errors import one_of
 from recbole_delta.bench.bench import bench
 from recbole_delta.bench.demo import demo
@@ -13,6 +15,7 @@ from recbole_delta.model import BACKBONES
 def run_demo(given: Namespace) -> None:
     """Run the demo."""
     one_of("--backbone", given.backbone, BACKBONES)
+    torch.set_num_threads(1)  # as in a bench: in models so small, threads wait for each other
     demo(**vars(given))
 
 

@@ -151,8 +151,9 @@ def _template(items: Path) -> str:
         ]
         if wordy:
             return "; ".join(f"{{{field}}}" for field in wordy)
+    lacks = "has no field with words in it" if items.is_file() else "is not there"
     raise DeltaError(
-        f"{items} has no field with words in it; name what items are made of: prepare: {{template: "
+        f"{items} {lacks}; name what items are made of: prepare: {{template: "
         '"{title}"}, {vectors: FILE} or {audio: FOLDER}.'
     )
 

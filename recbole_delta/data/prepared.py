@@ -124,6 +124,10 @@ class PreparedDataset(SequentialDataset):
         return (load if load is None else load | needed), unload
 
     def _load_feat(self, filepath: str, source: Any) -> pd.DataFrame:
+        if not Path(filepath).stat().st_size:
+            raise DeltaError(
+                f"{filepath} is empty; its first line names the columns: user_id:token, ..."
+            )
         try:
             if getattr(source, "value", source) == "inter":
                 quick = self._read_interactions(Path(filepath), source)

@@ -57,21 +57,32 @@ def mode_note(evaluation: Mapping[str, Any]) -> str:
 
 
 def result_table(modes: Sequence[Mapping[str, Any]]) -> str:
-    """Evaluations as a Markdown table: a line for each mode, a column for each metric and group.
+    """Evaluations as a Markdown table: a line for each mode and metric, a column for each group.
+
+    Modes that are one for a model, such as those of a model that knows no cold item, have one line.
 
     Args:
         modes: JSON values of :meth:`recbole_delta.evaluator.evaluate.Evaluation.as_json`.
 
     Example:
-        >>> metrics = {"ndcg@10": 0.5, "ndcg_warm@10": 0.5}
+        >>> metrics = {"ndcg@10": 0.5, "ndcg_warm@10": 0.6, "hit@10": 0.8, "hit_warm@10": 0.9}
         >>> mode = {"candidates": "all", "cold_history": "keep", "embeds_cold_items": True}
         >>> print(result_table([{**mode, "metrics": metrics}]))
-        | mode                         |   ndcg@10 |   ndcg_warm@10 |
-        |------------------------------|-----------|----------------|
-        | all items, cold history kept |    0.5000 |         0.5000 |
+        | mode                         | metric   |   total |   warm |
+        |------------------------------|----------|---------|--------|
+        | all items, cold history kept | NDCG@10  |  0.5000 | 0.6000 |
+        | all items, cold history kept | Hit@10   |  0.8000 | 0.9000 |
     """
-    lines = [{"mode": mode_note(mode), **mode["metrics"]} for mode in modes]
-    return tabulate(lines, headers="keys", tablefmt="github", floatfmt=".4f", missingval=NOTHING)
+    lines: dict[tuple[str, str], dict[str, Any]] = {}
+    for mode in modes:
+        for key, value in mode["metrics"].items():
+            name, k = key.split("@")
+            name, _, group = name.partition("_")
+            of = mode_note(mode), metric_label(f"{name}@{k}")
+            line = lines.setdefault(of, dict(zip(("mode", "metric"), of)))
+            line[group.replace("_", " ") or "total"] = value
+    shown = list(lines.values())
+    return tabulate(shown, headers="keys", tablefmt="github", floatfmt=".4f", missingval=NOTHING)
 
 
 _PAST = {"keep": "kept", "drop": "dropped"}

@@ -20,6 +20,7 @@ from recbole_delta.config.run_config import RunConfig, explained
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.data.fingerprint import check_data, data_fingerprint
 from recbole_delta.evaluator.inference import model_device
+from recbole_delta.evaluator.labels import counted
 from recbole_delta.evaluator.recbole_metrics import (
     check_valid_metric,
     check_validation,
@@ -34,6 +35,9 @@ from recbole_delta.trainer.untrained import UntrainedTrainer
 
 LOOKS_AHEAD = 1e-5
 """Share of the greatest output that a later item may change: additions in another order."""
+
+FEW_STEPS, SMALL_BATCH = 8, 32
+"""Fewer steps an epoch than this are warned of, unless the batches are as small as that."""
 
 MODEL_TYPES = (ModelType.SEQUENTIAL, ModelType.GENERAL, ModelType.TRADITIONAL)
 
@@ -99,6 +103,7 @@ def make_parts(
         check_validation(valid_metric, valid.dataset)
     with explained(f"{config['model']} with these settings"):
         model = _build(model_class, config, train)
+    _warn_of_few_steps(config, model, train)
     if checkpoint is not None:
         checkpoint.load_into(model)
         model.calibrate(checkpoint.metadata.cold_offset)
@@ -110,6 +115,18 @@ def make_parts(
         # The processes draw different dropout.
         torch.manual_seed(config["seed"] + rank())
     return Parts(config, dataset, train, valid, test, model, trainer)
+
+
+def _warn_of_few_steps(config: RunConfig, model: Any, train: Any) -> None:
+    """A batch of RecBole's default size may be a whole epoch here, and learn next to nothing."""
+    n, size = len(train.dataset), config["train_batch_size"]
+    by_window = isinstance(model, ContentBackbone) and model.positions == "all"
+    if by_window and size > SMALL_BATCH and n < FEW_STEPS * size:
+        getLogger().warning(
+            f"train_batch_size: {size} counts sequences here, a user's history each, and there are "
+            f"{n}: {counted(-(-n // size), 'step')} an epoch. RecBole counts targets; for as "
+            f"many steps as it would make, try train_batch_size: {SMALL_BATCH}."
+        )
 
 
 def _build(model_class: Any, config: RunConfig, train: Any) -> Any:

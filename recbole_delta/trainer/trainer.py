@@ -267,6 +267,9 @@ class ColdWarmTrainer(Trainer):
     def _log(self, head: str, values: dict[str, float], epoch: int, verbose: bool) -> None:
         if rank():
             return
+        if head == "valid" and self.settings.valid_candidates == "warm":
+            # Cold items are no candidates, and zeros would look like a failure.
+            values = {name: value for name, value in values.items() if "_cold@" not in name}
         if verbose:
             shown = (f"{name} {value:.4f}" for name, value in values.items() if name != "epoch")
             self.logger.info(f"epoch {epoch} {head}: {'  '.join(shown)}")

@@ -156,8 +156,46 @@ def test_bad_options(data, asked, message):
 
 def test_items_without_words_need_a_name_for_their_content(data):
     (data / "shop" / "shop.item").unlink()
+    with pytest.raises(DeltaError, match=r"shop.item is not there; name what items are made of"):
+        recbole_delta.run("ContentMean", "shop", settings=settings(data))
+    (data / "shop" / "shop.item").write_text("item_id:token\tcode:token\nB001\t17-X\n")
     with pytest.raises(DeltaError, match=r"shop.item has no field with words in it; name what"):
         recbole_delta.run("ContentMean", "shop", settings=settings(data))
+
+
+def test_a_title_with_a_stray_quote_is_text_like_any_other(data):
+    """RecBole refuses such a file where it loads it: CSV has quotes around a field or nowhere."""
+    file = data / "shop" / "shop.item"
+    title = '"O" Is for Outlaw'
+    file.write_text(file.read_text().replace("old stones volume 1\t", f"{title}\t"))
+    result = recbole_delta.run("ContentMean", "shop", settings=settings(data))
+    [prepared] = data.glob("shop-item_holdout*/*.item")
+    items = pd.read_csv(prepared, sep="\t", engine="python")  # as RecBole reads it
+    assert items.set_index("item_id:token")["title:token_seq"]["B001"] == title
+    assert result.test_mode["cases"]["total"] > 0
+
+
+def test_without_times_it_says_what_they_are_for(data):
+    file = data / "shop" / "shop.inter"
+    rows = pd.read_csv(file, sep="\t").drop(columns="timestamp:float")
+    rows.to_csv(file, sep="\t", index=False)
+    with pytest.raises(DeltaError, match="no column 'timestamp'.*needs an order: name the column"):
+        recbole_delta.run("ContentMean", "shop", settings=settings(data))
+
+
+def test_an_empty_file_is_called_empty(data):
+    (data / "shop" / "shop.inter").write_text("")
+    with pytest.raises(DeltaError, match=r"shop.inter is empty; its first line names the columns"):
+        recbole_delta.run("ContentMean", "shop", settings=settings(data))
+
+
+@pytest.mark.parametrize(("size", "warned"), [(2048, True), (32, False)])
+def test_recboles_batch_size_is_warned_of(data, caplog, size, warned):
+    """2,048 targets are many batches in RecBole; 2,048 histories are all of them."""
+    asked = settings(data, train_batch_size=size, epochs=1, state="WARNING")
+    recbole_delta.run("SASRecDelta", "shop", settings=asked)
+    said = [each.message for each in caplog.records if "1 step an epoch" in each.message]
+    assert len(said) == warned
 
 
 @pytest.mark.slow

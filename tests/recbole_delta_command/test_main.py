@@ -119,6 +119,7 @@ def test_a_file_may_follow_the_name_of_the_new_checkpoint():
     ("arguments", "message"),
     [
         (["recomend", "x"], "no command and no file 'recomend'; did you mean recommend?"),
+        (["learn"], "no command and no file 'learn'; recbole-delta --help names the commands"),
         (["--modle=SASRec", "--dataset=x"], "no setting --modle; did you mean model?"),
         (["-m", "SASRec", "--datset=x"], "no setting --datset; did you mean dataset?"),
         (

@@ -13,9 +13,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 
 def in_table(text, value):
-    """Whether the line of the configured mode has the value in its second column."""
-    [line] = [each for each in text.splitlines() if each.startswith("| all items, cold history k")]
-    return line.split("|")[2].strip() == value
+    """Whether the configured mode has the value as its total NDCG@10."""
+    cells = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
+    [total] = [
+        each[3] for each in cells if each[1:3] == ["all items, cold history kept", "NDCG@10"]
+    ]
+    return total == value
 
 
 @pytest.mark.subprocess
