@@ -104,7 +104,7 @@ SPOILT = {
         rewrite("tiny.inter", lambda text: text.splitlines()[0] + "\n"),
         "tiny.inter holds no interactions",
     ),
-    "an empty file": (rewrite("tiny.inter", lambda _: ""), "tiny.inter is not a RecBole atomic file"),
+    "an empty file": (rewrite("tiny.inter", lambda _: ""), "tiny.inter is empty"),
     "an item without a line": (
         rewrite("tiny.item", lambda text: "\n".join(text.splitlines()[:-1]) + "\n"),
         "tiny.item lacks 1 items of tiny.inter",
