@@ -91,7 +91,8 @@ def _train(
     parts = make_parts(RunConfig(model, dataset, shared, {**everywhere, **settings}))
     trainer = parts.trainer(parts.config, parts.model)
     if not sys.stderr.isatty():  # no bar will show that it goes on
-        logging.getLogger().setLevel(logging.INFO)
+        for each in (logging.getLogger(), *logging.getLogger().handlers):
+            each.setLevel(logging.INFO)
     result, evaluations = train(parts, trainer, saved=True)
     trained = (
         f"{counted(len(result.curve), 'epoch')}, best validation {result.best_valid_score:.4f}"

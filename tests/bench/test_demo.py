@@ -46,7 +46,9 @@ def test_the_demo_ends_with_a_table_a_picture_and_where_they_are(
     assert rows == ["model", "ContentMean", "id", "init", "frozen", "delta", "delta, calibrated"]
     with Image.open(folder / "comparison.png") as picture:
         assert picture.width > 800
-    printed = capsys.readouterr().out
+    printed, said = capsys.readouterr()
+    # No terminal and so no bar: a line an epoch shows that it goes on.
+    assert said.count("epoch 1 train") == len(rows) - 2
     for name in ("table.md", "comparison.png", "results.json", "saved", "dataset"):
         assert str(folder / name) in printed
         assert (folder / name).exists()
