@@ -112,7 +112,7 @@ def _share_rows(table: Tensor) -> None:
     dist.all_gather(list(counts.split(1)), counts.new_tensor([len(rows)]))
     sizes = counts.tolist()
     rows, values = (_joined(each, sizes) for each in (rows, values))
-    table.grad = torch.sparse_coo_tensor(rows[None], values, table.shape)
+    table.grad = torch.sparse_coo_tensor(rows[None], values, table.shape, check_invariants=False)
 
 
 def _joined(own: Tensor, sizes: list[int]) -> Tensor:

@@ -1,7 +1,7 @@
 """``python -m support.several``: runs of several processes, one after the other, some of which fail.
 
-It reads cases as JSON, ``[{"settings": ..., "fault": [name, rank] or null}, ...]``, and prints a
-line of JSON for each. The processes are forked: they find faults that no user could set, and start
+It reads cases as JSON, ``[{"settings": ..., "resume": path, "fault": [name, rank]}, ...]``, and
+prints a line of JSON for each; ``resume`` and ``fault`` may be left out. The processes are forked: they find faults that no user could set, and start
 at once. A program of its own does so, because libraries that start threads must not be forked.
 """
 
@@ -97,7 +97,12 @@ def main():
         undo = break_(*case["fault"]) if case.get("fault") else lambda: None
         said = {}
         try:
-            said["result"] = asdict(recbole_delta.run(settings=case["settings"]))
+            result = (
+                recbole_delta.resume(case["resume"], case["settings"])
+                if "resume" in case
+                else recbole_delta.run(settings=case["settings"])
+            )
+            said["result"] = asdict(result)
         except (Exception, KeyboardInterrupt) as error:
             said |= {"error": type(error).__name__, "sentence": str(error)}
             said["seconds"] = time.time() - float(FAILED_AT.read_text())
