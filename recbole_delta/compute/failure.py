@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -55,20 +57,36 @@ def ending_together() -> Iterator[None]:
     over = Event()
     Thread(target=_end_after_failure, args=(store, over), daemon=True).start()
     _watched.set()
+    before = _interrupted_once()
     try:
         yield
     except (DeltaError, KeyboardInterrupt) as error:
         _report(store, rank, error, str(error))
         raise
     except Exception as error:
-        with suppress(KeyboardInterrupt):
-            time.sleep(ECHO)
+        time.sleep(ECHO)
         reason = f"{type(error).__name__}: {error}"
         failed = DeltaError(f"Process {rank} of {world_size} failed ({reason}).")
         _report(store, rank, failed, traceback.format_exc())
         raise failed from error
     over.set()
     _watched.clear()
+    if before is not None:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupted_once() -> Any:
+    """Take Ctrl-C once, as the launcher passes on what the terminal has sent; the earlier handler.
+
+    A second one would come while the first is being answered.
+    """
+
+    def interrupt(*_: Any) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    on_main = threading.current_thread() is threading.main_thread()
+    return signal.signal(signal.SIGINT, interrupt) if on_main else None
 
 
 def read_failure(folder: Path) -> BaseException | None:
@@ -102,8 +120,7 @@ def _report(store: Any, rank: int, error: BaseException, trace: str) -> None:
     except RuntimeError:  # the launcher is gone, and the store with it
         first = report
     while first != report:
-        with suppress(KeyboardInterrupt):
-            time.sleep(GRACE)
+        time.sleep(GRACE)
     _write(report)
 
 

@@ -17,6 +17,7 @@ import torch.distributed as dist
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher import LaunchConfig, elastic_launch
+from tqdm import tqdm
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.compute.failure import REFUSED, STOPPED, ending_together, read_failure
@@ -77,6 +78,8 @@ def _in_child(
     function: Callable[..., Any], threads: int, modules: list[str], *arguments: Any
 ) -> Any:
     torch.set_num_threads(threads)
+    # tqdm's own is for several processes: one that is ended would leave a semaphore behind.
+    tqdm.set_lock(threading.RLock())
     # The error is told in the parent.
     try:
         with ending_together():
