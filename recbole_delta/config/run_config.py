@@ -86,8 +86,10 @@ class RunConfig(Config):
         super()._set_default_parameters()
 
     def _init_device(self) -> None:
-        settings = self.final_config_dict
-        settings["gpu_id"] = given_settings(self).get("gpu_id")  # RecBole's default is one GPU
+        settings, given = self.final_config_dict, given_settings(self)
+        if "local_rank" in given:
+            raise DeltaError("local_rank is not yours to set: torchrun does, or nproc: N.")
+        settings["gpu_id"] = given.get("gpu_id")  # RecBole's default is one GPU
         settings["device"] = own_device(settings["gpu_id"], settings["use_gpu"])
         settings["single_spec"], settings["local_rank"] = True, 0
 
