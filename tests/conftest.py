@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from filelock import FileLock
 from support.datasets import Prepared, planted
 from support.encoders import CountingModel
 from support.originals import write_m2
+from support.paths import CHECKOUT
 from support.paths import data_folder as where_data_lie
 from support.refusals import GOOD_ITEMS, GOOD_ROWS, refusal
 from support.runs import Runs
@@ -156,6 +160,26 @@ def table(tmp_path, counting):
         )
 
     return run
+
+
+@pytest.fixture
+def several():
+    """several(cases) -> what came of each run, and standard error; see ``support/several.py``."""
+
+    def several(cases):
+        path = os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "tests")])
+        done = subprocess.run(
+            [sys.executable, "-m", "support.several"],
+            input=json.dumps(cases),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+    return several
 
 
 @pytest.fixture

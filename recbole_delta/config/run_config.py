@@ -17,7 +17,8 @@ import yaml
 from recbole.config import Config
 
 from dataset_prep.errors import DeltaError, check_all, check_folder_name
-from recbole_delta.config.defaults import NEVER, _model_folders, user_checks
+from recbole_delta.compute.devices import own_device
+from recbole_delta.config.defaults import NEVER, _model_folders, given_settings, user_checks
 from recbole_delta.config.recbole_checks import check_metrics, recbole_checks
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.config.yaml_file import YamlLoader, one_line, read_yaml
@@ -30,11 +31,12 @@ def _packaged(file: Path) -> dict[str, Any]:
 
 
 class RunConfig(Config):
-    """RecBole's ``Config`` without its two surprises.
+    """RecBole's ``Config`` without its three surprises.
 
-    RecBole's passes every string through ``eval`` and reads ``sys.argv`` of whatever program
-    it runs in. This one takes values as they are, reads YAML with the safe loader, and
-    refuses models and settings that do not exist. Its arguments are those of RecBole's.
+    RecBole's passes every string through ``eval``, reads ``sys.argv`` of whatever program it runs
+    in, and writes its ``gpu_id``, 0 by default, over ``CUDA_VISIBLE_DEVICES``. This one takes
+    values as they are, reads YAML with the safe loader, chooses among the GPUs that are visible,
+    and refuses models and settings that do not exist. Its arguments are those of RecBole's.
 
     Raises:
         DeltaError: an unknown model or setting, a value that RecBole cannot use, or a YAML file
@@ -82,6 +84,14 @@ class RunConfig(Config):
     def _set_default_parameters(self) -> None:
         check_metrics(self.final_config_dict)
         super()._set_default_parameters()
+
+    def _init_device(self) -> None:
+        settings, given = self.final_config_dict, given_settings(self)
+        if "local_rank" in given:
+            raise DeltaError("local_rank is not yours to set: torchrun does, or nproc: N.")
+        settings["gpu_id"] = given.get("gpu_id")  # RecBole's default is one GPU
+        settings["device"] = own_device(settings["gpu_id"], settings["use_gpu"])
+        settings["single_spec"], settings["local_rank"] = True, 0
 
 
 def _require_model(name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from logging import getLogger
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 
 from dataset_prep.errors import DeltaError
 from dataset_prep.format.content import find_content, read_content
+from recbole_delta.compute.distributed import require_same, world_size
 from recbole_delta.config.defaults import given_settings
 from recbole_delta.config.recbole_checks import unread_arguments
 from recbole_delta.config.settings import DeltaSettings
@@ -91,12 +93,16 @@ class ColdWarmDataset(PreparedDataset):
         """Raw content vectors of items 1, 2, ..., ``[n_items - 1, content_dim]`` float32.
 
         Raises:
-            DeltaError: the content file is missing or damaged, or a vector is missing, not finite
-                or all zero.
+            DeltaError: the content file is missing or damaged, a vector is missing, not finite or
+                all zero, or processes have read different ones.
         """
         named = self.settings.content_file
         path = Path(named) if named else find_content(self.dataset_path, self.dataset_name)
-        return read_content(path).align(self.item_tokens[1:].tolist())
+        content = read_content(path).align(self.item_tokens[1:].tolist())
+        if world_size() > 1:
+            digest = hashlib.sha256(np.ascontiguousarray(content).data).hexdigest()
+            require_same(f"content vectors ({path})", digest)
+        return content
 
     def content_rows(self, fit: Fit, dim: int) -> tuple[ContentMap, Tensor]:
         """The map from content to rows of an embedding, fitted on warm items, and the rows.

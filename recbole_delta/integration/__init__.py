@@ -14,6 +14,7 @@ OVERRIDDEN = {
     "config.configurator.Config._load_config_files": "errors name the file; several files merge",
     "config.configurator.Config._get_model_and_dataset": "an unknown model is named",
     "config.configurator.Config._set_default_parameters": "metrics are checked first",
+    "config.configurator.Config._init_device": "gpu_id would overwrite CUDA_VISIBLE_DEVICES",
     "data.dataset.dataset.Dataset._load_data": "files are checked; ids become codes",
     "data.dataset.dataset.Dataset._load_feat": "ten million rows by polars; faults name the line",
     "data.dataset.dataset.Dataset._get_load_and_unload_col": "split and is_cold are always loaded",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from recbole_delta.compute.distributed import of_first_
 from recbole_delta.compute.ragged import slices
 
 
@@ -45,13 +46,15 @@ class ItemSampler(nn.Module):
     def draw(self) -> tuple[Tensor, Tensor]:
         """Draw n items, with random numbers of torch's generator.
 
+        Of several processes, all get the draw of the first: they train on one batch together.
+
         Returns:
             item ids ``[n]`` int64, ascending, and ``[n]`` float32 one over how often each item is
             expected among the n.
         """
         device = self.cumulative.device
         shares = torch.arange(self.n, device=device)
-        at = (shares + torch.rand(self.n, dtype=torch.float64, device=device)) / self.n
+        at = of_first_(torch.rand(self.n, dtype=torch.float64, device=device)).add_(shares) / self.n
         row = torch.searchsorted(self.cumulative, at, right=True)
         return row + 1, self.weight[row]
 

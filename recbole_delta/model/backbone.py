@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dataset_prep.errors import DeltaError
-from recbole_delta.compute.distributed import world_size
 from recbole_delta.compute.dropout import use_fast_dropout
 from recbole_delta.data.dataset import ColdWarmDataset, train_positions
 from recbole_delta.embedding import ContentEmbedding, ItemEmbedding
@@ -80,7 +79,7 @@ class ContentBackbone(WholeCatalogue):
         counts = torch.from_numpy(dataset.train_counts())
         self.training_loss = loss(counts, dataset.settings.loss_options)
         sees_few = not loss.gradient_of_all_items
-        self.updates_rows = sees_few and _is_plain_adam(config) and world_size() == 1
+        self.updates_rows = sees_few and _is_plain_adam(config)
         # The dense gradient of a loss over all items takes in the sparse one of the lookups.
         self.item_embedding.use_sparse_gradients(self.updates_rows or not sees_few)
         use_fast_dropout(self)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.data.traits import SequenceTraits
-from recbole_delta.embedding.base import ContentEmbedding
+from recbole_delta.embedding.base import ContentEmbedding, ItemEmbedding
 
 
 class CatalogueModel(SequenceTraits):
@@ -49,6 +49,17 @@ class CatalogueModel(SequenceTraits):
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         super().__init__(config, dataset)  # type: ignore[call-arg]  # of RecBole's class behind it
         self.n_catalogue, self.n_warm = dataset.n_catalogue, dataset.n_warm
+
+    def row_tables(self) -> list[str]:
+        """Names of the parameters of which a step changes few rows; see :attr:`updates_rows`."""
+        if not self.updates_rows:
+            return []
+        return [
+            f"{name}.{table}"
+            for name, module in self.named_modules()  # type: ignore[attr-defined]
+            if isinstance(module, ItemEmbedding)
+            for table, _ in module.named_parameters(recurse=False)
+        ]
 
     def n_targets(self, interaction: Interaction) -> int:
         """Number of targets that ``calculate_loss`` averages over."""

@@ -103,7 +103,7 @@ class SASRecEnsemble(CatalogueModel, SequentialRecommender):
 def _as_alone(config: Any, dataset: ColdWarmDataset) -> SASRecDelta:
     """A SASRec with the initial weights that it would have outside the ensemble."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config["seed"])
+        torch.default_generator.manual_seed(config["seed"])  # and no GPU's
         return SASRecDelta(config, dataset)
 
 

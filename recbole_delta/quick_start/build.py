@@ -14,7 +14,7 @@ from recbole.trainer import Trainer
 from recbole.utils import ModelType, get_model, get_trainer, init_logger, init_seed
 
 from dataset_prep.errors import DeltaError
-from recbole_delta.compute.distributed import rank, world_size
+from recbole_delta.compute.distributed import copy_from_first, rank, require_same, world_size
 from recbole_delta.config.recbole_checks import asks_for_a_missing_gpu, unused_settings
 from recbole_delta.config.run_config import RunConfig, explained
 from recbole_delta.data.dataset import ColdWarmDataset
@@ -87,7 +87,8 @@ def make_parts(
     valid_metric = config["valid_metric"].lower()
     check_valid_metric(valid_metric, wanted_metrics(config["metrics"]), config["topk"])
     model_class = get_model(config["model"])
-    if world_size() > 1 and not is_registered(model_class):
+    several = is_registered(model_class) or config["model"] in BASELINES
+    if world_size() > 1 and not several:
         raise DeltaError(f"{config['model']} trains in one process; several are for our models.")
     init_seed(config["seed"], config["reproducibility"])
     with explained(f"the data set {config['dataset']} with these settings"):
@@ -95,6 +96,8 @@ def make_parts(
         if not is_registered(model_class):
             dataset = dataset.with_items(dataset.n_warm + 1)
         train, valid, test = data_preparation(config, dataset)
+    if world_size() > 1:
+        _require_same_files(dataset)
     if checkpoint is not None:
         found = data_fingerprint(dataset)
         check_data(config["dataset"], found, checkpoint.metadata.data, checkpoint.path)
@@ -107,6 +110,7 @@ def make_parts(
     if checkpoint is not None:
         checkpoint.load_into(model)
         model.calibrate(checkpoint.metadata.cold_offset)
+    copy_from_first(model)  # another processor may have rounded the content's map otherwise
     if rank() == 0:
         if not holds_out:  # a run within a run writes into its log
             _start_log(config)
@@ -127,6 +131,13 @@ def _warn_of_few_steps(config: RunConfig, model: Any, train: Any) -> None:
             f"{n}: {counted(-(-n // size), 'step')} an epoch. RecBole counts targets; for as "
             f"many steps as it would make, try train_batch_size: {SMALL_BATCH}."
         )
+
+
+def _require_same_files(dataset: ColdWarmDataset) -> None:
+    """Refuse nodes that have another copy of the data set; the content is compared where read."""
+    digests, file = data_fingerprint(dataset), Path(dataset.dataset_path) / dataset.dataset_name
+    require_same(f"rows ({file}.inter)", digests["rows"])
+    require_same(f"items ({file}.item)", digests["items"])
 
 
 def _build(model_class: Any, config: RunConfig, train: Any) -> Any:
@@ -173,13 +184,13 @@ def _try_out(model: Any, train: Any) -> None:
     Raises:
         DeltaError: the model is declared causal, and an output depends on a later item.
     """
-    states = generator_states(train.generator)
     device = next(model.parameters()).device
+    states = generator_states(train.generator, device)
     model.eval()
     model.calculate_loss(train.collate_fn(list(range(min(2, len(train.dataset))))).to(device))
     looks_ahead = isinstance(model, ContentBackbone) and model.causal and _looks_ahead(model)
     model.train()
-    restore_generators(states, train.generator)
+    restore_generators(states, train.generator, device)
     if looks_ahead:
         raise DeltaError(
             f"{type(model).__name__} is declared causal, but its output depends on later items, so "

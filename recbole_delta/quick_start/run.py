@@ -10,7 +10,10 @@ from typing import Any
 import torch
 
 from dataset_prep.errors import DeltaError
-from recbole_delta.compute.distributed import is_launched, launch, process_group
+from recbole_delta.compute.devices import devices_for
+from recbole_delta.compute.distributed import process_group
+from recbole_delta.compute.failure import ending_together
+from recbole_delta.compute.launch import is_launched, launch
 from recbole_delta.config.run_config import RunConfig, run_settings
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.evaluate import MODES, Evaluation
@@ -96,12 +99,13 @@ def run(
     """
     if isinstance(config_files, (str, Path)):
         config_files = [config_files]
-    config = RunConfig(model, dataset, config_files, dict(settings or {}))
-    if _starts_others(config):
-        return launch(run, config["nproc"], model, dataset, config_files, settings, saved)
-    with process_group(config):
-        parts = make_parts(config)
-        return train(parts, parts.trainer(config, parts.model), saved)[0]
+    with ending_together():
+        config = RunConfig(model, dataset, config_files, dict(settings or {}))
+        if _starts_others(config):
+            return launch(run, config["nproc"], model, dataset, config_files, settings, saved)
+        with process_group(config["device"]):
+            parts = make_parts(config)
+            return train(parts, parts.trainer(config, parts.model), saved)[0]
 
 
 def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunResult:
@@ -138,15 +142,16 @@ def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunRe
         raise DeltaError(
             f"A resumed run keeps its {other[0]}; only {', '.join(RESUMABLE)} may change."
         )
-    checkpoint = _load_trained(path)
-    config = RunConfig(config_dict={**checkpoint.metadata.settings, **settings})
-    if _starts_others(config):
-        return launch(resume, config["nproc"], path, settings)
-    with process_group(config):
-        parts = make_parts(config, checkpoint)
-        trainer = parts.trainer(config, parts.model)
-        trainer.resume_checkpoint(path)
-        return train(parts, trainer, saved=True)[0]
+    with ending_together():
+        checkpoint = _load_trained(path)
+        config = RunConfig(config_dict={**checkpoint.metadata.settings, **settings})
+        if _starts_others(config):
+            return launch(resume, config["nproc"], path, settings)
+        with process_group(config["device"]):
+            parts = make_parts(config, checkpoint)
+            trainer = parts.trainer(config, parts.model)
+            trainer.resume_checkpoint(path)
+            return train(parts, trainer, saved=True)[0]
 
 
 def _load_trained(path: str | Path) -> Checkpoint:
@@ -164,7 +169,11 @@ def _load_trained(path: str | Path) -> Checkpoint:
 
 
 def _starts_others(config: RunConfig) -> bool:
-    return config["nproc"] > 1 and not is_launched()
+    """Whether this process is to launch others; :class:`DeltaError` where they lack GPUs."""
+    if config["nproc"] == 1 or is_launched():
+        return False
+    devices_for(config["nproc"], config["gpu_id"], config["use_gpu"])
+    return True
 
 
 def train(

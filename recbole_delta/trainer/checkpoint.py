@@ -183,33 +183,37 @@ def catalogue_tokens(catalogue: dict[str, Tensor]) -> list[str]:
     return bytes(catalogue["tokens"].numpy()).decode().split("\n")
 
 
-def generator_states(loader: torch.Generator) -> dict[str, Any]:
+def generator_states(loader: torch.Generator, device: torch.device) -> dict[str, Any]:
     """States of the random number generators that training draws from, by name.
 
     Args:
         loader: generator of the training data loader; the others are global.
+        device: device that this process trains on.
     """
     numpy_state: Any = np.random.get_state()
+    on_gpu = {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}
     return {
         "torch": torch.get_rng_state(),
-        **{f"cuda{n}": state for n, state in enumerate(torch.cuda.get_rng_state_all())},
+        **on_gpu,
         "loader": loader.get_state(),
         "numpy": [numpy_state[0], numpy_state[1].tolist(), *numpy_state[2:]],
         "python": random.getstate(),
     }
 
 
-def restore_generators(states: dict[str, Any], loader: torch.Generator) -> None:
+def restore_generators(
+    states: dict[str, Any], loader: torch.Generator, device: torch.device
+) -> None:
     """Set the random number generators to earlier states.
 
     Args:
-        states: states from :func:`generator_states`.
+        states: states from :func:`generator_states`; those of a run on a CPU hold none for a GPU.
         loader: generator of the training data loader.
+        device: device that this process trains on.
     """
     torch.set_rng_state(states["torch"])
-    for device in range(torch.cuda.device_count()):
-        if f"cuda{device}" in states:
-            torch.cuda.set_rng_state(states[f"cuda{device}"], device)
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
     loader.set_state(states["loader"])
     np.random.set_state(tuple(states["numpy"]))
     version, internal, gauss = states["python"]

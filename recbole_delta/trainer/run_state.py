@@ -19,16 +19,21 @@ from recbole_delta.trainer.checkpoint import (
 )
 from recbole_delta.trainer.metadata import CheckpointMetadata
 
+OWN = ("torch", "cuda")
+"""Generators from which each process draws numbers of its own: dropout. The others are alike."""
+
 
 class RunState:
     """The data set of a run, and the random numbers that training draws from.
 
     Args:
         train_data: RecBole's loader over the training part of a ``ColdWarmDataset``.
+        device: device that this process trains on.
     """
 
-    def __init__(self, train_data: Any) -> None:
+    def __init__(self, train_data: Any, device: torch.device) -> None:
         self._generator: torch.Generator = train_data.generator
+        self._device = device
         data = train_data.dataset
         self._name = data.dataset_name
         self._fingerprint, self._encoding = data_fingerprint(data), encoding(data)
@@ -43,9 +48,11 @@ class RunState:
         expected = checkpoint.metadata.data
         check_data(self._name, self._fingerprint, expected, checkpoint.path)
         try:
-            restore_generators(checkpoint.generators, self._generator)
+            states = dict(checkpoint.generators)
             if rank():
-                torch.set_rng_state(checkpoint.generators[f"torch of process {rank()}"])
+                own = {name: f"{name} of process {rank()}" for name in OWN if name in states}
+                states |= {name: states[others] for name, others in own.items()}
+            restore_generators(states, self._generator, self._device)
         except (KeyError, ValueError, TypeError, RuntimeError, OverflowError) as error:
             raise DeltaError(
                 f"{checkpoint.path} lacks the random state to go on from; train again."
@@ -68,9 +75,10 @@ class RunState:
             content=self._encoding,
             versions=versions(),
         )
-        generators = generator_states(self._generator)
-        others = gather(generators["torch"])[1:]
-        generators |= {f"torch of process {n}": state for n, state in enumerate(others, 1)}
+        generators = generator_states(self._generator, self._device)
+        own = {name: generators[name] for name in OWN if name in generators}
+        for n, states in enumerate(gather(own)[1:], 1):
+            generators |= {f"{name} of process {n}": state for name, state in states.items()}
         if rank() == 0:
             optimizer = trainer.optimizer.state_dict() if trainer.optimizer else {}
             state = trainer.model.state_dict()

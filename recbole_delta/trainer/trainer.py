@@ -16,7 +16,8 @@ from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
 from dataset_prep.errors import DeltaError
-from recbole_delta.compute.distributed import copy_from_first, mean, rank, shared_loss
+from recbole_delta.compute.determinism import repeatable
+from recbole_delta.compute.distributed import copy_from_first, mean, of_first, rank, shared_loss
 from recbole_delta.compute.matmul import quick_float32
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.evaluator.evaluate import Evaluation, Mode, evaluate_modes
@@ -59,7 +60,7 @@ class ColdWarmTrainer(Trainer):
         self.metrics = wanted_metrics(config["metrics"])
         check_valid_metric(self.valid_metric, self.metrics, config["topk"])
         name = f"{config['model']}-{config['dataset']}-{get_local_time()}-{uuid.uuid4().hex[:8]}"
-        self.saved_model_file = str(Path(self.checkpoint_dir) / f"{name}.safetensors")
+        self.saved_model_file = of_first(str(Path(self.checkpoint_dir) / f"{name}.safetensors"))
         self.curve: list[dict[str, float]] = []
         """One entry an epoch: ``epoch``, ``train_loss``, ``seconds`` and validation metrics."""
         self._resumed: Checkpoint | None = None
@@ -221,7 +222,8 @@ class ColdWarmTrainer(Trainer):
 
     def _begin(self, train_data: Any) -> None:
         """Take the training data, and over it what a resumed checkpoint says of it."""
-        self._loss, self._state = shared_loss(self.model), RunState(train_data)
+        self._loss = shared_loss(self.model, self.model.row_tables())
+        self._state = RunState(train_data, self.device)
         checkpoint, self._resumed = self._resumed, None
         if checkpoint is not None:
             self._state.go_on_from(checkpoint)
@@ -245,7 +247,8 @@ class ColdWarmTrainer(Trainer):
         bar = tqdm(
             train_data, f"epoch {epoch}{best}", leave=False, disable=None if show_progress else True
         )
-        with quick_float32(self.device):
+        repeats = self.config["reproducibility"]
+        with quick_float32(self.device), repeatable(self.device, repeats):
             total = self._train_epoch(bar, epoch, self._loss)
         # A trainer of RecBole's own may give the sums of the parts of its loss.
         loss = sum(total) if isinstance(total, tuple) else mean(total)

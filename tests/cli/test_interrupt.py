@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,28 +20,33 @@ import recbole_delta
 QUICK = {**SMALL, "MAX_ITEM_LIST_LENGTH": 8, "train_batch_size": 16, "stopping_step": 10_000}
 
 
-def interrupted(command, ready, seconds=120):
+def interrupted(command, ready, to_all=False, seconds=120):
     """Standard error of a command that gets Ctrl-C once ``ready()`` says so."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, start_new_session=True, **pipes)
     until = time.monotonic() + seconds
     while not ready() and time.monotonic() < until:
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    (os.killpg if to_all else os.kill)(process.pid, signal.SIGINT)
+    sent = time.monotonic()
     _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - sent < 10
     assert process.returncode == 130, errors
     return errors
 
 
 @pytest.mark.subprocess
 @pytest.mark.slow
-def test_training_says_which_checkpoint_to_resume(tiny, tmp_path):
+@pytest.mark.parametrize(("nproc", "to_all"), [(1, False), (2, False), (2, True)])
+def test_training_says_which_checkpoint_to_resume(tiny, tmp_path, nproc, to_all):
+    """A terminal sends Ctrl-C to all processes, and the launcher passes it on once more."""
     tiny.write(tmp_path / "data")
     settings = {**QUICK, "model": "SASRecDelta", "dataset": "tiny", "data_path": "data",
-                "epochs": 100_000, "state": "ERROR"}  # fmt: skip
+                "epochs": 100_000, "state": "ERROR", "nproc": nproc}  # fmt: skip
     (tmp_path / "my.yaml").write_text(json.dumps(settings))
     command = [sys.executable, str(CHECKOUT / "run_recbole_delta.py"), "my.yaml"]
-    errors = interrupted(command, lambda: list(Path("saved").glob("*.safetensors")))
+    errors = interrupted(command, lambda: list(Path("saved").glob("*.safetensors")), to_all)
     assert "Traceback" not in errors
     line = errors.strip().splitlines()[-1]
     prefix = "Stopped; continue with: recbole-delta resume "

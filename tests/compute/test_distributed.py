@@ -46,6 +46,30 @@ def test_losses_and_metrics_of_one_process_with_the_same_batches(tiny, train, se
     assert len(list(os.scandir(one.settings["checkpoint_dir"]))) == 2  # a file a run
 
 
+@pytest.mark.parametrize("model", ["ContentMean", "Pop", "ItemKNN"])
+def test_a_baseline_that_is_not_trained(tiny, train, several, model):
+    one, _ = train(tiny, model)
+    [two], _ = several([{"settings": {**one.settings, "nproc": 2}}])
+    assert two["result"]["test_modes"] == one.test_modes
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"item_embedding": "delta", "delta_max": 0.1},
+        {"item_embedding": "id"},
+        {"model": "SASRecEnsemble"},
+        {"item_embedding": "delta", "weight_decay": 1e-3},
+    ],
+)
+def test_sampled_negatives_and_row_updates_of_one_process(tiny, train, several, settings):
+    """The same items are drawn, and the moments of rows that no process has seen rest."""
+    settings = {"loss": "sampled", "sampled_items": 8, "learning_rate": 0.01, **settings}
+    one, _ = train(tiny, **{"train_batch_size": 19, "epochs": 3, **settings, **STILL})
+    [two], _ = several([{"settings": {**one.settings, "nproc": 2}}])
+    close(one, recbole_delta.RunResult(**two["result"]))
+
+
 def test_an_offset_is_chosen_and_written_once(tiny, train):
     settings = {"cold_offset": "auto", "valid_candidates": "all", "epochs": 1, **STILL}
     one, _ = train(tiny, **settings)
@@ -65,14 +89,19 @@ def test_a_process_without_a_row_of_the_last_batch(tiny, train):
     )
 
 
-def test_sampled_items_and_dropout_train_too_and_resume_to_the_same_numbers(tiny, train):
-    given = {"loss": "sampled", "sampled_items": 8, "learning_rate": 0.01, "nproc": 2}
-    whole, _ = train(tiny, epochs=4, stopping_step=9, eval_step=2, **given)
-    half = recbole_delta.run(settings={**whole.settings, "epochs": 2})
-    resumed = recbole_delta.resume(half.checkpoint, {"epochs": 4})
-    losses = [[entry["train_loss"] for entry in each.curve] for each in (whole, resumed)]
+def test_dropout_resumes_to_the_same_numbers_in_every_process(tiny, train, several):
+    """Each process has dropout masks of its own; with those of another, the losses differ."""
+    given = {"loss": "sampled", "sampled_items": 8, "learning_rate": 0.01, "stopping_step": 9}
+    one, _ = train(tiny, epochs=4, eval_step=2, **given)
+    settings = {**one.settings, "nproc": 2}
+    cases = [{"settings": settings}, {"settings": {**settings, "epochs": 2}}]
+    (whole, half), _ = several(cases)
+    rest = {"resume": half["result"]["checkpoint"], "settings": {"epochs": 4}}
+    [resumed], _ = several([rest])
+    results = [each["result"] for each in (whole, resumed)]
+    losses = [[entry["train_loss"] for entry in each["curve"]] for each in results]
     assert losses[0] == losses[1]
-    assert whole.test_modes == resumed.test_modes
+    assert results[0]["test_modes"] == results[1]["test_modes"]
 
 
 def test_torchrun(tiny, train, tmp_path):
