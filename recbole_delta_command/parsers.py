@@ -158,6 +158,7 @@ def explain(arguments: Sequence[str]) -> Namespace:
 def _after_training(command: str, about: str) -> Parser:
     parser = Parser(command, about)
     parser.add_argument("checkpoint", metavar="CHECKPOINT")
+    parser.add_argument("--device", metavar="NAME", help="where to compute: cpu, cuda:1, ...")
     parser.add_modules()
     return parser
 

@@ -21,7 +21,7 @@ def add(given: Namespace) -> None:
     content = (given.items, given.audio, given.vectors)
     if not any(content) and not given.remove:
         raise DeltaError("Say what to add (--items, --audio, --vectors) or which ids to --remove.")
-    recommender = Recommender(given.checkpoint)
+    recommender = Recommender(given.checkpoint, given.device)
     if any(content):
         # Beside what is written anyway: where the command is called need not be writable.
         cache = Path(given.to).parent / ".content"
@@ -36,7 +36,7 @@ def add(given: Namespace) -> None:
 
 def warm_up(given: Namespace) -> None:
     """Give the cold items of some histories deltas."""
-    recommender = Recommender(given.checkpoint)
+    recommender = Recommender(given.checkpoint, given.device)
     histories = []
     for path in (given.file, given.background):
         if path is not None or path is given.file:
@@ -56,7 +56,7 @@ def recommend(given: Namespace) -> None:
         DeltaError: no line could be served, or an option has a value that cannot be used.
     """
     at_least_1("k", given.k)
-    recommender = Recommender(given.checkpoint)
+    recommender = Recommender(given.checkpoint, given.device)
     if given.cold_share is not None:
         recommender.set_cold_share(given.cold_share)
     options = {
@@ -86,7 +86,7 @@ def recommend(given: Namespace) -> None:
 
 def export(given: Namespace) -> None:
     """Write item vectors and the session encoder."""
-    recommender = Recommender(given.checkpoint)
+    recommender = Recommender(given.checkpoint, given.device)
     recommender.export(given.to)
     print(f"{given.to}: {len(recommender.items)} items; onnxruntime scores them as the model does")
 
@@ -95,7 +95,7 @@ def explain(given: Namespace) -> None:
     """Print what training made of some items, and draw all of them."""
     if not given.items and not given.to:
         raise DeltaError("Say which items to explain, or with --to DIR where to draw them all.")
-    spaces = Recommender(given.checkpoint).spaces()
+    spaces = Recommender(given.checkpoint, given.device).spaces()
     for each in [spaces.explain(item, given.k) for item in given.items]:
         print(f"{each}\n")
     if given.to:

@@ -139,8 +139,11 @@ def gather(value: Any) -> list[Any]:
 
 def of_first_(value: Tensor) -> Tensor:
     """``value``, which becomes that of process 0."""
-    if dist.is_initialized():
-        dist.broadcast(value, 0)
+    if not dist.is_initialized():
+        return value
+    if value.device.type == "cpu" and dist.get_backend() == "nccl":  # which knows GPUs alone
+        return value.copy_(of_first_(value.to("cuda")))
+    dist.broadcast(value, 0)
     return value
 
 

@@ -59,6 +59,11 @@ class ColdWarmDataset(PreparedDataset):
     """Whether indexing gives histories without cold items, for a model without vectors for them."""
 
     def __init__(self, config: Any, holds_out: bool = False) -> None:
+        if not config["single_spec"]:
+            raise DeltaError(
+                "RecBole's own launcher shares batches out in a way that our models do not know; "
+                "start several processes with recbole-delta --nproc=N, or with torchrun."
+            )
         unread = unread_arguments(given_settings(config))
         if unread and not holds_out:
             getLogger().warning(unread)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ class ContentMap(nn.Module):
 
     A cold item was not there when the model was trained, so it must not shape the space: the
     numbers come from the warm rows alone, and an item that is added later is mapped by them. They
-    are buffers: a checkpoint carries them.
+    are buffers, so that a checkpoint carries them, but stay on the CPU in float64, where new
+    content is; Apple's GPUs have no float64.
 
     Args:
         shift: ``[c]`` float64.
@@ -127,6 +129,9 @@ class ContentMap(nn.Module):
         values: dict[str, Any] = {name: value.numpy() for name, value in state.items()}
         return cls(**values)
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ContentMap:
+        return self  # nothing of it moves with the model
+
     def forward(self, content: np.ndarray) -> Tensor:
         """Map content to rows of an embedding.
 
@@ -166,4 +171,4 @@ class ContentMap(nn.Module):
 
     def _values(self) -> list[np.ndarray]:
         names = ("shift", "scale", "axes", "offset", "spread")
-        return [getattr(self, name).cpu().numpy() for name in names]
+        return [getattr(self, name).numpy() for name in names]

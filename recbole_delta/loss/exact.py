@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from recbole_delta.compute.matmul import ROWS
+from recbole_delta.compute.precision import full_precision
 from recbole_delta.loss.base import ItemVectors, TrainingLoss
 
 BLOCK = 2**22
@@ -81,7 +82,8 @@ def cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:
         >>> torch.allclose(loss, expected)
         True
     """
-    return _Exact.apply(hidden, table, target, _by_positions)
+    with full_precision(hidden, table) as wide:
+        return _Exact.apply(*wide, target, _by_positions)
 
 
 def chunked_cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tensor:
@@ -107,7 +109,8 @@ def chunked_cross_entropy(hidden: Tensor, table: Tensor, target: Tensor) -> Tens
         >>> torch.allclose(loss, cross_entropy(hidden, table, target))
         True
     """
-    return _Exact.apply(hidden, table, target, _by_items)
+    with full_precision(hidden, table) as wide:
+        return _Exact.apply(*wide, target, _by_items)
 
 
 class _Exact(torch.autograd.Function):
@@ -115,7 +118,6 @@ class _Exact(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, table: Tensor, target: Tensor, order: Any) -> Tensor:
-        hidden = hidden.to(table.dtype)
         n_positions = len(hidden)
         # Rows of zeros add nothing to the gradient of the table.
         rows = F.pad(hidden, (0, 0, 0, -n_positions % ROWS))

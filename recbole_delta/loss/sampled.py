@@ -11,9 +11,11 @@ from torch.nn import functional as F
 
 from dataset_prep.errors import whole_number
 from recbole_delta.compute.matmul import ROWS
+from recbole_delta.compute.precision import full_precision
+from recbole_delta.compute.transfer import to_device
 from recbole_delta.loss.base import ItemVectors, TrainingLoss
 from recbole_delta.loss.exact import exp_cannot_overflow, scaled_gradients
-from recbole_delta.loss.sampler import ItemSampler, hits
+from recbole_delta.loss.sampler import Hits, ItemSampler, hits
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,12 @@ class SampledCrossEntropy(TrainingLoss):
             target: ``[N]`` int64 warm items that came next.
             items: vectors of the targets and of the drawn items.
         """
-        drawn, weight = self.sampler.draw()
+        drawn, weight = (to_device(each, target.device) for each in self.sampler.draw())
         rows = items.of(torch.cat([target, drawn]))
         return sampled_cross_entropy(hidden, rows, hits(target, drawn), weight)
 
 
-def sampled_cross_entropy(
-    hidden: Tensor, rows: Tensor, hits: tuple[Tensor, Tensor], weight: Tensor
-) -> Tensor:
+def sampled_cross_entropy(hidden: Tensor, rows: Tensor, hits: Hits, weight: Tensor) -> Tensor:
     """Cross entropy with the softmax's denominator estimated from items drawn for all positions.
 
     The denominator at position n is exp(h·w_target) + Σ weight_i · exp(h·w_i) over the
@@ -73,7 +73,7 @@ def sampled_cross_entropy(
     Args:
         hidden: ``[N, d]`` sequence representations.
         rows: ``[N + S, d]`` vectors of the targets, then of the drawn items.
-        hits: positions and drawn items ``[H]`` that hold the same item, from
+        hits: where a position's target is among the drawn items, from
             :func:`recbole_delta.loss.sampler.hits`.
         weight: ``[S]`` one over an item's expected number of draws.
 
@@ -94,21 +94,16 @@ def sampled_cross_entropy(
         >>> torch.allclose(loss, exact)
         True
     """
-    return _Sampled.apply(hidden, rows, hits, weight)
+    with full_precision(hidden, rows) as wide:
+        return _Sampled.apply(*wide, hits, weight)
 
 
 class _Sampled(torch.autograd.Function):
     """Value and gradients in one pass: the derivative by the logits is softmax − one-hot."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        hidden: Tensor,
-        rows: Tensor,
-        hits: tuple[Tensor, Tensor],
-        weight: Tensor,
-    ) -> Tensor:
-        hidden, n_positions = hidden.to(rows.dtype), len(hidden)
+    def forward(ctx: Any, hidden: Tensor, rows: Tensor, hits: Hits, weight: Tensor) -> Tensor:
+        n_positions = len(hidden)
         positive, drawn = rows[:n_positions], rows[n_positions:]
         share = (F.pad(hidden, (0, 0, 0, -n_positions % ROWS)) @ drawn.T)[:n_positions]
         own = (hidden * positive).sum(1, keepdim=True)
@@ -117,7 +112,11 @@ class _Sampled(torch.autograd.Function):
         else:
             top = torch.maximum(share.amax(1, keepdim=True), own)
             share.sub_(top)
-        share.exp_().index_put_(hits, share.new_zeros(()))
+        share.exp_()
+        if isinstance(hits, tuple):
+            share.index_put_(hits, share.new_zeros(()))
+        else:
+            share.masked_fill_(hits, 0.0)
         # An item's correction is a factor of its column: cheaper of the vectors than of the logits.
         weight = weight[:, None].to(share.dtype)
         own_share = (own - top).exp_()

@@ -61,7 +61,8 @@ class PopularityCatalogue(CatalogueModel, GeneralRecommender):
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         items = dataset.inter_feat[dataset.iid_field]
-        self.item_cnt = torch.bincount(items, minlength=self.n_items)[:, None]
+        count = torch.bincount(items, minlength=self.n_items)[:, None]
+        self.item_cnt = count.to(config["device"])
         self.max_cnt = self.item_cnt.max(0)[0]
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:

@@ -23,7 +23,8 @@ from recbole_delta.trainer.checkpoint import Checkpoint
 from recbole_delta.trainer.metadata import RUN
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 
-RESUMABLE = ("epochs", "stopping_step", "eval_batch_size", "show_progress", "state")
+RESUMABLE = ("epochs", "stopping_step", "eval_batch_size", "show_progress", "state",
+             "gpu_id", "use_gpu")  # fmt: skip
 """Settings that may change when a run is resumed: no epoch so far depends on them."""
 
 
@@ -112,7 +113,7 @@ def resume(path: str | Path, settings: Mapping[str, Any] | None = None) -> RunRe
     """Go on with an interrupted run after the epoch of its checkpoint, as if nothing had been.
 
     The checkpoint holds the best epoch so far; the epochs after it are trained again, to the same
-    numbers bit for bit.
+    numbers bit for bit on the same kind of device.
 
     Args:
         path: path of the checkpoint, which is replaced as training improves.

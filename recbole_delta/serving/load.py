@@ -10,6 +10,7 @@ from recbole.utils import FeatureSource, FeatureType, get_model
 from torch import Tensor
 
 from dataset_prep.errors import DeltaError
+from recbole_delta.compute.transfer import named_device
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.data.dataset import ColdWarmDataset
@@ -72,16 +73,22 @@ class StoredCatalogue(ColdWarmDataset):
         return self._count
 
 
-def stored_model(checkpoint: Checkpoint) -> tuple[Any, StoredCatalogue]:
+def stored_model(
+    checkpoint: Checkpoint, device: str | torch.device | None = None
+) -> tuple[Any, StoredCatalogue]:
     """The model of a checkpoint, in evaluation mode, and its catalogue.
 
     Args:
         checkpoint: checkpoint of a run or of a recommender.
+        device: where the model computes; by the run's settings by default.
 
     Raises:
-        DeltaError: the model is RecBole's own, or the parts of the file do not fit together.
+        DeltaError: the model is RecBole's own, the parts of the file do not fit together, or there
+            is no such device.
     """
     config = RunConfig(config_dict=checkpoint.metadata.settings)
+    if device is not None:
+        config["device"] = named_device(device)
     model_class = get_model(config["model"])
     if not is_registered(model_class):
         raise DeltaError(

@@ -47,9 +47,12 @@ class Recommender:
 
     Args:
         path: path of a checkpoint, from a run or from :meth:`save`.
+        device: where it computes, such as ``cpu`` or ``cuda:1``; by default as the run's settings
+            say: on a GPU if there is one.
 
     Raises:
-        DeltaError: the file is not a whole checkpoint of one of our models.
+        DeltaError: the file is not a whole checkpoint of one of our models, or there is no such
+            device.
 
     Example:
         >>> import recbole_delta
@@ -61,9 +64,9 @@ class Recommender:
         ['b', 'b', 'b']
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, device: str | torch.device | None = None) -> None:
         self._checkpoint = Checkpoint.load(path)
-        self._model, catalogue = stored_model(self._checkpoint)
+        self._model, catalogue = stored_model(self._checkpoint, device)
         tokens, n_warm = catalogue.item_tokens.tolist(), catalogue.n_warm
         if self._embedding is None:
             tokens = tokens[: n_warm + 1]
