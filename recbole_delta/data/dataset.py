@@ -22,6 +22,7 @@ from recbole_delta.compute.distributed import require_same, world_size
 from recbole_delta.config.defaults import given_settings
 from recbole_delta.config.recbole_checks import unread_arguments
 from recbole_delta.config.settings import DeltaSettings
+from recbole_delta.data.batch import SequenceBatch
 from recbole_delta.data.checks import check_order
 from recbole_delta.data.instances import Instances, Interactions
 from recbole_delta.data.ordinary import prepare_on_the_way
@@ -224,14 +225,14 @@ class ColdWarmDataset(PreparedDataset):
         """
         chosen = self.instances.warm_history if drop_cold else self.instances.history
         item_seq, item_seq_len = chosen.padded(index, self.max_item_list_len, self._trim)
-        interaction = Interaction(
-            {
-                self.uid_field: self.instances.user[index],
-                self.iid_field: self.instances.target[index],
-                self.iid_field + self.config["LIST_SUFFIX"]: item_seq,
-                self.item_list_length_field: item_seq_len.clamp(min=1),
-            }
-        )
+        sequences = self.iid_field + self.config["LIST_SUFFIX"]
+        fields = {
+            self.uid_field: self.instances.user[index],
+            self.iid_field: self.instances.target[index],
+            sequences: item_seq,
+            self.item_list_length_field: item_seq_len.clamp(min=1),
+        }
+        interaction = SequenceBatch(fields, sequences, item_seq_len)
         return self.join(interaction) if join else interaction
 
 

@@ -119,8 +119,7 @@ class ContentEmbedding(ItemEmbedding):
             table: ``[1 + n_warm, k]``, row 0 zero.
             ids: any shape ``[...]``; cold ids map to row 0.
         """
-        index = torch.where(ids <= self.n_warm, ids, 0)
-        return F.embedding(index, table, padding_idx=0, sparse=self.sparse)
+        return rows_of(table, torch.where(ids <= self.n_warm, ids, 0), self.sparse)
 
     def remember_map(self, content_map: ContentMap) -> None:
         """Keep the map that made the content rows, in the state dict too."""
@@ -137,3 +136,17 @@ class ContentEmbedding(ItemEmbedding):
         grown = F.pad(self.content, (0, 0, 0, n_items - len(self.content)))
         grown[ids] = rows.to(grown.device)
         self.content = grown
+
+
+def rows_of(table: Tensor, ids: Tensor, sparse: bool) -> Tensor:
+    """Rows of a table, ``[..., k]``; that of padding gets no gradient.
+
+    Args:
+        table: ``[n, k]``, row 0 (padding) zero.
+        ids: any shape ``[...]``.
+        sparse: give the table a sparse gradient, of these rows only.
+    """
+    if sparse and table.device.type != "cpu":
+        # torch leaves padding out of a sparse gradient by a mask that the host must wait for.
+        return F.embedding(ids, table, sparse=True) * (ids > 0).unsqueeze(-1)
+    return F.embedding(ids, table, padding_idx=0, sparse=sparse)

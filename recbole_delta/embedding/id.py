@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from recbole_delta.embedding.base import ItemEmbedding
+from recbole_delta.embedding.base import ItemEmbedding, rows_of
 
 
 class IdEmbedding(ItemEmbedding):
@@ -38,7 +37,7 @@ class IdEmbedding(ItemEmbedding):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Vectors of ``ids`` (any shape ``[...]``, none cold) as ``[..., d]``."""
-        return F.embedding(ids, self.weight, padding_idx=0, sparse=self.sparse)
+        return rows_of(self.weight, ids, self.sparse)
 
     def trained_rows(self) -> Tensor:
         """Vectors of padding and of the warm items, ``[1 + n_warm, d]``."""

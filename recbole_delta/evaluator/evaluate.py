@@ -11,10 +11,11 @@ import torch
 from tqdm import tqdm
 
 from recbole_delta.compute.distributed import rank, world_size
+from recbole_delta.compute.transfer import to_device
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.data.sequences import FlatSequences
 from recbole_delta.evaluator.frontier_metrics import frontier_metrics
-from recbole_delta.evaluator.group_ranks import GroupRanks, rank_in_groups
+from recbole_delta.evaluator.group_ranks import Counts, GroupRanks, count_ranks
 from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
 from recbole_delta.evaluator.metrics import group_masks, grouped_metrics
 from recbole_delta.evaluator.ranking import TargetRanks
@@ -156,20 +157,23 @@ def _evaluate(
     twins = twin_items(vectors) if vectors is not None else None
     drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
     is_cold = cases.has_cold_target.numpy()
-    step = min(batch_size, cases_at_once(cases.item_num))
+    device = model_device(model)
+    step = min(batch_size, cases_at_once(cases.item_num, device))
     # Fresh memory for each block would take longer than the comparisons.
-    scratch = torch.empty(step * cases.item_num, device=model_device(model))
+    scratch = torch.empty(step * cases.item_num, device=device)
     groups, empty = {}, {}
     for drop in sorted(set(drops.values())):
         empty[drop] = (_shown(cases, drop).lengths == 0).numpy()
         groups[drop] = GroupRanks.missed(is_cold, k)
         blocks = with_history(cases, drop, step)[rank() :: world_size()]
+        found: list[Counts] = []
         for index in tqdm(blocks, "Evaluate", disable=None if show_progress else True, leave=False):
             scores = case_scores(model, cases, index, drop, twins)
-            target = cases.instances.target[index].to(scores.device)
-            found = rank_in_groups(scores, target, cases.n_warm, k, scratch)
-            groups[drop].put(index.numpy(), found)
-        groups[drop].share(model_device(model))
+            target = to_device(cases.instances.target[index], device)
+            found.append(count_ranks(scores, target, cases.n_warm, k, scratch))
+        if blocks:  # the host waits for the device once
+            groups[drop].put(torch.cat(blocks).numpy(), GroupRanks.counted(found))
+        groups[drop].share(device)
     split = cases.instances.split
     return [
         Evaluation(
@@ -231,5 +235,5 @@ def case_scores(
     if cases.settings.mask_history:
         # The whole history, not only what the model saw of it.
         row, item = cases.instances.history.flat(index)
-        scores[row.to(device), item.to(device)] = -torch.inf
+        scores[to_device(row, device), to_device(item, device)] = -torch.inf
     return scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,9 @@ from torch import Tensor
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.evaluator.ranking import MISS, TargetRanks
+
+Counts = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+"""The fields of :class:`GroupRanks` in their order, and ``[n]`` bool whether a score is NaN."""
 
 WARM, COLD = 0, 1
 """Columns of what is counted by group."""
@@ -51,6 +55,22 @@ class GroupRanks:
         gap = np.full((n, k), -np.inf, dtype=np.float32)
         none = np.zeros(n, dtype=np.int64)
         return cls(is_cold, above, np.zeros((n, 2), dtype=np.int64), gap, none)
+
+    @classmethod
+    def counted(cls, blocks: Sequence[Counts]) -> GroupRanks:
+        """The ranks of some blocks of :func:`count_ranks`, which are waited for once.
+
+        Args:
+            blocks: at least one.
+
+        Raises:
+            DeltaError: a score is NaN.
+        """
+        columns = (torch.cat(column).cpu().numpy() for column in zip(*blocks))
+        *ranks, is_nan = columns
+        if is_nan.any():
+            raise DeltaError("The model's scores hold NaN; it has diverged (lower learning_rate?).")
+        return cls(*ranks)
 
     def of(self, cases: np.ndarray) -> GroupRanks:
         """The ranks of some cases.
@@ -114,6 +134,13 @@ def rank_in_groups(
         >>> found.within().above.tolist(), found.among("all").above.tolist()
         ([1], [3])
     """
+    return GroupRanks.counted([count_ranks(scores, target, n_warm, k, scratch)])
+
+
+def count_ranks(
+    scores: Tensor, target: Tensor, n_warm: int, k: int, scratch: Tensor | None = None
+) -> Counts:
+    """:func:`rank_in_groups` on the device of the scores, for :meth:`GroupRanks.counted`."""
     target_score = scores.gather(1, target[:, None])
     if scratch is None:
         scratch = torch.empty_like(scores)
@@ -122,14 +149,15 @@ def rank_in_groups(
     above, tied = (
         torch.empty(len(target), 2, dtype=torch.int64, device=scores.device) for _ in "ab"
     )
+    is_nan = torch.zeros_like(is_cold)
     for column, pool in enumerate(pools):
         # A sum of float32 is vectorised, one of bool is not; whole numbers below 2^24 are exact.
         holds = scratch.view(-1)[: pool.numel()].view(pool.shape)
         above[:, column] = torch.gt(pool, target_score, out=holds).sum(1).long()
         tied[:, column] = torch.eq(pool, target_score, out=holds).sum(1).long()
         # Every comparison with NaN is false, so a NaN target would come out on top.
-        if pool.size(1) and torch.isnan(pool.amax(1)).any():
-            raise DeltaError("The model's scores hold NaN; it has diverged (lower learning_rate?).")
+        if pool.size(1):
+            is_nan |= pool.amax(1).isnan()
     own = is_cold.long()[:, None]
     tied.scatter_add_(1, own, torch.full_like(own, -1))  # the target itself
     recommended = torch.isfinite(target_score)
@@ -137,13 +165,25 @@ def rank_in_groups(
     gap = scores.new_full((len(target), k), -torch.inf)
     further = torch.zeros_like(target)
     for other, of_cold in zip(pools, (True, False)):
-        rows = torch.nonzero((is_cold == of_cold) & (above.gather(1, own)[:, 0] < k)).flatten()
-        if len(rows) and other.size(1):
-            scored = other[rows]
-            best = scored.topk(min(k, other.size(1)), dim=1).values
-            gap[rows, : best.size(1)] = best - target_score[rows]
-            last = best[:, -1:]
-            beyond = (scored == last).sum(1) - (best == last).sum(1)
-            further[rows] = beyond.where(torch.isfinite(last[:, 0]), 0)
-    numpy = (each.cpu().numpy() for each in (is_cold, above, tied, gap, further))
-    return GroupRanks(*numpy)
+        if other.size(1):
+            wanted = (is_cold == of_cold) & (above.gather(1, own)[:, 0] < k)
+            _put_best(other, target_score, wanted, gap, further)
+    return is_cold, above, tied, gap, further, is_nan
+
+
+def _put_best(
+    other: Tensor, target_score: Tensor, wanted: Tensor, gap: Tensor, further: Tensor
+) -> None:
+    """Write ``gap`` and ``further`` of the ``wanted`` rows, whose other group scores ``other``."""
+    # A GPU does all rows rather than let the host wait for their number.
+    rows = torch.nonzero(wanted).flatten() if wanted.device.type == "cpu" else slice(None)
+    scored = other[rows]
+    if not len(scored):
+        return
+    best = scored.topk(min(gap.size(1), other.size(1)), dim=1).values
+    last = best[:, -1:]
+    beyond = (scored == last).sum(1) - (best == last).sum(1)
+    chosen = wanted[rows]
+    there = gap[rows, : best.size(1)]
+    gap[rows, : best.size(1)] = (best - target_score[rows]).where(chosen[:, None], there)
+    further[rows] = beyond.where(torch.isfinite(last[:, 0]), 0).where(chosen, further[rows])

@@ -14,17 +14,22 @@ from recbole_delta.compute.matmul import quick_float32
 SCORES_AT_ONCE = 2**22
 """Scores held at a time: 16 MiB of float32, which stay in the cache while they are compared."""
 
+DEVICE_SCORES_AT_ONCE = 2**27
+"""Such scores on a GPU, which smaller blocks would leave idle: 512 MiB of float32."""
+
 CASES_AT_ONCE = 64
 """Histories scored together at least: fewer would read a large catalogue's vectors too often."""
 
 
-def cases_at_once(n_items: int) -> int:
+def cases_at_once(n_items: int, device: torch.device) -> int:
     """How many histories to score together.
 
     Args:
         n_items: number of items that each is scored over, padding included.
+        device: where they are scored.
     """
-    return max(CASES_AT_ONCE, SCORES_AT_ONCE // n_items)
+    scores = SCORES_AT_ONCE if device.type == "cpu" else DEVICE_SCORES_AT_ONCE
+    return max(CASES_AT_ONCE, scores // n_items)
 
 
 def model_device(model: torch.nn.Module) -> torch.device:

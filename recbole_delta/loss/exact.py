@@ -23,6 +23,9 @@ BLOCK = 2**22
 CATALOGUE_BLOCK = 2**20
 """Logits in a block of items: 4 MiB of float32."""
 
+DEVICE_BLOCK = 2**27
+"""Logits in either block on a GPU: 512 MiB of float32; a smaller one would not fill it."""
+
 MAX_SAFE_LOGIT = 60.0
 """e to this power, either sign, leaves room in float32 for the sum over any catalogue."""
 
@@ -154,7 +157,7 @@ def _by_positions(
         The log of the denominator ``[N]``, and its derivative by ``hidden`` ``[N, d]``.
     """
     n_positions, n_items = len(hidden), len(weight)
-    blocks = -(-n_positions * n_items // BLOCK)
+    blocks = -(-n_positions * n_items // _at_once(BLOCK, hidden))
     step = -(-n_positions // blocks // ROWS) * ROWS
     # One block for all: fresh memory costs as much as the product.
     block = hidden.new_empty(step, n_items)
@@ -180,13 +183,21 @@ def _by_positions(
     return total[:, 0], grad_hidden
 
 
+def _at_once(logits: int, hidden: Tensor) -> int:
+    return logits if hidden.device.type == "cpu" else DEVICE_BLOCK
+
+
 def exp_cannot_overflow(hidden: Tensor, weight: Tensor) -> bool:
     """Whether logits need no shift by their row's largest before exp, by |h·w| ≤ ‖h‖‖w‖.
+
+    On a GPU the shift is made without asking: the host would have to wait for the answer.
 
     Args:
         hidden: ``[N, d]`` sequence representations.
         weight: ``[V, d]`` item vectors.
     """
+    if hidden.device.type != "cpu":
+        return False
     longest = hidden.norm(dim=1).amax() * weight.norm(dim=1).amax()
     return float(longest) < MAX_SAFE_LOGIT
 
@@ -196,7 +207,7 @@ def _by_items(
 ) -> tuple[Tensor, Tensor]:
     """:func:`_by_positions`, with the blocks along the catalogue."""
     n_positions, n_items = len(hidden), len(weight)
-    step = min(n_items, max(ROWS, CATALOGUE_BLOCK // n_positions))
+    step = min(n_items, max(ROWS, _at_once(CATALOGUE_BLOCK, hidden) // n_positions))
     block = hidden.new_empty(n_positions * step)
     top, mass = hidden.new_full((n_positions, 1), -torch.inf), hidden.new_zeros(n_positions, 1)
 
@@ -220,12 +231,12 @@ def _by_items(
 
 
 def scaled_gradients(gradients: Sequence[Tensor | None], grad: Tensor) -> Sequence[Tensor | None]:
-    """Gradients by the chain rule, without a copy of large ones where the factor is 1.
+    """Gradients by the chain rule, on a CPU without a copy of large ones where the factor is 1.
 
     Args:
         gradients: gradients of the loss, of any shapes; None for one that is not wanted.
         grad: ``[]`` derivative of the objective by the loss.
     """
-    if grad == 1:
+    if grad.device.type == "cpu" and grad == 1:
         return gradients
     return [each if each is None else each * grad for each in gradients]

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.compute.dropout import use_fast_dropout
+from recbole_delta.compute.host_lengths import at_items
 from recbole_delta.data.dataset import ColdWarmDataset, train_positions
 from recbole_delta.embedding import ContentEmbedding, ItemEmbedding
 from recbole_delta.loss import LOSSES, ItemVectors
@@ -103,7 +104,7 @@ class ContentBackbone(WholeCatalogue):
         item_seq_len = interaction[self.ITEM_SEQ_LEN]
         target = interaction[self.POS_ITEM_ID]
         if self.positions == "all":
-            target = next_items(item_seq, item_seq_len, target)[item_seq > 0]
+            target = at_items(next_items(item_seq, item_seq_len, target), item_seq)
             return self.every_position(item_seq), target
         return self.last_position(item_seq, item_seq_len), target
 
@@ -186,7 +187,7 @@ class ContentBackbone(WholeCatalogue):
         Returns:
             ``[N, d]``, row by row.
         """
-        return self.forward(item_seq, _every_prefix(item_seq))[item_seq > 0]
+        return at_items(self.forward(item_seq, _every_prefix(item_seq)), item_seq)
 
     def gather_indexes(self, output: Tensor, gather_index: Tensor) -> Tensor:
         """RecBole's ``gather_indexes``, which also gives every position at once.

@@ -10,6 +10,7 @@ from recbole.model.sequential_recommender.bert4rec import BERT4Rec
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recbole_delta.compute.host_lengths import host_lengths
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.model.backbone import ContentBackbone
 
@@ -44,7 +45,13 @@ class BERT4RecDelta(ContentBackbone, BERT4Rec):
         whole = whole.scatter(1, end[:, None], interaction[self.POS_ITEM_ID][:, None])
         drawn = torch.rand(whole.shape, device=whole.device).masked_fill(whole == 0, 2.0)
         masked = drawn.argsort(1).argsort(1) < self._n_masked(lengths)[:, None]
-        return self._encode(whole, masked)[masked], whole[masked]
+        hidden = self._encode(whole, masked)
+        if whole.device.type == "cpu":
+            return hidden[masked], whole[masked]
+        # The host knows how many they are, so that it need not wait for their places.
+        n_masked = int(self._n_masked(host_lengths(interaction[self.ITEM_SEQ])).sum())
+        place = (~masked).flatten().byte().argsort(stable=True)[:n_masked]
+        return hidden.flatten(0, 1).index_select(0, place), whole.flatten().index_select(0, place)
 
     def n_targets(self, interaction: Interaction) -> int:
         """Number of items that :meth:`examples` masks."""

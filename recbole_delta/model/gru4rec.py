@@ -1,9 +1,12 @@
 """GRU4Rec over content vectors with a bounded delta."""
 
+import torch
 from recbole.model.sequential_recommender.gru4rec import GRU4Rec
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from recbole_delta.compute.host_lengths import at_items, host_lengths
+from recbole_delta.compute.transfer import to_device
 from recbole_delta.model.backbone import ContentBackbone
 
 
@@ -21,13 +24,13 @@ class GRU4RecDelta(ContentBackbone, GRU4Rec):
         Returns:
             ``[N, d]``, row by row.
         """
-        inside = item_seq > 0
-        ids = pack_padded_sequence(
-            item_seq, inside.sum(1).cpu(), batch_first=True, enforce_sorted=False
-        )
+        # Longest first, as cuDNN wants them; torch would do so too, but wait for the device.
+        lengths, order = host_lengths(item_seq).sort(descending=True)
+        order, back = to_device(torch.stack([order, order.argsort()]), item_seq.device)
+        ids = pack_padded_sequence(item_seq[order], lengths, batch_first=True)
         output, _ = self.gru_layers(
             ids._replace(data=self.emb_dropout(self.item_embedding(ids.data)))
         )
         output = output._replace(data=self.dense(output.data))
         padded, _ = pad_packed_sequence(output, batch_first=True, total_length=item_seq.size(1))
-        return padded[inside]
+        return at_items(padded[back], item_seq)

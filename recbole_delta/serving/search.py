@@ -7,10 +7,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from recbole.data.interaction import Interaction
 from torch import Tensor
 from torch.nn import functional as F
 
 from dataset_prep.errors import DeltaError
+from recbole_delta.compute.transfer import to_device
+from recbole_delta.data.batch import SequenceBatch
 from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
 from recbole_delta.model import BACKBONES, ContentBackbone
 
@@ -70,20 +73,22 @@ class ExactSearch:
             candidate: ``[n_items]`` bool, what may be found.
             exclude_seen: leave out items of the history.
         """
-        never = torch.nonzero(~candidate).flatten()
-        step = cases_at_once(len(candidate))
+        device = model_device(self._model)
+        never = torch.nonzero(~candidate).flatten().to(device)
+        step = cases_at_once(len(candidate), device)
         with inference_mode(self._model):
             for start in range(0, len(histories), step):
                 part = histories[start : start + step]
-                scores = self._model.full_sort_predict(_batch(self._model, part)).cpu()
+                scores = self._model.full_sort_predict(_batch(self._model, part))
                 scores = scores[:, : len(candidate)]
                 scores.index_fill_(1, never, -torch.inf)
                 if exclude_seen:
                     lengths = torch.tensor([*map(len, part)])
                     row = torch.arange(len(part)).repeat_interleave(lengths)
-                    scores[row, torch.cat(part)] = -torch.inf
+                    seen = to_device(torch.stack([row, torch.cat(part)]), device)
+                    scores[seen[0], seen[1]] = -torch.inf
                 best, item = scores.topk(min(k, scores.size(1)), dim=1)
-                yield from _found(best.numpy(), item.numpy())
+                yield from _found(best.cpu().numpy(), item.cpu().numpy())
 
 
 class IndexSearch:
@@ -178,15 +183,15 @@ class IndexSearch:
         return np.where(items < 0, -np.inf, scores), items
 
 
-def _batch(model: Any, histories: list[Tensor]) -> dict[str, Tensor]:
+def _batch(model: Any, histories: list[Tensor]) -> Interaction:
     """The latest items of the histories, as many as the model takes."""
     longest = int(model.max_seq_length)
     recent = [each[-longest:] for each in histories]
     width = longest if model.fixed_length else max(map(len, recent))
     item_seq = torch.stack([F.pad(each, (0, width - len(each))) for each in recent])
-    device = model_device(model)
-    lengths = torch.tensor([*map(len, recent)], device=device)
-    return {model.ITEM_SEQ: item_seq.to(device), model.ITEM_SEQ_LEN: lengths}
+    device, lengths = model_device(model), torch.tensor([*map(len, recent)])
+    fields = {model.ITEM_SEQ: item_seq, model.ITEM_SEQ_LEN: lengths}
+    return SequenceBatch(fields, model.ITEM_SEQ, lengths).to(device)
 
 
 def _found(scores: np.ndarray, items: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.optim.adam import adam
 
 
@@ -43,7 +44,8 @@ class RowAdam(torch.optim.Adam):
             table: ``[rows, d]`` one of the parameters.
 
         Returns:
-            ``[n]`` int64, without repetition; None where the step may have changed all of them.
+            ``[n]`` int64; of all that has no gradient, row 0 alone may be there, and more than
+            once. None where the step may have changed all of them.
         """
         return self._updated.get(id(table))
 
@@ -93,10 +95,9 @@ class RowAdam(torch.optim.Adam):
         wholes = parameter, state["exp_avg"], state["exp_avg_sq"]
         if not gradient.is_sparse:
             return _Update(wholes, wholes, gradient, state["step"], None)
-        gradient = gradient.coalesce()
-        rows = gradient.indices()[0]
+        rows, values = _merged(gradient)
         table, mean, square = (whole.index_select(0, rows) for whole in wholes)
-        return _Update(wholes, (table, mean, square), gradient.values(), state["step"], rows)
+        return _Update(wholes, (table, mean, square), values, state["step"], rows)
 
 
 class _Update(NamedTuple):
@@ -107,3 +108,18 @@ class _Update(NamedTuple):
     gradient: Tensor
     step: Tensor
     rows: Tensor | None
+
+
+def _merged(gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows ``[n]`` of a sparse gradient and their sums ``[n, d]``, each row once.
+
+    On a GPU n is the number of summands, so that the host need not wait to know it; what is left
+    over is row 0, padding, with a gradient of 0, which changes nothing however often it is there.
+    """
+    if gradient.device.type == "cpu":
+        gradient = gradient.coalesce()
+        return gradient.indices()[0], gradient.values()
+    summand, order = gradient._indices()[0].sort()
+    nth = F.pad((summand[1:] != summand[:-1]).cumsum(0), (1, 0))
+    values = torch.zeros_like(gradient._values()).index_add_(0, nth, gradient._values()[order])
+    return torch.zeros_like(summand).scatter_(0, nth, summand), values

@@ -28,6 +28,7 @@ from recbole_delta.evaluator.recbole_metrics import (
     wanted_metrics,
 )
 from recbole_delta.trainer.checkpoint import Checkpoint
+from recbole_delta.trainer.loss_sum import LossSum
 from recbole_delta.trainer.optimizer import project, quicker
 from recbole_delta.trainer.run_state import RunState
 
@@ -115,7 +116,7 @@ class ColdWarmTrainer(Trainer):
         self.model.train()
         loss_of = loss_func or self._loss
         scaler = torch.amp.GradScaler(self.device.type, enabled=self.enable_scaler)
-        total = 0.0
+        losses_of = LossSum(self._check_nan)
         for batch in train_data:
             interaction = batch.to(self.device)
             self.optimizer.zero_grad()
@@ -123,15 +124,14 @@ class ColdWarmTrainer(Trainer):
                 losses = loss_of(interaction)
             # Some of RecBole's models give the parts of their loss.
             loss: Any = sum(losses) if isinstance(losses, tuple) else losses
-            total += loss.item()
-            self._check_nan(loss)
+            losses_of.add(loss)
             scaler.scale(loss).backward()
             if self.clip_grad_norm:
                 clip_grad_norm_(self.model.parameters(), **self.clip_grad_norm)
             scaler.step(self.optimizer)
             scaler.update()
             project(self.model, self.optimizer)
-        return total
+        return losses_of.total()
 
     def evaluate(
         self,

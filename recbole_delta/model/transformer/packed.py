@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from recbole_delta.compute.host_lengths import host_lengths
 from recbole_delta.compute.matmul import mkl_is_quick
 from recbole_delta.compute.ragged import slices
+from recbole_delta.compute.transfer import to_device
 
 STEP = 8
 """Rows are as wide as the longest sequence, rounded up to it: fewer shapes of products."""
@@ -31,13 +33,14 @@ class PackedBatch:
 
     def __init__(self, item_seq: Tensor, longest: int) -> None:
         # An empty sequence is one padding item, as for RecBole's models.
-        lengths = (item_seq > 0).sum(1).clamp(min=1)
+        lengths = host_lengths(item_seq).clamp(min=1)
         sizes = lengths.tolist()
         width = min(max(sizes) + -max(sizes) % STEP, longest)
         rows, starts = best_fit(sizes, width)
-        start = torch.tensor(starts, device=item_seq.device)
-        sequence, self.back = slices(start, lengths)
-        nth = self.back - start[sequence]
+        start = torch.tensor(starts)
+        sequence, back = slices(start, lengths)
+        places = torch.stack([sequence, back - start[sequence], back])
+        sequence, nth, self.back = to_device(places, item_seq.device)
         self.items = item_seq.new_zeros(rows * width)
         self.items[self.back] = item_seq[sequence, nth]
         self.position = torch.zeros_like(self.items)
