@@ -69,7 +69,7 @@ def attention(
     """
     shape = (-1, mask.size(1), heads, query.size(1) // heads)
     q, k, v = (part.view(shape).transpose(1, 2) for part in (query, key, value))
-    p = drop.p if drop.training else 0.0
+    mask, p = mask.to(query.dtype), drop.p if drop.training else 0.0
     if query.device.type != "cpu" or (p == 0 and mkl_is_quick()):
         output = F.scaled_dot_product_attention(q, k, v, mask[:, None], dropout_p=p)
     else:
