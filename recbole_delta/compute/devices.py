@@ -72,6 +72,30 @@ def devices_for(n_processes: int, gpu_id: Any, use_gpu: bool) -> list[torch.devi
     return devices[:n_processes]
 
 
+def named_device(name: str | torch.device) -> torch.device:
+    """The device of a name, tried out.
+
+    Args:
+        name: as torch has it: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+
+    Raises:
+        DeltaError: there is no such device here.
+
+    Example:
+        >>> named_device("cpu")
+        device(type='cpu')
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device).zero_()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DeltaError(
+            f"device: there is no {str(name)!r} here ({reason}); use cpu, or one that is."
+        ) from error
+    return device
+
+
 def _numbers(gpu_id: Any) -> list[int]:
     given = gpu_id if isinstance(gpu_id, (list, tuple)) else str(gpu_id).split(",")
     try:

@@ -10,7 +10,7 @@ from recbole.utils import FeatureSource, FeatureType, get_model
 from torch import Tensor
 
 from dataset_prep.errors import DeltaError
-from recbole_delta.compute.transfer import named_device
+from recbole_delta.compute.devices import named_device
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.data.dataset import ColdWarmDataset
