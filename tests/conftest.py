@@ -14,6 +14,7 @@ import torch
 from filelock import FileLock
 from support.datasets import Prepared, planted
 from support.encoders import CountingModel
+from support.fake_device import register
 from support.originals import write_m2
 from support.paths import CHECKOUT
 from support.paths import data_folder as where_data_lie
@@ -26,6 +27,8 @@ from dataset_prep.errors import DeltaError
 
 # The models here are so small that a second thread only waits.
 torch.set_num_threads(1)
+
+register()
 
 
 @pytest.fixture(autouse=True)

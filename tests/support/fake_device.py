@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 from torch.overrides import TorchFunctionMode
+from torch.utils import backend_registration
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
@@ -79,7 +80,12 @@ class FakeTensor(torch.Tensor):
     def __new__(cls, inner: torch.Tensor) -> FakeTensor:
         layout = {} if inner.is_sparse else {"strides": inner.stride()}
         self = torch.Tensor._make_wrapper_subclass(
-            cls, inner.shape, dtype=inner.dtype, layout=inner.layout, device=_device(), **layout
+            cls,
+            inner.shape,
+            dtype=inner.dtype,
+            layout=inner.layout,
+            device=torch.device(NAME, 0),
+            **layout,
         )
         self.inner = inner
         return self
@@ -225,14 +231,16 @@ class _Module:
 
 
 @cache
-def _device() -> torch.device:
-    from torch.utils import backend_registration
+def register() -> bool:
+    """Make the name known to torch, which takes no further device after its first backward pass.
 
+    Returns:
+        False where this torch knows no device that is written in Python.
+    """
     setup = getattr(backend_registration, "_setup_privateuseone_for_python_backend", None)
-    if setup is None:
-        pytest.skip(f"torch {torch.__version__} knows no device that is written in Python")
-    setup(NAME, _Module())
-    return torch.device(NAME, 0)
+    if setup is not None:
+        setup(NAME, _Module())
+    return setup is not None
 
 
 @contextmanager
@@ -242,7 +250,8 @@ def fake_gpu(float64: bool = True) -> Iterator[Watch]:
     Args:
         float64: whether it has float64.
     """
-    _device()
+    if not register():
+        pytest.skip(f"torch {torch.__version__} knows no device that is written in Python")
     with Watch(float64) as watch, _Creation():
         yield watch
 
