@@ -91,8 +91,10 @@ def _train(
     parts = make_parts(RunConfig(model, dataset, shared, {**everywhere, **settings}))
     trainer = parts.trainer(parts.config, parts.model)
     if not sys.stderr.isatty():  # no bar will show that it goes on
-        for each in (logging.getLogger(), *logging.getLogger().handlers):
-            each.setLevel(logging.INFO)
+        log = logging.getLogger()
+        log.setLevel(logging.INFO)
+        for handler in log.handlers:
+            handler.setLevel(logging.INFO)
     result, evaluations = train(parts, trainer, saved=True)
     trained = (
         f"{counted(len(result.curve), 'epoch')}, best validation {result.best_valid_score:.4f}"
