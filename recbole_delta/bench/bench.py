@@ -105,7 +105,8 @@ def _perform(plan: Plan, out: Path, workers: int, cluster: str | None) -> list[s
     failed = []
     with tqdm(total=len(tasks), desc="runs", unit="run", disable=None if tasks else True) as bar:
         if tasks and not sys.stderr.isatty():
-            bar.write(f"{counted(len(tasks), 'run')} to do, {workers} at a time; a line for each")
+            said = f"{counted(len(tasks), 'run')} to do, {workers} at a time; a line for each"
+            bar.write(said, file=sys.stderr)
         for position, outcome in _until_stopped(tasks, workers, cluster):
             spec, folder = specs[position], folders[position]
             name = f"{spec.label}, {spec.dataset}, seed {spec.seed}"

@@ -182,6 +182,7 @@ class ColdWarmTrainer(Trainer):
             table = result_table(modes)
             self.logger.info(f"test:\n{table}")
             self.tensorboard.add_text("test", table)
+            self.tensorboard.flush()  # the process may end before its thread has written
 
     def load_best(self, model_file: str | None = None) -> None:
         """Load the weights of the best epoch, or of another checkpoint.
