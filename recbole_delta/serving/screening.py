@@ -25,8 +25,8 @@ BLOCK = 2**11
 QUERIES_AT_ONCE = 512
 """Queries multiplied at a time: fewer would read the vectors too often."""
 
-ROWS_AT_ONCE = 2**15
-"""Vectors gathered at a time for their exact products: 16 MiB at dimension 128."""
+ROWS_AT_ONCE = 2**12
+"""Vectors gathered at a time for their exact products: 2 MiB at dimension 128."""
 
 MOST_GROUPS = 256
 """Groups a query may leave open on average; where it is more, bytes do not tell it apart."""
@@ -36,6 +36,9 @@ LEVELS = 127
 
 TINY = 1e-30
 """In the place of a scale of zero."""
+
+LEAST = torch.finfo(torch.float32).min
+"""Below all that may be found, above −inf."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +120,14 @@ class ScreenedVectors:
 
         Args:
             query: ``[B, d]`` float32.
-            k: at most ``n / 32``.
+            k: number of products; where it is near n, sorting all of them is quicker.
             allowed: what may be found.
 
         Returns:
-            ``[B, k]`` float32 products, largest first, −inf where fewer are allowed, and ``[B, k]``
-            int64 numbers of the vectors.
+            ``[B, min(k, n)]`` float32 products, largest first, −inf where fewer are allowed, and as
+            many int64 numbers of the vectors.
         """
-        found = []
+        k, found = min(k, self._n), []
         for start in range(0, len(query), QUERIES_AT_ONCE):
             part = query[start : start + QUERIES_AT_ONCE]
             mine = allowed.of_queries(start, start + len(part))
@@ -168,11 +171,9 @@ class ScreenedVectors:
         first = _largest_groups(upper, k)
         products = self._products(query, *_pairs(first), allowed).view(len(query), -1)
         items = _members(first)
-        enough = products.topk(k).values[:, -1] / level
+        enough = (products.topk(k).values[:, -1:] / level[:, None]).clamp_(min=LEAST)
         upper.scatter_(1, first, -torch.inf)
-        row, group = torch.nonzero(
-            (upper >= enough[:, None]) & (upper > -torch.inf), as_tuple=True
-        )
+        row, group = torch.nonzero(upper >= enough, as_tuple=True)
         if len(row) > MOST_GROUPS * len(query):
             return None
         more = _side_by_side(row, self._products(query, row, group, allowed), len(query), -torch.inf)
@@ -202,28 +203,31 @@ class ScreenedVectors:
             allowed: what may be found; −inf for a group without.
         """
         n_blocks, groups = len(vectors) // BLOCK, BLOCK // GROUP
-        banned = torch.nonzero(_fill(~allowed.items, len(vectors), True)).flatten()
-        ends_banned = _ends(banned, BLOCK, n_blocks)
+        banned = _fill(~allowed.items, len(vectors), True).view(-1, BLOCK)
+        n_banned = banned.sum(1).tolist()
         order = allowed.seen.argsort()
         seen_by, seen = allowed.seen_by[order], allowed.seen[order]
         ends_seen = _ends(seen, BLOCK, n_blocks)
         offset, mixed = _by_group(allowed.offset, len(vectors))
         ends_mixed = _ends(mixed, groups, n_blocks)
 
-        kind = torch.int32 if query.dtype == torch.int8 else torch.float32
-        lowest = -(2**30) if kind == torch.int32 else -torch.inf
+        kind, lowest = torch.float32, -torch.inf
+        if query.dtype == torch.int8:
+            kind, lowest = torch.int32, -(2**30)
         product = torch.empty(len(query), BLOCK, dtype=kind)
         grouped = product.view(len(query), groups, GROUP)
         maxima = torch.empty(len(query), groups, dtype=kind)
-        largest = torch.full((len(query), n_blocks * groups), -torch.inf)
+        largest = torch.empty(len(query), n_blocks * groups)
         for block in range(n_blocks):
-            out = banned[ends_banned[block] : ends_banned[block + 1]]
-            if len(out) == BLOCK:
-                continue
             start, here = block * BLOCK, slice(block * groups, (block + 1) * groups)
+            if n_banned[block] == BLOCK:
+                largest[:, here] = -torch.inf
+                continue
             _multiply(query, vectors[start : start + BLOCK], product)
-            if len(out):
-                product.index_fill_(1, out - start, lowest)
+            if n_banned[block]:
+                # The smaller of two is found many times as fast as masked elements are filled.
+                cap = torch.full((BLOCK,), -lowest, dtype=kind).masked_fill_(banned[block], lowest)
+                torch.minimum(product, cap, out=product)
             mine = slice(ends_seen[block], ends_seen[block + 1])
             if mine.start < mine.stop:
                 product[seen_by[mine], seen[mine] - start] = lowest
