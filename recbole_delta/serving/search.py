@@ -13,13 +13,8 @@ from torch.nn import functional as F
 from recbole_delta.compute.matmul import quick_float32
 from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
 from recbole_delta.model import ContentBackbone
-from recbole_delta.serving.screening import (
-    GROUP,
-    QUERIES_AT_ONCE,
-    Allowed,
-    ScreenedVectors,
-    bytes_are_quick,
-)
+from recbole_delta.serving.group_maxima import GROUP, Allowed, bytes_are_quick
+from recbole_delta.serving.screening import QUERIES_AT_ONCE, ScreenedVectors
 
 SMALL = 2**14
 """The most candidates of which all are scored: nothing is quicker."""
@@ -128,7 +123,7 @@ class VectorSearch:
     def _screened(self) -> ScreenedVectors:
         if self._all is None:
             rows = self._model.output_item_vectors(self._model.item_embedding.weight)
-            self._all = ScreenedVectors(rows.float(), bytes_are_quick())
+            self._all = ScreenedVectors(rows.float(), bytes_are_quick(rows.size(1)))
         return self._all
 
     def _vectors(self, items: Tensor) -> Tensor:
@@ -147,9 +142,9 @@ def _best_of_all(
     scores = query @ vectors.T
     if allowed.offset is not None:
         scores += allowed.offset[chosen]
-    place = torch.full(allowed.items.shape, -1).index_copy_(
-        0, chosen, torch.arange(len(chosen))
-    )[allowed.seen]
+    place = torch.full(allowed.items.shape, -1).index_copy_(0, chosen, torch.arange(len(chosen)))[
+        allowed.seen
+    ]
     scores[allowed.seen_by[place >= 0], place[place >= 0]] = -torch.inf
     best, place = scores.topk(min(k, len(chosen)), dim=1)
     return best, chosen[place]

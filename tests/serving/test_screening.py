@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from recbole_delta.serving import screening
-from recbole_delta.serving.screening import Allowed, ScreenedVectors
+from recbole_delta.serving.group_maxima import Allowed, bytes_are_quick
+from recbole_delta.serving.screening import ScreenedVectors
 
 NO_ONE = torch.empty(0, dtype=torch.int64)
 K, N, DIM = 10, 9000, 24
@@ -87,7 +88,7 @@ def odd_vectors():
     yield "zeros among them", zeros
     yield "none larger than 1e-12", tiny
     yield "of an odd dimension", planted(dim=13)[0]
-    yield "of one number", planted(dim=1)[0]
+    yield "of two numbers", planted(dim=2)[0]
 
 
 @pytest.mark.parametrize(("name", "vectors"), odd_vectors())
@@ -124,7 +125,10 @@ def test_what_is_put_later_is_as_if_it_had_been_there(n):
     at_first = vectors[:before].clone()
     at_first[replaced] = 9.0
     grown = ScreenedVectors(at_first, in_bytes=True)
-    grown.put(torch.cat([replaced, torch.arange(before, N)]), vectors[[0, 40, before - 1, *range(before, N)]])
+    grown.put(
+        torch.cat([replaced, torch.arange(before, N)]),
+        vectors[[0, 40, before - 1, *range(before, N)]],
+    )
     assert len(grown) == N
     anew = ScreenedVectors(vectors, in_bytes=True)
     for one, other in zip(grown.best(query, K, everything()), anew.best(query, K, everything())):
@@ -151,10 +155,10 @@ def test_a_processor_without_a_product_of_bytes_does_without(monkeypatch):
     def missing(*arguments, **options):
         raise RuntimeError("not implemented for 'Char'")
 
-    screening.bytes_are_quick.cache_clear()
+    bytes_are_quick.cache_clear()
     monkeypatch.setattr(torch, "_int_mm", missing)
-    assert not screening.bytes_are_quick()
-    screening.bytes_are_quick.cache_clear()
+    assert not bytes_are_quick(DIM)
+    bytes_are_quick.cache_clear()
 
 
 def test_a_product_of_bytes_that_is_wrong_is_not_used(monkeypatch):
@@ -163,10 +167,10 @@ def test_a_product_of_bytes_that_is_wrong_is_not_used(monkeypatch):
     def saturating(query, vectors, out):
         return out.copy_((query.float() @ vectors.float()).clamp(-(2**15), 2**15))
 
-    screening.bytes_are_quick.cache_clear()
+    bytes_are_quick.cache_clear()
     monkeypatch.setattr(torch, "_int_mm", saturating)
-    assert not screening.bytes_are_quick()
-    screening.bytes_are_quick.cache_clear()
+    assert not bytes_are_quick(DIM)
+    bytes_are_quick.cache_clear()
 
 
 def test_faiss_finds_the_same():

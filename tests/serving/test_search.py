@@ -9,7 +9,7 @@ from support.served import HISTORIES, content_of, listed
 
 from recbole_delta import Recommender
 from recbole_delta.model import BACKBONES
-from recbole_delta.serving import screening, search
+from recbole_delta.serving import group_maxima, screening, search
 from recbole_delta.serving.screening import ScreenedVectors
 
 MANY = 20_000
@@ -20,9 +20,10 @@ def always_screened(request, monkeypatch):
     """As with a catalogue of millions."""
     monkeypatch.setattr(search, "SMALL", 3)
     monkeypatch.setattr(search, "GROUP", 0)
-    monkeypatch.setattr(screening, "GROUP", 4)
-    monkeypatch.setattr(screening, "BLOCK", 16)
-    monkeypatch.setattr(search, "bytes_are_quick", lambda: request.param)
+    for module in (group_maxima, screening):
+        monkeypatch.setattr(module, "GROUP", 4)
+        monkeypatch.setattr(module, "BLOCK", 16)
+    monkeypatch.setattr(search, "bytes_are_quick", lambda dim: request.param)
 
 
 def by_all_scores(recommender, histories, k=10, exclude_seen=True, **lists):
@@ -138,12 +139,10 @@ def test_only_what_is_new_is_laid_out_when_items_are_added(tiny, trained, monkey
     assert_as_by_all_scores(recommender)
 
 
-def test_many_items_are_screened_and_few_candidates_among_them_are_not(
-    tiny, trained, monkeypatch
-):
+def test_many_items_are_screened_and_few_candidates_among_them_are_not(tiny, trained, monkeypatch):
     recommender = grown(tiny, trained)
     draw = np.random.default_rng(1)
-    warm = [item for item in recommender.items if item not in recommender.cold_items]
+    warm = sorted(set(recommender.items) - set(recommender.cold_items))
     histories = [list(draw.choice(warm, 5)) for _ in range(20)]
     assert_as_by_all_scores(recommender, histories, deny=[f"made-up {n}" for n in range(99)])
     monkeypatch.setattr(ScreenedVectors, "best", None)
