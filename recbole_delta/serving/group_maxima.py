@@ -13,7 +13,7 @@ from torch.nn import functional as F
 GROUP = 32
 """Vectors of which the largest product is noted."""
 
-BLOCK = 2**11
+BLOCK = 2**12
 """Vectors multiplied at a time: with the queries' products, what the cache holds."""
 
 LEVELS = 127

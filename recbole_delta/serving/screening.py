@@ -22,7 +22,7 @@ from recbole_delta.serving.group_maxima import (
     largest_groups,
 )
 
-QUERIES_AT_ONCE = 512
+QUERIES_AT_ONCE = 256
 """Queries multiplied at a time: fewer would read the vectors too often."""
 
 ROWS_AT_ONCE = 2**12
@@ -48,6 +48,8 @@ class ScreenedVectors:
 
     Example:
         >>> import torch
+        >>> from recbole_delta.serving.group_maxima import Allowed
+        >>> from recbole_delta.serving.screening import ScreenedVectors
         >>> vectors = torch.randn(5000, 16)
         >>> query, no_one = torch.randn(3, 16), torch.tensor([], dtype=torch.int64)
         >>> allowed = Allowed(torch.arange(5000) > 0, None, no_one, no_one)
