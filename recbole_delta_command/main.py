@@ -27,7 +27,7 @@ recbole-delta add CHECKPOINT --to NEW [--items FILE] [--audio DIR] [--vectors FI
               [--remove ID ...]          items that came after training, in or out
 recbole-delta warm-up CHECKPOINT [FILE.jsonl] --to NEW [--background FILE.jsonl]
                                          deltas for cold items from the histories they are in
-recbole-delta recommend CHECKPOINT [FILE.jsonl] [-k N] [--seen] [--cold-only] [--approximate]
+recbole-delta recommend CHECKPOINT [FILE.jsonl] [-k N] [--seen] [--cold-only]
               [--allow FILE] [--deny FILE] [--cold-share X] [--skip-unknown]
                        {"history": ["item", ...]} a line, or standard input
 recbole-delta export CHECKPOINT --to DIR  item vectors, and the session encoder as ONNX

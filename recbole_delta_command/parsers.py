@@ -121,7 +121,6 @@ def recommend(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("-k", type=int, default=10, metavar="N", help="items a history (10)")
     parser.add_argument("--seen", action="store_true", help="items of the history too")
     parser.add_argument("--cold-only", action="store_true", help="items without training rows only")
-    parser.add_argument("--approximate", action="store_true", help="by an index, for millions")
     parser.add_argument(
         "--cold-share", type=float, metavar="X", help="of probability, for cold items together"
     )

@@ -63,7 +63,6 @@ def recommend(given: Namespace) -> None:
         "k": given.k,
         "exclude_seen": not given.seen,
         "cold_only": given.cold_only,
-        "approximate": given.approximate,
         "allow": _known_ids(recommender, "--allow", given.allow) if given.allow else None,
         "deny": _known_ids(recommender, "--deny", given.deny) if given.deny else (),
     }

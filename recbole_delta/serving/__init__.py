@@ -1,8 +1,9 @@
 """After training: a checkpoint as a recommender that takes items which were not there before.
 
 It needs no data set. ``recommender.py`` is the interface; ``items.py`` keeps ids, ``search.py``
-finds the best items, ``warm_up.py`` fits deltas of new ones, ``export.py`` writes ONNX, and
-``explain.py`` and ``pictures.py`` show what training made of an item.
+finds the best items (of many with ``screening.py`` and ``group_maxima.py``), ``warm_up.py`` fits
+deltas of new ones, ``export.py`` writes ONNX, and ``explain.py`` and ``pictures.py`` show what
+training made of an item.
 
 Example:
     An item that came after training, here with the content of another one, is recommended at once;

@@ -34,7 +34,7 @@ from recbole_delta._version import __version__
 from recbole_delta.model import BACKBONES, ContentBackbone
 from recbole_delta.serving.items import ServedItems
 from recbole_delta.serving.onnx_encoder import has_one_length, untraceable, write_encoder
-from recbole_delta.serving.search import ExactSearch
+from recbole_delta.serving.search import ScoreSearch
 
 FORMAT = "recbole_delta-export-1"
 DESCRIPTION, ENCODER = "export.json", "encoder.onnx"
@@ -138,7 +138,7 @@ def _check_scores(model: ContentBackbone, items: ServedItems, folder: Path) -> N
     checked = [items.listed[n] for n in draw.permutation(len(items.listed))[:CHECKED_ITEMS]]
     candidate = items.candidates(checked, (), cold_only=False)
     ids = [items.numbers(history, "export") for history in histories]
-    found = ExactSearch(model).best(ids, len(checked), candidate, exclude_seen=False)
+    found = ScoreSearch(model).best(ids, len(checked), candidate, exclude_seen=False)
     expected = np.stack([_in_order(items.numbers(checked, "export"), *each) for each in found])
     try:
         exported = _Exported(folder)

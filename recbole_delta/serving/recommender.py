@@ -22,7 +22,7 @@ from recbole_delta.serving.explain import Spaces
 from recbole_delta.serving.export import export
 from recbole_delta.serving.items import ServedItems, check_new_ids
 from recbole_delta.serving.load import stored_model
-from recbole_delta.serving.search import ExactSearch, IndexSearch, Search
+from recbole_delta.serving.search import Search, search_of
 from recbole_delta.serving.warm_up import fit_deltas, read_contexts
 from recbole_delta.trainer.checkpoint import Checkpoint, catalogue_of
 from recbole_delta.trainer.metadata import RECOMMENDER
@@ -74,7 +74,7 @@ class Recommender:
         metadata = self._checkpoint.metadata
         self._items.remove(metadata.removed, f"{path}: removed")
         self._model.exempt(self._items.numbers(metadata.own_delta, f"{path}: own_delta").tolist())
-        self._index: IndexSearch | None = None
+        self._search: Search | None = None
 
     @property
     def items(self) -> list[str]:
@@ -122,9 +122,13 @@ class Recommender:
             return
         table = ContentTable(tokens, np.asarray(vectors, dtype=np.float32), "The content")
         rows = embedding.content_map(table.align(tokens))  # refuses before anything has changed
-        embedding.put_content(self._items.add(tokens), rows)
-        self._index = None
+        numbers = self._items.add(tokens)
+        embedding.put_content(numbers, rows)
         self._model.extend_catalogue(len(self._items))
+        if (numbers <= self._items.n_warm).any():
+            self._search = None  # cold items may borrow from these
+        elif self._search is not None:
+            self._search.update(numbers)
 
     def remove_items(self, tokens: Sequence[str]) -> None:
         """Recommend items no more, by their ids; histories may still hold them.
@@ -178,7 +182,8 @@ class Recommender:
         embedding.delta.data[fitted] = delta
         # They are on the scale of warm items now.
         self._model.exempt(fitted.tolist())
-        self._index = None
+        if self._search is not None:
+            self._search.update(fitted)
         return {tokens[item]: n for item, n in zip(fitted.tolist(), count.tolist())}
 
     def set_cold_share(self, share: float) -> None:
@@ -192,7 +197,6 @@ class Recommender:
         """
         n_cold, path = len(self._items) - 1 - self._items.n_warm, self._checkpoint.path
         self._model.calibrate(offset_for_share(self._checkpoint.metadata, n_cold, share, path))
-        self._index = None
 
     def recommend(
         self,
@@ -203,7 +207,6 @@ class Recommender:
         allow: Collection[str] | None = None,
         deny: Collection[str] = (),
         cold_only: bool = False,
-        approximate: bool = False,
     ) -> list[list[Recommendation]]:
         """The k best items after each history, best first; fewer where fewer are left.
 
@@ -214,17 +217,16 @@ class Recommender:
             allow: recommend from these only.
             deny: never recommend these.
             cold_only: recommend items without training rows only.
-            approximate: search an index instead of all items; it is built at the first such call
-                after items have changed.
 
         Raises:
-            DeltaError: a history is empty or has an unknown item, as may the lists, or k < 1; or
-                the model has no index.
+            DeltaError: a history is empty or has an unknown item, as may the lists, or k < 1.
         """
         at_least_1("k", k)
         candidate = self._items.candidates(allow, deny, cold_only)
         ids = [self.check_history(each, f"History {n}") for n, each in enumerate(histories, 1)]
-        found = self._search(approximate).best(ids, k, candidate, exclude_seen)
+        if self._search is None:
+            self._search = search_of(self._model)
+        found = self._search.best(ids, k, candidate, exclude_seen)
         return [
             [
                 Recommendation(self._items.tokens[item], score)
@@ -310,10 +312,3 @@ class Recommender:
                 f"cannot {what}."
             )
         return self._embedding
-
-    def _search(self, approximate: bool) -> Search:
-        if not approximate:
-            return ExactSearch(self._model)
-        if self._index is None:
-            self._index = IndexSearch(self._model)
-        return self._index

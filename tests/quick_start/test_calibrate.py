@@ -116,9 +116,6 @@ def test_serving_ranks_as_the_evaluation(tiny, train, model):
     assert (
         Recommender("again.safetensors").recommend([history], k=20, exclude_seen=False)[0] == found
     )
-    if model == "SASRecDelta":
-        near = recommender.recommend([history], k=20, exclude_seen=False, approximate=True)[0]
-        assert [each.item for each in near] == [each.item for each in found]
 
 
 def test_a_share_moves_along_the_frontier(tiny, train):

@@ -1,90 +1,155 @@
-"""An index of vectors beside exact search."""
+"""Recommending by the products of vectors is recommending by all scores of the model."""
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
+import torch
 from support.served import HISTORIES, content_of, listed
 
-from recbole_delta import DeltaError, Recommender
+from recbole_delta import Recommender
 from recbole_delta.model import BACKBONES
-from recbole_delta.serving import search
+from recbole_delta.serving import group_maxima, screening, search
+from recbole_delta.serving.screening import ScreenedVectors
+
+MANY = 20_000
 
 
-def look_everywhere(monkeypatch):
+@pytest.fixture(params=[True, False], ids=["bytes", "float32"])
+def always_screened(request, monkeypatch):
+    """As with a catalogue of millions."""
     monkeypatch.setattr(search, "SMALL", 3)
-    monkeypatch.setattr(search, "PROBED", 1.0)
+    monkeypatch.setattr(search, "GROUP", 0)
+    for module in (group_maxima, screening):
+        monkeypatch.setattr(module, "GROUP", 4)
+        monkeypatch.setattr(module, "BLOCK", 16)
+    monkeypatch.setattr(search, "bytes_are_quick", lambda dim: request.param)
 
 
-def test_the_index_finds_what_exact_search_finds_where_it_looks_everywhere(
-    tiny, trained, monkeypatch
-):
-    look_everywhere(monkeypatch)
+def by_all_scores(recommender, histories, k=10, exclude_seen=True, **lists):
+    """Ids by the scores that RecBole's evaluation sees."""
+    model, tokens = recommender.model, ["[PAD]", *recommender.known_items]
+    number = {token: n for n, token in enumerate(tokens)}
+    allowed = set(lists.get("allow", recommender.items)) & set(recommender.items)
+    allowed -= set(lists.get("deny", ()))
+    if lists.get("cold_only"):
+        allowed &= set(recommender.cold_items)
+    found = []
+    for history in histories:
+        ids = torch.tensor([[number[each] for each in history][-model.max_seq_length :]])
+        width = model.max_seq_length if model.fixed_length else ids.size(1)
+        batch = {
+            model.ITEM_SEQ: torch.nn.functional.pad(ids, (0, width - ids.size(1))),
+            model.ITEM_SEQ_LEN: torch.tensor([ids.size(1)]),
+        }
+        with torch.no_grad():
+            scores = model.full_sort_predict(batch)[0].tolist()
+        unwanted = set(history) if exclude_seen else set()
+        best = sorted(allowed - unwanted, key=lambda item: -scores[number[item]])
+        found.append([(item, scores[number[item]]) for item in best[:k]])
+    return found
+
+
+def assert_as_by_all_scores(recommender, histories=HISTORIES, **options):
+    found = recommender.recommend(histories, **options)
+    for one, other in zip(found, by_all_scores(recommender, histories, **options), strict=True):
+        assert [each.item for each in one] == [item for item, _ in other]
+        assert [each.score for each in one] == pytest.approx([s for _, s in other], abs=1e-5)
+
+
+LISTS = [
+    {},
+    {"exclude_seen": False},
+    {"deny": ["i2", "i3"]},
+    {"cold_only": True, "k": 100},
+    {"allow": ["i8", "i9", "i10"]},
+    {"allow": ["i8", "i9", "i10", "i11", "i12", "i13"], "deny": ["i9"], "k": 2},
+    {"k": 1000},
+]
+
+
+@pytest.mark.parametrize("options", LISTS)
+def test_what_is_found_is_what_all_scores_say(tiny, trained, always_screened, options):
     recommender = Recommender(trained)
     recommender.add_items(["new"], content_of(tiny, ["i5"]) + 0.01)
-    histories = [*HISTORIES, ["new", "i1"], ["i1"] * 30]
-    lists = [{}, {"exclude_seen": False}, {"deny": ["i2", "i3"]}, {"cold_only": True, "k": 100},
-             {"allow": ["i8", "i9", "i10"]}]  # fmt: skip
-    for options in lists:
-        exact = recommender.recommend(histories, **options)
-        found = recommender.recommend(histories, approximate=True, **options)
-        for one, other in zip(exact, found):
-            assert [each.item for each in one] == [each.item for each in other]
-            assert [e.score for e in one] == pytest.approx([e.score for e in other], abs=1e-5)
+    recommender.remove_items(["i4"])
+    assert_as_by_all_scores(recommender, [*HISTORIES, ["new", "i1"], ["i1"] * 30], **options)
 
 
 @pytest.mark.parametrize("model", BACKBONES)
-def test_an_index_knows_what_has_come_and_gone(tiny, train, monkeypatch, model):
-    look_everywhere(monkeypatch)
-    recommender = Recommender(train(tiny, model, epochs=1)[0].checkpoint)
-    before = recommender.recommend(HISTORIES, approximate=True)
-    top = before[0][0].item
-    recommender.remove_items([top])
-    assert top not in listed(recommender, HISTORIES, approximate=True)[0]
-    recommender.add_items(["twin"], content_of(tiny, [recommender.cold_items[0]]))
-    both = listed(recommender, HISTORIES, approximate=True, k=1000)[0]
-    assert {"twin", recommender.cold_items[0]} <= set(both)
+def test_every_backbone_is_searched_by_its_vectors(
+    tiny, train, monkeypatch, always_screened, model
+):
+    recommender = Recommender(train(tiny, model, epochs=1, cold_offset=0.5)[0].checkpoint)
+    with monkeypatch.context() as during:
+        during.setattr(type(recommender.model), "full_sort_predict", None)
+        recommender.recommend(HISTORIES)
+    assert_as_by_all_scores(recommender, exclude_seen=False)
 
 
-@pytest.mark.parametrize(("k", "seen"), [(10, 2000), (2000, 1)])
-def test_where_much_is_wanted_or_seen_all_items_are_scored(trained, monkeypatch, k, seen):
-    """The candidates of a search by index would take memory in proportion."""
-    look_everywhere(monkeypatch)
+@pytest.mark.filterwarnings("ignore:3 of 3 histories hold a cold item")
+@pytest.mark.parametrize("settings", [{}, {"cold_delta": "neighbours"}], ids=["delta", "lent"])
+def test_a_search_takes_notice_of_every_change(tiny, train, always_screened, settings):
+    """Each change is followed by a search, so that nothing is laid out anew by chance."""
+    recommender = Recommender(train(tiny, cold_offset="auto", **settings)[0].checkpoint)
+    assert_as_by_all_scores(recommender)
+    cold, warm = recommender.cold_items[0], "i3"
+    recommender.add_items(["twin", "other"], content_of(tiny, [cold, "i5"]) + 0.01)
+    assert_as_by_all_scores(recommender)
+    assert {"twin", cold} <= set(listed(recommender, HISTORIES, k=1000)[0])
+    recommender.add_items([cold, "third"], content_of(tiny, ["i1", "i2"]) + 0.02)
+    assert_as_by_all_scores(recommender)
+    recommender.add_items([warm], content_of(tiny, ["i9"]) - 0.03)
+    assert_as_by_all_scores(recommender)
+    for share in (0.9, 0.1):
+        recommender.set_cold_share(share)
+        assert_as_by_all_scores(recommender)
+    recommender.remove_items(["other"])
+    assert_as_by_all_scores(recommender)
+    recommender.warm_up([["i1", "twin"], ["i2", "twin", "i3"], ["i5", "i6", "i7"]])
+    assert_as_by_all_scores(recommender, k=100)
+    recommender.save("today.safetensors")
+    assert listed(Recommender("today.safetensors"), HISTORIES) == listed(recommender, HISTORIES)
+
+
+def grown(tiny, trained, n=MANY):
     recommender = Recommender(trained)
-    monkeypatch.setattr(search.IndexSearch, "_search", None)
-    histories = [["i1", "i2"] * seen, ["i3"]]
-    found = recommender.recommend(histories, k, approximate=True)
-    assert found == recommender.recommend(histories, k)
-
-
-def test_an_ensemble_has_no_index(tiny, train):
-    recommender = Recommender(train(tiny, "SASRecEnsemble", epochs=1)[0].checkpoint)
-    with pytest.raises(DeltaError, match="SASRecEnsemble scores by more than one vector an item"):
-        recommender.recommend(HISTORIES, approximate=True)
-
-
-def test_a_missing_index_library_is_named(trained, monkeypatch):
-    monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(DeltaError, match=r"pip install 'recbole-delta\[index\]'"):
-        Recommender(trained).recommend(HISTORIES, approximate=True)
-
-
-def test_an_index_over_many_items_finds_nearly_all(tiny, trained):
-    recommender = Recommender(trained)
-    draw = np.random.default_rng(0)
     dim = len(next(iter(tiny.vectors.values())))
-    tokens = [f"made-up {n}" for n in range(20_000)]
-    recommender.add_items(tokens, draw.standard_normal((20_000, dim)))
-    histories = [[f"i{n}" for n in draw.integers(1, 40, 5) if f"i{n}" in recommender.items]
-                 for _ in range(50)]  # fmt: skip
-    deny = tokens[::2]
-    exact = recommender.recommend(histories, deny=deny)
-    found = recommender.recommend(histories, deny=deny, approximate=True)
-    common = [{e.item for e in a} & {e.item for e in b} for a, b in zip(exact, found)]
-    assert sum(map(len, common)) > 0.9 * sum(map(len, exact))
-    assert not {e.item for each in found for e in each} & set(deny)
-    best = {e.item: e.score for e in exact[0]}
-    for each in found[0]:
-        assert each.score == pytest.approx(best.get(each.item, each.score), abs=1e-5)
+    vectors = np.random.default_rng(0).standard_normal((n, dim))
+    recommender.add_items([f"made-up {each}" for each in range(n)], vectors)
+    return recommender
+
+
+def test_only_what_is_new_is_laid_out_when_items_are_added(tiny, trained, monkeypatch):
+    recommender = grown(tiny, trained)
+    recommender.recommend(HISTORIES)
+    rounded = []
+    whole = ScreenedVectors._round
+
+    def counting(self, groups):
+        rounded.append(len(groups))
+        return whole(self, groups)
+
+    monkeypatch.setattr(ScreenedVectors, "_round", counting)
+    recommender.add_items(["twin", "new"], content_of(tiny, ["i1", "i5"]) + 0.01)
+    for share in (-0.5, 0.0):
+        recommender.model.calibrate(share)
+        recommender.recommend(HISTORIES, deny=["i1"])
+    assert sum(rounded) <= 2
+    assert_as_by_all_scores(recommender)
+
+
+def test_many_items_are_screened_and_few_candidates_among_them_are_not(tiny, trained, monkeypatch):
+    recommender = grown(tiny, trained)
+    draw = np.random.default_rng(1)
+    warm = sorted(set(recommender.items) - set(recommender.cold_items))
+    histories = [list(draw.choice(warm, 5)) for _ in range(20)]
+    assert_as_by_all_scores(recommender, histories, deny=[f"made-up {n}" for n in range(99)])
+    monkeypatch.setattr(ScreenedVectors, "best", None)
+    assert_as_by_all_scores(recommender, histories, allow=[f"made-up {n}" for n in range(9999)])
+    assert_as_by_all_scores(recommender, histories[:2], k=1000)
+
+
+def test_models_without_vectors_are_searched_by_their_scores(tiny, train, always_screened):
+    for model in ("SASRecEnsemble", "ContentMean"):
+        assert_as_by_all_scores(Recommender(train(tiny, model, epochs=1)[0].checkpoint))
