@@ -130,9 +130,10 @@ def _do(command: Command, arguments: list[str]) -> None:
 
 def _refuse_misspelt(word: str) -> None:
     """A word that is neither a subcommand nor a file would be read as a file of settings."""
-    looks_like_one = not word.startswith("-") and not Path(word).suffix
+    if word.startswith("-") or Path(word).exists():
+        return
     hint = did_you_mean(word, COMMANDS)
-    if (hint or looks_like_one) and not word.startswith("-") and not Path(word).exists():
+    if hint or not Path(word).suffix:
         hint = hint or "; recbole-delta --help names the commands."
         raise UsageError(f"There is no command and no file {word!r}{hint}")
 

@@ -43,6 +43,16 @@ def counts(step: str, log: Log, rows: np.ndarray | None = None) -> dict[str, Any
     return {"step": step, "rows": int(n), "users": int(users), "items": int(items)}
 
 
+def time_of_cut(time: np.ndarray, quantile: float) -> float:
+    """The time up to which rows train and validate: a quantile, between two rows linear.
+
+    Args:
+        time: ``[n]`` times of all rows, ``n`` at least 1.
+        quantile: share of the rows up to it.
+    """
+    return float(np.quantile(time, quantile))
+
+
 def last_of_users(user: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Positions of the last row of each user among ``rows`` (a mask)."""
     last = np.full(user.max(initial=0) + 1, -1, dtype=np.int64)

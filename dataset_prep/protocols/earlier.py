@@ -9,11 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dataset_prep.interactions.log import OFFICIAL_TEST, Log, occurrences
-from dataset_prep.protocols.common import TEST, Split, before_first, first_of_users, last_of_users
+from dataset_prep.protocols.common import (
+    TEST,
+    Split,
+    before_first,
+    first_of_users,
+    last_of_users,
+    time_of_cut,
+)
 from dataset_prep.protocols.global_time import global_time
 from dataset_prep.protocols.leave_one_out import leave_one_out
 from dataset_prep.protocols.official_test import official_test
-from dataset_prep.protocols.paper import paper, time_of_cut
+from dataset_prep.protocols.paper import QUANTILE, paper
 
 
 class Earlier(NamedTuple):
@@ -22,10 +29,10 @@ class Earlier(NamedTuple):
     Attributes:
         log: a function of the log before the core filter, of ``[n]`` bool, which rows of it the
             core filter has kept, of ``[kept rows]`` uint8, what the protocol made of these, and of
-            the protocol's options by name.
-            It returns the log before the core filter without the test rows and what came after
-            them; or, as text, why there is none. Only ``leave_one_out`` reads the last argument
-            (other protocols may keep fewer rows than they were given).
+            the protocol's options by name. It returns the log before the core filter without the
+            test rows and what came after them; or, as text, why there is none. Only
+            ``leave_one_out`` reads what was made of the rows (other protocols may keep fewer rows
+            than they were given).
         times: how often this can be done, each time on the result of the last.
         how: one sentence on it, without its full stop.
     """
@@ -35,16 +42,12 @@ class Earlier(NamedTuple):
     how: str
 
 
-def up_to_the_cut(log: Log, kept: np.ndarray, split: np.ndarray, **options: Any) -> Log:
-    """``paper``: the rows up to the quantile of time at which the protocol has cut."""
-    return log.keep(log.time <= time_of_cut(log.time if kept.all() else log.time[kept]))
-
-
-def up_to_the_quantile(
-    log: Log, kept: np.ndarray, split: np.ndarray, *, quantile: float = 0.9, **others: Any
+def up_to_the_cut(
+    log: Log, kept: np.ndarray, split: np.ndarray, *, quantile: float = QUANTILE, **options: Any
 ) -> Log:
-    """``global_time``: the rows up to its cut."""
-    return log.keep(log.time <= np.quantile(log.time if kept.all() else log.time[kept], quantile))
+    """``paper`` and ``global_time``: the rows up to the time at which the protocol has cut."""
+    time = log.time if kept.all() else log.time[kept]
+    return log.keep(log.time <= time_of_cut(time, quantile))
 
 
 def before_the_last(log: Log, kept: np.ndarray, split: np.ndarray, **options: Any) -> Log:
@@ -72,19 +75,16 @@ def newest_sessions(log: Log, kept: np.ndarray, split: np.ndarray, **options: An
     return replace(log, extra={OFFICIAL_TEST: newest[log.user]})
 
 
+BY_TIME = Earlier(
+    up_to_the_cut,
+    3,
+    "the protocol repeated on the rows up to its cut in time, three times, each up to the cut "
+    "of the one before; cold test targets of all three by all their test targets",
+)
+
 EARLIER: dict[Callable[..., Split], Earlier] = {
-    paper: Earlier(
-        up_to_the_cut,
-        3,
-        "the protocol repeated on the rows up to its cut in time, three times, each up to the cut "
-        "of the one before; cold test targets of all three by all their test targets",
-    ),
-    global_time: Earlier(
-        up_to_the_quantile,
-        3,
-        "the protocol repeated on the rows up to its cut in time, three times, each up to the cut "
-        "of the one before; cold test targets of all three by all their test targets",
-    ),
+    paper: BY_TIME,
+    global_time: BY_TIME,
     leave_one_out: Earlier(
         before_the_last,
         1,

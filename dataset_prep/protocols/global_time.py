@@ -16,8 +16,10 @@ from dataset_prep.protocols.common import (
     counts,
     first_of_users,
     last_of_users,
+    time_of_cut,
 )
 
+QUANTILE = 0.9
 TARGETS = ("last", "first", "random", "successive")
 VALIDATIONS = ("time", "user", "last_item")
 
@@ -25,7 +27,7 @@ VALIDATIONS = ("time", "user", "last_item")
 def global_time(
     log: Log,
     *,
-    quantile: float = 0.9,
+    quantile: float = QUANTILE,
     target: str = "last",
     validation: str = "time",
     validation_users: int = 1024,
@@ -72,7 +74,7 @@ def global_time(
         ['train', 'train', 'train', 'valid', 'history', 'valid', 'test', 'test']
     """
     _check(quantile, target, validation, validation_users, validation_quantile)
-    late = log.time > np.quantile(log.time, quantile)
+    late = log.time > time_of_cut(log.time, quantile)
     trains, validates = _up_to_the_cut(
         log, ~late, target, validation, validation_users, validation_quantile, seed
     )
@@ -107,7 +109,7 @@ def _up_to_the_cut(
     if validation == "time":
         later = learns.copy()
         if learns.any():
-            later &= log.time > np.quantile(log.time[learns], quantile)
+            later &= log.time > time_of_cut(log.time[learns], quantile)
         return _with_two(log, learns & ~later), _targets(log.user, later, target, seed)
     last = last_of_users(log.user, learns)
     before = learns.copy()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from dataset_prep.interactions.filters import in_n_core
 from dataset_prep.interactions.log import Log
-from dataset_prep.protocols.common import Split, counts, split_by_user
+from dataset_prep.protocols.common import Split, counts, split_by_user, time_of_cut
 
 QUANTILE = 0.9
 CORE = 3
@@ -55,7 +53,7 @@ def paper(log: Log, *, seed: int = 42) -> Split:
         dan z test
         ann n test
     """
-    late = log.time > time_of_cut(log.time)
+    late = log.time > time_of_cut(log.time, QUANTILE)
     kept = late.copy()
     kept[~late] = in_n_core(log.user[~late], log.item[~late], CORE)
     steps = [
@@ -65,12 +63,3 @@ def paper(log: Log, *, seed: int = 42) -> Split:
     ]
     log, late = log.keep(kept), late[kept]
     return Split(log, split_by_user(log, late, TRAIN_USERS, seed), steps)
-
-
-def time_of_cut(time: np.ndarray) -> float:
-    """The time up to which rows train and validate: the 0.9 quantile, between two rows linear.
-
-    Args:
-        time: ``[n]`` times of all rows, ``n`` at least 1.
-    """
-    return float(np.quantile(time, QUANTILE))

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher import LaunchConfig, elastic_launch
@@ -25,11 +24,6 @@ from recbole_delta.compute.modules import import_modules, imported_modules
 
 NOISY = ("torch.distributed.elastic", "torch.multiprocessing", "torchelastic-events-null")
 """Loggers that say in many lines what the one error says."""
-
-
-def is_launched() -> bool:
-    """Whether torchrun or :func:`launch` has started this process."""
-    return dist.is_torchelastic_launched()
 
 
 def launch(function: Callable[..., Any], nproc: int, *arguments: Any) -> Any:

@@ -41,7 +41,8 @@ def prepare_on_the_way(config: Any) -> None:
     """
     name, folder = config["dataset"], Path(config["data_path"])
     inter = folder / f"{name}.inter"
-    if not inter.is_file() or _fields(inter) == [""] or SPLIT_FIELD in _fields(inter):
+    fields = _fields(inter) if inter.is_file() else [""]
+    if fields == [""] or SPLIT_FIELD in fields:
         return
     options = PrepareOptions.from_config(config, folder / f"{name}.item")
     # RecBole's own copy of ml-100k lies among its code.

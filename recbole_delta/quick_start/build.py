@@ -106,7 +106,8 @@ def make_parts(
         check_validation(valid_metric, valid.dataset)
     with explained(f"{config['model']} with these settings"):
         model = _build(model_class, config, train)
-    _warn_of_few_steps(config, model, train)
+    if not holds_out:  # a run within a run has the batches of the outer one
+        _warn_of_few_steps(config, model, train)
     if checkpoint is not None:
         checkpoint.load_into(model)
         model.calibrate(checkpoint.metadata.cold_offset)

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.compute.devices import devices_for
 from recbole_delta.compute.distributed import process_group
 from recbole_delta.compute.failure import ending_together
-from recbole_delta.compute.launch import is_launched, launch
+from recbole_delta.compute.launch import launch
 from recbole_delta.config.run_config import RunConfig, run_settings
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.evaluate import MODES, Evaluation
@@ -171,7 +172,7 @@ def _load_trained(path: str | Path) -> Checkpoint:
 
 def _starts_others(config: RunConfig) -> bool:
     """Whether this process is to launch others; :class:`DeltaError` where they lack GPUs."""
-    if config["nproc"] == 1 or is_launched():
+    if config["nproc"] == 1 or dist.is_torchelastic_launched():
         return False
     devices_for(config["nproc"], config["gpu_id"], config["use_gpu"])
     return True

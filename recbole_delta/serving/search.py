@@ -150,10 +150,10 @@ def _best_of_all(
     scores = query @ vectors.T
     if allowed.offset is not None:
         scores += allowed.offset[chosen]
-    place = torch.full(allowed.items.shape, -1).index_copy_(0, chosen, torch.arange(len(chosen)))[
-        allowed.seen
-    ]
-    scores[allowed.seen_by[place >= 0], place[place >= 0]] = -torch.inf
+    column = torch.full(allowed.items.shape, -1)
+    column[chosen] = torch.arange(len(chosen))
+    seen = column[allowed.seen]
+    scores[allowed.seen_by[seen >= 0], seen[seen >= 0]] = -torch.inf
     best, place = scores.topk(min(k, len(chosen)), dim=1)
     return best, chosen[place]
 
