@@ -110,6 +110,17 @@ class ColdWarmDataset(PreparedDataset):
             require_same(f"content vectors ({path})", digest)
         return content
 
+    def warm_content(self) -> np.ndarray | None:
+        """Raw content vectors of the warm items, ``[n_warm, content_dim]`` float32.
+
+        Returns:
+            None only where nothing is trained any more.
+
+        Raises:
+            DeltaError: the content cannot be read.
+        """
+        return self.content()[: self.n_warm]
+
     def content_rows(self, fit: Fit, dim: int) -> tuple[ContentMap, Tensor]:
         """The map from content to rows of an embedding, fitted on warm items, and the rows.
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from dataset_prep.errors import DeltaError, at_least_0
+from recbole_delta.embedding.adaptors import MixtureOfExperts, ResidualAdaptor
 from recbole_delta.embedding.base import ContentEmbedding
 from recbole_delta.embedding.content_map import ContentMap
 from recbole_delta.embedding.delta import DeltaEmbedding
@@ -19,14 +20,20 @@ from recbole_delta.embedding.published import (
     AdaptedEmbedding,
     AlphaFuseEmbedding,
     DroppedIdEmbedding,
-    MixtureOfExperts,
 )
 from recbole_delta.embedding.spec import EmbeddingArgs, EmbeddingSpec
+from recbole_delta.embedding.two_paths import DenseRecEmbedding, GatedEmbedding
 
 INIT_STD = 0.02
 """Standard deviation of initial deltas (the official code's value) and ID vectors."""
 ID_DROPOUT = 0.5
 """Rate at which ``id_dropout`` drops ID vectors in training."""
+DENSE_RATE = 0.5
+"""Rate at which training shows ``denserec`` the content instead of the ID."""
+HALF_OPEN = 5
+"""Training rows of an item at which the gate of ``gated`` starts half open."""
+TEMPERATURE = 0.07
+"""Temperature of the cosine in the code of AlphaFuse and of LIGER."""
 POPULAR = 0.1
 """Share of the warm items over which ``llminit`` looks at variances."""
 
@@ -70,19 +77,17 @@ def _delta(args: EmbeddingArgs) -> ContentEmbedding:
     return DeltaEmbedding(args.content, args.n_warm, args.options.delta_max, **_start(args))
 
 
-def _half_whitened(warm: np.ndarray, train_count: np.ndarray, dim: int) -> ContentMap:
-    """Half of the dimensions for the content, as in AlphaFuse's default of 64 of 128.
-
-    Its rows have mean square 1, as in the other modes; on the validation data of ml-100k that is
-    twice as good as variance 1 in each dimension (.071 for .035).
-    """
-    size = dim // 2
-    return ContentMap.whitened(warm, size, variance=1 / size)
+def _whitened_in_order(warm: np.ndarray, train_count: np.ndarray, dim: int) -> ContentMap:
+    return ContentMap.whitened(warm, dim)
 
 
 def _alphafuse(args: EmbeddingArgs) -> ContentEmbedding:
-    null_dim = args.dim - args.content.size(1)
-    return AlphaFuseEmbedding(args.content, args.n_warm, null_dim, **_start(args))
+    """Standardised content, and the null space half of the dimensions, as in AlphaFuse's code."""
+    null_dim = args.dim // 2
+    generator = args.generator
+    return AlphaFuseEmbedding(
+        args.content, args.n_warm, null_dim, init_std=1.0, generator=generator
+    )
 
 
 def _most_varied(warm: np.ndarray, train_count: np.ndarray, dim: int) -> ContentMap:
@@ -124,6 +129,23 @@ def _moe(args: EmbeddingArgs) -> ContentEmbedding:
     return AdaptedEmbedding(args.content, args.n_warm, adaptor, args.dim)
 
 
+def _liger(args: EmbeddingArgs) -> ContentEmbedding:
+    """The dense half of LIGER, over the standardised content; no semantic IDs."""
+    adaptor = ResidualAdaptor(args.content.size(1), args.dim)
+    _seeded(adaptor, args, args.content.size(1) ** -0.5)
+    return AdaptedEmbedding(args.content, args.n_warm, adaptor, args.dim)
+
+
+def _denserec(args: EmbeddingArgs) -> ContentEmbedding:
+    return DenseRecEmbedding(args.content, args.n_warm, args.dim, DENSE_RATE, **_start(args))
+
+
+def _gated(args: EmbeddingArgs) -> ContentEmbedding:
+    return GatedEmbedding(
+        args.content, args.n_warm, args.dim, args.train_count, HALF_OPEN, **_start(args)
+    )
+
+
 def _id_dropout(args: EmbeddingArgs) -> ContentEmbedding:
     return DroppedIdEmbedding(args.content, args.n_warm, ID_DROPOUT, **_start(args))
 
@@ -133,10 +155,15 @@ EMBEDDINGS: dict[str, EmbeddingSpec] = {
     "init": EmbeddingSpec(_init),
     "frozen": EmbeddingSpec(_frozen, learns_warm=False),
     "delta": EmbeddingSpec(_delta, options=DeltaOptions),
-    "alphafuse": EmbeddingSpec(_alphafuse, _half_whitened),
+    "alphafuse": EmbeddingSpec(_alphafuse, _whitened_in_order, cosine_temperature=TEMPERATURE),
     "llminit": EmbeddingSpec(_init, _most_varied),
     "whitening": EmbeddingSpec(_whitening, _all_whitened, learns_cold=True),
     "moe": EmbeddingSpec(_moe, _own_dimension, learns_cold=True),
+    "liger": EmbeddingSpec(
+        _liger, _own_dimension, learns_cold=True, cosine_temperature=TEMPERATURE
+    ),
+    "denserec": EmbeddingSpec(_denserec, _own_dimension, learns_cold=True),
+    "gated": EmbeddingSpec(_gated, _own_dimension, learns_cold=True),
     "id_dropout": EmbeddingSpec(_id_dropout),
 }
 """Values of the setting ``item_embedding``. A new one is an :class:`EmbeddingSpec` listed here."""
@@ -155,4 +182,7 @@ def _seeded(adaptor: nn.Module, args: EmbeddingArgs, std: float) -> nn.Module:
                 parameter.zero_()
             elif parameter.any():
                 parameter.normal_(0.0, std, generator=args.generator)
+    for module in adaptor.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.reset_parameters()
     return adaptor

@@ -1,8 +1,8 @@
 """Baseline embeddings from the literature, for comparison with the delta. Plain torch.
 
 Each class names its paper; ``modes.py`` gives it the content and the initial values that the paper
-has. LLMInit and WhitenRec need no class of their own: they are other content maps, and an
-:class:`AdaptedEmbedding` for the latter.
+has. LLMInit needs no class of its own: it is another content map. WhitenRec, UniSRec and LIGER are
+an :class:`AdaptedEmbedding`.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from recbole_delta.embedding.delta import DeltaEmbedding
 class AlphaFuseEmbedding(ContentEmbedding):
     """AlphaFuse (Hu et al., SIGIR 2025): IDs are learnt where the content says little.
 
-    An item's vector is its whitened content along the leading principal directions, which stays
-    as it is, and an ID vector along the others, whose content is dropped. A cold item's ID vector
-    is zero.
+    An item's vector is its whitened content; an ID vector is added to it along the directions of
+    least variance, its null space. A cold item has none.
 
     Args:
-        content: ``[n_items, s]`` rows of padding (zero) and of all items.
+        content: ``[n_items, d]`` whitened rows of padding (zero) and of all items, the direction of
+            the largest variance first.
         n_warm: rows 1 .. ``n_warm`` have an ID vector.
-        null_dim: dimension of the ID vectors; d = s + ``null_dim``.
+        null_dim: dimension of the null space: the last of the d.
         init_std: ID vectors start at N(0, init_std²).
         generator: source of their initial values.
 
     Example:
         >>> import torch
-        >>> content = torch.tensor([[0.0], [1.0], [2.0]])  # padding, a warm item, a cold one
-        >>> embedding = AlphaFuseEmbedding(content, n_warm=1, null_dim=2, init_std=0.02,
+        >>> content = torch.tensor([[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]])  # a warm item, a cold one
+        >>> embedding = AlphaFuseEmbedding(content, n_warm=1, null_dim=1, init_std=1.0,
         ...                                generator=torch.Generator().manual_seed(0))
-        >>> embedding.embedding_dim
-        3
-        >>> embedding.weight[2].tolist()  # its ID part is zero
-        [2.0, 0.0, 0.0]
+        >>> (embedding.weight - content)[:, 0].tolist()  # the leading direction is the content's
+        [0.0, 0.0, 0.0]
+        >>> (embedding.weight - content)[2].tolist()  # and all of a cold item
+        [0.0, 0.0]
     """
 
     content: Tensor
@@ -60,27 +60,30 @@ class AlphaFuseEmbedding(ContentEmbedding):
     @property
     def embedding_dim(self) -> int:
         """Dimension d of an item vector."""
-        return self.content.size(1) + self.identity.size(1)
+        return self.content.size(1)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
         own = self.warm_rows(self.identity, ids)
-        return torch.cat([F.embedding(ids, self.content), own], -1)
+        return F.embedding(ids, self.content) + self._in_null_space(own)
 
     def trained_rows(self) -> Tensor:
         """Vectors of padding and of the warm items, ``[1 + n_warm, d]``, with their gradient."""
-        return torch.cat([self.content[: self.n_warm + 1], self.identity], 1)
+        return self.content[: self.n_warm + 1] + self._in_null_space(self.identity)
 
     def all_rows(self) -> Tensor:
         """Vectors of padding and of all items, ``[n_items, d]``."""
-        n_cold = len(self.content) - len(self.identity)
-        return torch.cat([self.content, F.pad(self.identity, (0, 0, 0, n_cold))], 1)
+        return torch.cat([self.trained_rows(), self.content[self.n_warm + 1 :]])
+
+    def _in_null_space(self, own: Tensor) -> Tensor:
+        return F.pad(own, (self.embedding_dim - own.size(-1), 0))
 
 
 class AdaptedEmbedding(ContentEmbedding):
     """Frozen content through a trained network, the same for warm and cold items; no ID.
 
-    The shape of UniSRec (Hou et al., KDD 2022) and WhitenRec (Zhang et al., ICDE 2024).
+    The shape of UniSRec (Hou et al., KDD 2022), WhitenRec (Zhang et al., ICDE 2024) and LIGER's
+    dense retrieval (Yang et al., 2024).
 
     Args:
         content: ``[n_items, c]`` rows of padding (zero) and of all items.
@@ -125,49 +128,6 @@ class AdaptedEmbedding(ContentEmbedding):
 
     def _rows(self, content: Tensor) -> Tensor:
         return F.pad(self.adaptor(content[1:]), (0, 0, 1, 0))
-
-
-class MixtureOfExperts(nn.Module):
-    """The adaptor of UniSRec (Hou et al., KDD 2022): parametric whitenings, mixed by a gate.
-
-    An expert is (dropout(x) − b) W; the gate is a softmax of x G, with noise in training whose
-    scale is learnt.
-
-    Args:
-        content_dim: dimension c of the content.
-        dim: dimension d of an item vector.
-        experts: number of experts.
-        dropout: rate at which the experts' inputs are dropped.
-
-    Example:
-        >>> import torch
-        >>> adaptor = MixtureOfExperts(content_dim=8, dim=4)
-        >>> adaptor(torch.randn(3, 5, 8)).shape
-        torch.Size([3, 5, 4])
-    """
-
-    def __init__(self, content_dim: int, dim: int, experts: int = 8, dropout: float = 0.2) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.bias = nn.Parameter(torch.zeros(experts, content_dim))
-        self.weight = nn.Parameter(torch.empty(experts, content_dim, dim).normal_(0.0, 0.02))
-        self.gate = nn.Parameter(torch.zeros(content_dim, experts))
-        self.noise = nn.Parameter(torch.zeros(content_dim, experts))
-
-    def forward(self, content: Tensor) -> Tensor:
-        """Item vectors ``[..., d]`` of content ``[..., c]``."""
-        logits = content @ self.gate
-        if self.training:
-            scale = F.softplus(content @ self.noise) + 1e-2
-            logits = logits + torch.randn_like(logits) * scale
-        share = logits.softmax(-1)
-        shift = torch.einsum("kc,kcd->kd", self.bias, self.weight)
-        # Σ share_k (x − b_k) W_k, one expert at a time: all of them would be eight tables.
-        x = self.dropout(content)
-        mixed = -share @ shift
-        for expert, weight in enumerate(self.weight):
-            mixed = mixed + share[..., expert, None] * (x @ weight)
-        return mixed
 
 
 class DroppedIdEmbedding(DeltaEmbedding):

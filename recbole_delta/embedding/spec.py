@@ -24,6 +24,7 @@ class EmbeddingArgs:
         dim: dimension d of an item vector.
         options: settings of its own, an instance of :attr:`EmbeddingSpec.options`.
         generator: source of initial values, so that they depend on nothing else.
+        train_count: ``[n_warm]`` int64 training rows of the warm items.
         init_table: gives a table of IDs the initial values that the backbone has in RecBole.
     """
 
@@ -32,6 +33,7 @@ class EmbeddingArgs:
     dim: int
     options: Any
     generator: torch.Generator
+    train_count: Tensor
     init_table: Callable[[nn.Embedding], None]
 
 
@@ -56,6 +58,8 @@ class EmbeddingSpec:
             None for none. They may stand in any YAML once the spec is listed.
         learns_warm: training moves the vectors of warm items.
         learns_cold: training moves those of cold items too, by what is shared with warm ones.
+        cosine_temperature: items are scored by the cosine over this number, as its paper has it;
+            None for the product.
 
     Example:
         An embedding with a setting of its own, known to every model and to the contract suite once
@@ -81,6 +85,7 @@ class EmbeddingSpec:
     options: type | None = None
     learns_warm: bool = True
     learns_cold: bool = False
+    cosine_temperature: float | None = None
 
     @property
     def embeds_cold_items(self) -> bool:

@@ -8,11 +8,13 @@ its own here, and an entry in :data:`LOSSES` of this file; its own settings are 
 from recbole_delta.loss.base import ItemVectors, TrainingLoss
 from recbole_delta.loss.exact import ChunkedCrossEntropy, CrossEntropy
 from recbole_delta.loss.sampled import SampledCrossEntropy
+from recbole_delta.loss.simrec import SimRecCrossEntropy
 
 LOSSES: dict[str, type[TrainingLoss]] = {
     "ce": CrossEntropy,
     "chunked": ChunkedCrossEntropy,
     "sampled": SampledCrossEntropy,
+    "simrec": SimRecCrossEntropy,
 }
 """Losses by the setting ``loss``. A new one is a :class:`TrainingLoss` listed here."""
 

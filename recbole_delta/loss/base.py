@@ -68,11 +68,20 @@ class TrainingLoss(nn.Module):
     gradient_of_all_items: ClassVar[bool]
     """Whether each step gives every warm item a gradient. Where not, a step that sees few items
     updates their rows only, if the optimizer is plain Adam."""
+    needs_content: ClassVar[bool] = False
+    """Whether :meth:`use_content` must be called before the first step."""
     options: ClassVar[type | None] = None
     """A frozen dataclass whose fields are its own settings, with defaults and checks."""
 
     def __init__(self, train_count: Tensor, options: Any) -> None:
         super().__init__()
+
+    def use_content(self, content: Tensor) -> None:
+        """Take what is needed of the items' content; nothing by default.
+
+        Args:
+            content: ``[n_warm, c]`` content vectors of items 1, 2, ... as they are prepared.
+        """
 
     def forward(self, hidden: Tensor, target: Tensor, items: ItemVectors) -> Tensor:
         """Mean over the positions.

@@ -35,6 +35,7 @@ class ContentBackbone(WholeCatalogue):
     Attributes:
         item_embedding: the embedding that the setting ``item_embedding`` names.
         positions: where it learns, ``all`` or ``last``.
+        cosine_temperature: of the cosine that the embedding is scored by; None for the product.
         training_loss: the loss that the setting ``loss`` names.
 
     Raises:
@@ -76,9 +77,12 @@ class ContentBackbone(WholeCatalogue):
         self.positions = train_positions(dataset.settings, type(self))
         dim = self.item_embedding.embedding_dim
         self.item_embedding = build_item_embedding(dataset, dim, config["seed"], self.init_id_table)
+        self.cosine_temperature = dataset.settings.embedding_spec.cosine_temperature
         loss = LOSSES[dataset.settings.loss]
         counts = torch.from_numpy(dataset.train_counts())
         self.training_loss = loss(counts, dataset.settings.loss_options)
+        if loss.needs_content and (content := dataset.warm_content()) is not None:
+            self.training_loss.use_content(torch.from_numpy(content))
         sees_few = not loss.gradient_of_all_items
         self.updates_rows = sees_few and _is_plain_adam(config)
         # The dense gradient of a loss over all items takes in the sparse one of the lookups.
@@ -88,8 +92,8 @@ class ContentBackbone(WholeCatalogue):
     def calculate_loss(self, interaction: Interaction) -> Tensor:
         """Training loss over the warm items: a scalar, the mean over the targets of the batch."""
         hidden, target = self.examples(interaction)
-        items = ItemVectors(self.item_embedding, self.output_item_vectors)
-        return self.training_loss(hidden, target, items)
+        items = ItemVectors(self.item_embedding, self.as_candidates)
+        return self.training_loss(self.as_query(hidden), target, items)
 
     def examples(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
         """Sequence representations and the items that came next, of a training batch.
@@ -109,7 +113,7 @@ class ContentBackbone(WholeCatalogue):
         return self.last_position(item_seq, item_seq_len), target
 
     def output_item_vectors(self, rows: Tensor) -> Tensor:
-        """What a sequence representation is multiplied by to score items; identity by default.
+        """What the backbone makes of item vectors before they are scored; identity by default.
 
         Args:
             rows: ``[..., d]`` item vectors.
@@ -118,6 +122,28 @@ class ContentBackbone(WholeCatalogue):
             ``[..., d]``, a row for each of them.
         """
         return rows
+
+    def as_query(self, hidden: Tensor) -> Tensor:
+        """What :meth:`as_candidates` are multiplied by to score items.
+
+        Args:
+            hidden: ``[..., d]`` sequence representations.
+
+        Returns:
+            ``[..., d]``: as they are; where the item embedding is scored by the cosine, unit
+            vectors over its temperature.
+        """
+        temperature = self.cosine_temperature
+        return hidden if temperature is None else F.normalize(hidden, dim=-1) / temperature
+
+    def as_candidates(self, rows: Tensor) -> Tensor:
+        """Item vectors ``[..., d]`` as they are scored; unit vectors where it is by the cosine.
+
+        Args:
+            rows: ``[..., d]`` item vectors.
+        """
+        vectors = self.output_item_vectors(rows)
+        return vectors if self.cosine_temperature is None else F.normalize(vectors, dim=-1)
 
     def last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Sequence representation at the last position.
@@ -150,27 +176,28 @@ class ContentBackbone(WholeCatalogue):
         """Scores ``[B]`` of the interaction's items."""
         hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
         items = interaction[self.ITEM_ID]
-        vectors = self.output_item_vectors(self.item_embedding(items))
-        return self.calibrated((hidden * vectors).sum(1), items)
+        vectors = self.as_candidates(self.item_embedding(items))
+        return self.calibrated((self.as_query(hidden) * vectors).sum(1), items)
 
     def score_known(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n]`` of padding and all items that have a vector."""
         hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
-        return hidden @ self.output_item_vectors(self.item_embedding.weight).T
+        return self.as_query(hidden) @ self.as_candidates(self.item_embedding.weight).T
 
     def scored_items(self) -> Tensor:
         """``[n_items, D]``: their products with :meth:`scored_session` are the scores.
 
         D is d, or d + 1 with an offset on cold items: the last number of an item's vector.
         """
-        rows = self.output_item_vectors(self.item_embedding.weight)
+        rows = self.as_candidates(self.item_embedding.weight)
         if not self.cold_offset:
             return rows
         return torch.cat([rows, self.offsets(len(rows)).to(rows)[:, None]], 1)
 
     def scored_session(self, hidden: Tensor) -> Tensor:
         """``[B, D]`` what item vectors are multiplied by, from outputs ``[B, d]``."""
-        return F.pad(hidden, (0, 1), value=1.0) if self.cold_offset else hidden
+        query = self.as_query(hidden)
+        return F.pad(query, (0, 1), value=1.0) if self.cold_offset else query
 
     def n_targets(self, interaction: Interaction) -> int:
         """Number of targets that :meth:`calculate_loss` averages over."""

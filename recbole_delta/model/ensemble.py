@@ -94,8 +94,8 @@ class SASRecEnsemble(CatalogueModel, SequentialRecommender):
 
     def _scores(self, model: SASRecDelta, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Scores of a model, with mean 0 and variance 1 over the warm items of each row."""
-        items = model.output_item_vectors(model.item_embedding.weight)
-        scores = model.last_position(item_seq, item_seq_len) @ items.T
+        items = model.as_candidates(model.item_embedding.weight)
+        scores = model.as_query(model.last_position(item_seq, item_seq_len)) @ items.T
         warm = scores[:, 1 : self.n_warm + 1]
         return (scores - warm.mean(1, keepdim=True)) / warm.std(1, keepdim=True)
 

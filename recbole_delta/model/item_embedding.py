@@ -41,6 +41,7 @@ def build_item_embedding(
             dim=dim,
             options=settings.embedding_options,
             generator=torch.Generator().manual_seed(rows_seed(seed)),
+            train_count=torch.from_numpy(dataset.train_counts()),
             init_table=init_table,
         )
     )

@@ -68,6 +68,10 @@ class StoredCatalogue(ColdWarmDataset):
         }
         return ContentMap.stored(state), self._checkpoint.model[name]
 
+    def warm_content(self) -> None:
+        """Nothing: a checkpoint has none, and no loss asks for it."""
+        return None
+
     def train_counts(self) -> np.ndarray:
         """``[n_warm]`` int64 training rows of items 1, 2, ..."""
         return self._count

@@ -130,17 +130,18 @@ class VectorSearch:
 
     def _screened(self) -> ScreenedVectors:
         if self._all is None:
-            rows = self._model.output_item_vectors(self._model.item_embedding.weight)
+            rows = self._model.as_candidates(self._model.item_embedding.weight)
             self._all = ScreenedVectors(rows.float(), bytes_are_quick(rows.size(1)))
         return self._all
 
     def _vectors(self, items: Tensor) -> Tensor:
-        return self._model.output_item_vectors(self._model.item_embedding(items)).float()
+        return self._model.as_candidates(self._model.item_embedding(items)).float()
 
     def _query(self, histories: list[Tensor]) -> Tensor:
         batch = _batch(self._model, histories)
         item_seq, lengths = batch[self._model.ITEM_SEQ], batch[self._model.ITEM_SEQ_LEN]
-        return self._model.last_position(item_seq, lengths).float().contiguous()
+        query = self._model.as_query(self._model.last_position(item_seq, lengths))
+        return query.float().contiguous()
 
 
 def _best_of_all(

@@ -116,7 +116,7 @@ def fit_deltas(
         ``[k, d]`` deltas.
     """
     hidden, weight = contexts.hidden, contexts.weight[:, None]
-    warm = model.output_item_vectors(embedding.weight[1 : n_warm + 1])
+    warm = model.as_candidates(embedding.weight[1 : n_warm + 1])
     parts = hidden.split(max(1, SCORES_AT_ONCE // n_warm))
     known = torch.cat([(part @ warm.T).logsumexp(1) for part in parts])
     place = torch.full((len(embedding.content),), -1, device=ids.device)
@@ -132,7 +132,7 @@ def fit_deltas(
     for _ in range(STEPS):
         with torch.enable_grad():
             at = momentum_point.clone().requires_grad_()
-            rows = model.output_item_vectors(content + at)
+            rows = model.as_candidates(content + at)
         scores = hidden @ rows.detach().T
         total = torch.logaddexp(known, scores.logsumexp(1))[:, None]
         share = scores.sub_(total).exp_()
@@ -152,17 +152,17 @@ def fit_deltas(
 
 
 def _after_one_item(model: Any, n_items: int) -> Tensor:
-    """Sequence representations ``[n_items, d]`` after item 1, 2, ... alone."""
+    """Queries ``[n_items, d]`` of histories that are item 1, 2, ... alone."""
     device, hidden = model_device(model), []
     for part in torch.arange(1, n_items + 1, device=device).split(SEQUENCES_AT_ONCE):
         width = model.max_seq_length if model.fixed_length else 1
         item_seq = F.pad(part[:, None], (0, width - 1))
-        hidden.append(model.last_position(item_seq, torch.ones_like(part)))
+        hidden.append(model.as_query(model.last_position(item_seq, torch.ones_like(part))))
     return torch.cat(hidden)
 
 
 def _read(model: Any, histories: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Sequence representations ``[n, d]`` and what came next ``[n]``, block by block."""
+    """Queries ``[n, d]`` and what came next ``[n]``, block by block."""
     user = np.repeat(np.arange(len(histories)), [len(each) for each in histories])
     slices = window_slices(user, model.max_seq_length) if model.causal else prefix_slices(user)
     start, stop = (torch.from_numpy(each) for each in slices)
@@ -174,6 +174,6 @@ def _read(model: Any, histories: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]
         target = sequences.items[stop[index]].to(device)
         if model.causal:
             target = next_items(item_seq, lengths, target)[item_seq > 0]
-            yield model.every_position(item_seq), target
+            yield model.as_query(model.every_position(item_seq)), target
         else:
-            yield model.last_position(item_seq, lengths), target
+            yield model.as_query(model.last_position(item_seq, lengths)), target

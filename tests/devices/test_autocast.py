@@ -29,7 +29,8 @@ def embedding_of(mode):
         content = F.pad(content_map(raw.astype(np.float32)), (0, 0, 1, 0))
     options = spec.options() if spec.options else None
     table = torch.nn.init.normal_
-    args = EmbeddingArgs(content, N_WARM, DIM, options, generator, lambda t: table(t.weight))
+    count = torch.arange(1, N_WARM + 1)
+    args = EmbeddingArgs(content, N_WARM, DIM, options, generator, count, lambda t: table(t.weight))
     return spec.make(args).eval()
 
 
@@ -50,6 +51,7 @@ def test_the_autocast_matrix(name, mode, dtype):
     embedding = embedding_of(mode)
     options = LOSSES[name].options() if LOSSES[name].options else None
     loss = LOSSES[name](torch.arange(1, N_WARM + 1), options)
+    loss.use_content(torch.randn(N_WARM, 8, generator=torch.Generator().manual_seed(2)))
     generator = torch.Generator().manual_seed(1)
     hidden = torch.randn(POSITIONS, DIM, generator=generator)
     target = torch.randint(1, N_WARM + 1, (POSITIONS,), generator=generator)

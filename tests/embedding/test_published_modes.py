@@ -32,25 +32,84 @@ def made(content, mode):
     rows = F.pad(chosen.fit(content[:N_WARM], COUNT, DIM)(content), (0, 0, 1, 0))
     options = chosen.options() if chosen.options else None
     generator = torch.Generator().manual_seed(0)
-    return chosen.make(EmbeddingArgs(rows, N_WARM, DIM, options, generator, nn.init.normal_))
+    count, init_table = torch.from_numpy(COUNT), nn.init.normal_
+    return chosen.make(EmbeddingArgs(rows, N_WARM, DIM, options, generator, count, init_table))
 
 
-def test_alphafuse_keeps_the_whitened_content_and_learns_in_the_null_space(content):
+def test_alphafuse_adds_ids_in_the_null_space_of_standardised_content(content):
     embedding = made(content, "alphafuse")
-    assert embedding.content.shape == (N_ITEMS, DIM // 2)
     warm = embedding.content[1 : N_WARM + 1].double()
-    covariance = torch.cov(warm.T) * (DIM // 2)
-    torch.testing.assert_close(covariance, torch.eye(DIM // 2).double(), rtol=1e-4, atol=1e-4)
-    # They span the leading directions: all the variance that four directions can hold.
+    torch.testing.assert_close(torch.cov(warm.T), torch.eye(DIM).double(), rtol=1e-4, atol=1e-4)
+    # Its first half spans the leading directions: all the variance that they can hold.
+    leading = warm[:, : DIM // 2].numpy()
     centred = content[:N_WARM] - content[:N_WARM].mean(0)
     variance = np.linalg.svd(centred, compute_uv=False)[: DIM // 2] ** 2
-    axes = np.linalg.lstsq(warm.numpy(), centred, rcond=None)[0]
-    assert ((warm.numpy() @ axes) ** 2).sum() == pytest.approx(variance.sum(), rel=1e-3)
-    rows = embedding.trained_rows()
-    rows.square().sum().backward()
+    axes = np.linalg.lstsq(leading, centred, rcond=None)[0]
+    assert ((leading @ axes) ** 2).sum() == pytest.approx(variance.sum(), rel=1e-3)
+    # IDs are learnt in the other half alone, on top of the content.
+    own = (embedding.weight - embedding.content).detach()
+    assert own[:, : DIM // 2].eq(0).all()
+    assert own[N_WARM + 1 :].eq(0).all()
+    assert own[1 : N_WARM + 1, DIM // 2 :].std() == pytest.approx(1.0, abs=0.2)
+    embedding.trained_rows().square().sum().backward()
     assert embedding.identity.grad[1:].ne(0).all()
     assert [name for name, _ in embedding.named_parameters()] == ["identity"]
-    assert embedding.weight[N_WARM + 1 :, DIM // 2 :].eq(0).all()
+
+
+@pytest.mark.parametrize("mode", ["alphafuse", "liger"])
+def test_a_cosine_is_the_score_of_the_papers_that_have_one(tiny, train, mode):
+    _, (_, model, *_) = train(tiny, "SASRecDelta", item_embedding=mode)
+    model.eval()
+    item_seq, lengths = torch.tensor([[3, 1, 4]]), torch.tensor([3])
+    interaction = {model.ITEM_SEQ: item_seq, model.ITEM_SEQ_LEN: lengths}
+    with torch.no_grad():
+        scores = model.full_sort_predict(interaction)[0, 1:]
+        hidden = model.last_position(item_seq, lengths)
+        cosine = F.cosine_similarity(hidden, model.item_embedding.weight[1:])
+    torch.testing.assert_close(scores, cosine / 0.07)
+
+
+def test_denserec_shows_ids_and_projected_content_in_turn(content):
+    embedding = made(content, "denserec")
+    ids = torch.arange(1, N_WARM + 1).repeat(200)
+    projected = embedding.content @ embedding.projection.weight.T
+    for rows in (embedding(ids), torch.cat([embedding.trained_rows()[1:] for _ in range(200)])):
+        dense = torch.isclose(rows, projected[ids], atol=1e-7).all(1)
+        own = torch.isclose(rows, embedding.identity[ids], atol=1e-7).all(1)
+        assert (dense ^ own).all()
+        # 12,000 draws: a standard error of .0046.
+        assert dense.double().mean() == pytest.approx(0.5, abs=0.02)
+    embedding.eval()
+    torch.testing.assert_close(embedding.weight[1 : N_WARM + 1], embedding.identity[1:])
+    torch.testing.assert_close(embedding.weight[N_WARM + 1 :], projected[N_WARM + 1 :])
+
+
+def test_the_gate_opens_with_the_training_rows_of_an_item_and_is_shut_for_cold_ones(content):
+    embedding = made(content, "gated")
+    share = torch.sigmoid(torch.log1p(torch.from_numpy(COUNT).float()) - np.log(6.0))
+    projected = embedding.content @ embedding.projection.weight.T
+    warm = (
+        share[:, None] * embedding.identity[1:] + (1 - share[:, None]) * projected[1 : N_WARM + 1]
+    )
+    torch.testing.assert_close(embedding.weight[1 : N_WARM + 1], warm)
+    torch.testing.assert_close(embedding.weight[N_WARM + 1 :], projected[N_WARM + 1 :])
+    embedding.weight.square().sum().backward()
+    assert embedding.gate.weight.grad.ne(0).all()  # how fast it opens is learnt
+
+
+def test_the_adaptor_of_liger_is_its_formula(content):
+    embedding = made(content, "liger").eval()
+    hidden = embedding.content[1:]
+    for layer, skip in zip(embedding.adaptor.layers, embedding.adaptor.skips):
+        linear, norm = layer[0], layer[1]
+        inner = hidden @ linear.weight.T + linear.bias
+        inner = (inner - inner.mean(1, keepdim=True)) / (
+            inner.var(1, keepdim=True, unbiased=False) + norm.eps
+        ).sqrt()
+        hidden = inner.clamp(min=0) + hidden @ skip.weight.T
+    expected = hidden @ embedding.adaptor.end.weight.T
+    torch.testing.assert_close(embedding.weight[1:], expected, rtol=1e-4, atol=1e-5)
+    assert not any(len(parameter) in (N_WARM + 1, N_ITEMS) for parameter in embedding.parameters())
 
 
 def test_llminit_takes_raw_dimensions_of_highest_variance_over_popular_items(content):

@@ -34,7 +34,7 @@ class Products:
     """A model that scores by plain products."""
 
     @staticmethod
-    def output_item_vectors(rows):
+    def as_candidates(rows):
         return rows
 
     @staticmethod
