@@ -8,14 +8,14 @@ from torch import Tensor
 from dataset_prep.errors import one_of
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.model.backbone import ContentBackbone
-from recbole_delta.model.transformer.encoder import BLOCKS, encode, encode_padded
+from recbole_delta.model.transformer.encoder import BLOCKS, add_gates, encode, encode_padded
 
 
 class SASRecDelta(ContentBackbone, SASRec):
     """RecBole's ``SASRec`` (Kang & McAuley, ICDM 2018) with our item embedding.
 
-    The setting ``block`` chooses how its layers are put together, with the same weights: as in
-    RecBole (``recbole``), or as in its authors' code (``original``).
+    The setting ``block`` chooses how its layers are put together: as in RecBole (``recbole``), with
+    the same weights as in its authors' code (``original``), or gated as in eSASRec (``ligr``).
 
     Args:
         config: a RecBole ``Config``.
@@ -32,6 +32,9 @@ class SASRecDelta(ContentBackbone, SASRec):
         self.block = config["block"]
         one_of("block", self.block, tuple(BLOCKS))
         super().__init__(config, dataset)
+        if self.block == "ligr":
+            for part in add_gates(self):
+                part.apply(self._init_weights)
 
     def every_position(self, item_seq: Tensor) -> Tensor:
         """Sequence representation at every position: RecBole's results, no padding computed.

@@ -1,11 +1,11 @@
-"""The transformer encoder of RecBole's SASRec, packed or padded, by its weights, in two blocks."""
+"""The transformer encoder of RecBole's SASRec, packed or padded, in three kinds of block."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recbole_delta.compute.dropout import drop_
@@ -123,11 +123,63 @@ class OriginalBlock:
         return model.LayerNorm(hidden)
 
 
-BLOCKS: dict[str, type[RecBoleBlock] | type[OriginalBlock]] = {
+class GatedBlock:
+    """The block of eSASRec (RecSys 2025), after LiGR (arXiv 2502.03417): gated, pre-norm.
+
+    What a part adds to its residual passes a gate that sees the residual; the feed-forward part is
+    a SwiGLU. It has weights of its own besides RecBole's, which :func:`add_gates` adds.
+    """
+
+    @staticmethod
+    def begin(model: Any, items: Tensor, positions: Tensor) -> Tensor:
+        """Inputs ``[M, d]`` of the first layer, from vectors of items and positions ``[M, d]``."""
+        return drop_(model.dropout, positions.add_(items))
+
+    @staticmethod
+    def layer(layer: Any, hidden: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
+        """Outputs ``[M, d]`` of a layer, or ``[n, d]`` for the ``wanted`` ``[n]`` items only."""
+        part, forward = layer.multi_head_attention, layer.feed_forward
+        normal = part.LayerNorm(hidden)
+        context, _ = _attend(part, normal, normal, batch, wanted)
+        if wanted is not None:
+            hidden = F.embedding(wanted, hidden)
+        context = drop_(part.out_dropout, context)
+        hidden = hidden + layer.attention_gate(hidden).sigmoid() * context
+        normal = forward.LayerNorm(hidden)
+        inner = F.silu(forward.dense_1(normal)) * forward.dense_3(normal)
+        outer = drop_(forward.dropout, forward.dense_2(forward.dropout(inner)))
+        return hidden + layer.feed_forward_gate(hidden).sigmoid() * outer
+
+    @staticmethod
+    def end(model: Any, hidden: Tensor) -> Tensor:
+        """Outputs ``[n, d]`` of the encoder from those of the last layer."""
+        return hidden
+
+
+BLOCKS: dict[str, type[RecBoleBlock] | type[OriginalBlock] | type[GatedBlock]] = {
     "recbole": RecBoleBlock,
     "original": OriginalBlock,
+    "ligr": GatedBlock,
 }
 """Blocks by the setting ``block``."""
+
+
+def add_gates(model: Any) -> list[nn.Module]:
+    """Give RecBole's layers the weights that :class:`GatedBlock` has besides theirs.
+
+    Args:
+        model: a ``SASRec`` of RecBole.
+
+    Returns:
+        the new parts, with torch's initial values.
+    """
+    new: list[nn.Module] = []
+    for layer in model.trm_encoder.layer:
+        inner, dim = layer.feed_forward.dense_1.weight.shape
+        layer.attention_gate, layer.feed_forward_gate = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        layer.feed_forward.dense_3 = nn.Linear(dim, inner)
+        new += [layer.attention_gate, layer.feed_forward_gate, layer.feed_forward.dense_3]
+    return new
 
 
 def _attend(

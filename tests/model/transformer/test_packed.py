@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recbole.model.layers import TransformerEncoder
 from torch import nn
 
-from recbole_delta.model.transformer.encoder import encode
+from recbole_delta.model.transformer.encoder import add_gates, encode
 from recbole_delta.model.transformer.packed import best_fit
 
 LONGEST = 40
@@ -160,10 +160,43 @@ def test_the_original_block_is_that_of_sasrecs_authors(heads):
         torch.testing.assert_close(x, y, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("block", ["recbole", "original"])
+def gated_sasrec(model, item_seq):
+    """The layers of eSASRec, written out with torch's own attention, over padding."""
+    heads = model.trm_encoder.layer[0].multi_head_attention.num_attention_heads
+    width = item_seq.size(1)
+    hidden = model.item_embedding(item_seq) + model.position_embedding.weight[:width]
+    future = torch.ones(width, width, dtype=torch.bool).triu(1)
+    for layer in model.trm_encoder.layer:
+        part, forward = layer.multi_head_attention, layer.feed_forward
+        attention = nn.MultiheadAttention(16, heads, batch_first=True)
+        own = (part.query, part.key, part.value)
+        attention.in_proj_weight = nn.Parameter(torch.cat([p.weight for p in own]))
+        attention.in_proj_bias = nn.Parameter(torch.cat([p.bias for p in own]))
+        attention.out_proj = part.dense
+        normal = part.LayerNorm(hidden)
+        context, _ = attention(normal, normal, normal, attn_mask=future)
+        hidden = hidden + torch.sigmoid(layer.attention_gate(hidden)) * context
+        normal = forward.LayerNorm(hidden)
+        inner = nn.functional.silu(forward.dense_1(normal)) * forward.dense_3(normal)
+        hidden = hidden + torch.sigmoid(layer.feed_forward_gate(hidden)) * forward.dense_2(inner)
+    return hidden
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_the_gated_block_is_that_of_esasrec(heads):
+    model = Backbone(heads, "gelu")
+    model.block = "ligr"
+    add_gates(model)
+    item_seq = right_padded([3, 17, 8, 40, 1, 9], LONGEST)
+    expected = gated_sasrec(model, item_seq)[item_seq > 0]
+    torch.testing.assert_close(encode(model, item_seq), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("block", ["recbole", "original", "ligr"])
 def test_chosen_outputs_are_those_of_all(block):
     model = Backbone(2, "gelu")
     model.block = block
+    add_gates(model)
     item_seq = right_padded([3, 17, 8], LONGEST)
     chosen = torch.tensor([27, 2, 2, 19])
     torch.testing.assert_close(encode(model, item_seq, chosen), encode(model, item_seq)[chosen])
