@@ -17,7 +17,7 @@ from recbole_delta.loss import LOSSES
 from recbole_delta.model import BACKBONES
 from recbole_delta.quick_start.build import make_parts
 
-OPERATIONS = {"ce": 220, "chunked": 225, "sampled": 250}
+OPERATIONS = {"ce": 220, "chunked": 225, "sampled": 250, "simrec": 280}
 """The most launches of a step of SASRecDelta (two layers, ``item_embedding: delta``): most are the
 encoder's forward and backward, a fifth the loss, a tenth attention, which CUDA has in one where the
 fake device spells it out."""
