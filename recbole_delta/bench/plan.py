@@ -12,7 +12,7 @@ from typing import Any
 
 from dataset_prep.errors import DeltaError, at_least_1, check_folder_name, check_options, check_seed
 from dataset_prep.format.content import find_content
-from recbole_delta.bench.wanted import cutoffs, lacking, read_report
+from recbole_delta.bench.wanted import check_names, cutoffs, lacking, read_report
 from recbole_delta.compute.modules import import_modules
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import DeltaSettings
@@ -121,7 +121,7 @@ class Plan:
         data: data sets by name.
         data_path: folder of the data sets.
         threads: number of threads of each run, on which the last bits of its numbers depend.
-        report: title, metrics, reference, baseline and notes of the report.
+        report: title, metrics, reference, baseline, notes and published figures of the report.
     """
 
     path: Path
@@ -184,6 +184,7 @@ def _plan(path: Path, given: dict[str, Any], data_path: Path) -> Plan:
     specs.sort(key=lambda spec: seeds.index(spec.seed) if spec.seed in seeds else len(seeds))
     plan = Plan(path, specs, {str(n): Data.at(data_path, str(n)) for n in datasets}, data_path,
                 threads, report)  # fmt: skip
+    check_names(report.get("published", []), plan.labels, plan.data)
     reference = report.get("reference")
     if reference is not None and reference not in plan.labels:
         raise DeltaError(f"report: reference {reference!r} is none of {', '.join(plan.labels)}.")

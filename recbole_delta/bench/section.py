@@ -11,6 +11,7 @@ from recbole_delta.bench import figures, frontier_figures, frontier_tables, regr
 from recbole_delta.bench.compare import LEVEL, Comparison
 from recbole_delta.bench.frontier_rows import Frontiers
 from recbole_delta.bench.plan import Plan
+from recbole_delta.bench.published import beside
 from recbole_delta.bench.record import Record
 from recbole_delta.evaluator.labels import metric_label
 
@@ -63,6 +64,9 @@ def make_section(plan: Plan, comparison: Comparison) -> Section:
     }
     others = {"How each row was run": tables.conditions(comparison)}
     data = {"": tables.csv(comparison, metrics)}
+    published = beside(plan.report.get("published", []), comparison)
+    if len(published):
+        others = {"Beside published figures": published, **others}
     if differences is not None:
         data["-differences"] = differences
         if len(differences):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from dataset_prep.errors import DeltaError, check_options
 from recbole_delta.evaluator.metrics import GAINS
 from recbole_delta.evaluator.recbole_metrics import check_valid_metric, wanted_metrics
 
-REPORT_KEYS = ("title", "metrics", "reference", "baseline", "notes")
+REPORT_KEYS = ("title", "metrics", "reference", "baseline", "notes", "published")
 """Keys of a bench file's ``report``."""
+ABOUT = ("source", "setting", "row", "dataset")
+"""What an entry of ``report: published`` says besides its figures."""
 
 
 def read_report(given: Any) -> dict[str, Any]:
@@ -41,7 +43,62 @@ def read_report(given: Any) -> dict[str, Any]:
                 f"report: metrics are such as ndcg@10, of {', '.join(GAINS)}, but {metric!r} is "
                 "none."
             )
-    return {**report, "metrics": list(dict.fromkeys(metric.lower() for metric in metrics))}
+    report["metrics"] = list(dict.fromkeys(metric.lower() for metric in metrics))
+    if "published" in report:
+        report["published"] = read_published(report["published"], report["metrics"])
+    return report
+
+
+def read_published(given: Any, metrics: Collection[str]) -> list[dict[str, Any]]:
+    """The ``published`` figures of a bench file's ``report``, checked.
+
+    Args:
+        given: what the file says: a list of mappings with ``source``, ``setting`` (may be left
+            out), ``row`` and ``dataset`` of the run beside it, and figures by metric.
+        metrics: metrics that the report shows, in lower case.
+
+    Returns:
+        the list, with metrics in lower case.
+
+    Raises:
+        DeltaError: an entry lacks something, or has a figure that the report does not show.
+
+    Example:
+        >>> entry = {"source": "Kang", "row": "SASRec", "dataset": "beauty", "NDCG@10": 0.05}
+        >>> read_published([entry], ["ndcg@10"])[0]["ndcg@10"]
+        0.05
+    """
+    if not isinstance(given, list) or not all(isinstance(entry, dict) for entry in given):
+        raise DeltaError("report: published must be a list of entries with source, row, dataset.")
+    entries = []
+    for entry in given:
+        lower = {name.lower(): value for name, value in entry.items()}
+        check_options("report: published", lower, [*ABOUT, *metrics])
+        missing = [name for name in ("source", "row", "dataset") if name not in lower]
+        figures = {name: value for name, value in lower.items() if name not in ABOUT}
+        if missing or not figures:
+            what = " and ".join(missing) or f"a figure of {', '.join(metrics)}"
+            raise DeltaError(f"report: published: {entry} lacks {what}.")
+        if not all(isinstance(value, float) and value > 0 for value in figures.values()):
+            raise DeltaError(f"report: published: the figures of {entry} must be above 0.")
+        entries.append(lower)
+    return entries
+
+
+def check_names(
+    entries: list[dict[str, Any]], labels: Collection[str], datasets: Collection[str]
+) -> None:
+    """Refuse an entry that stands beside no row or data set of the bench.
+
+    Raises:
+        DeltaError: with the name, and those that there are.
+    """
+    for entry in entries:
+        for name, known in (("row", labels), ("dataset", datasets)):
+            if entry[name] not in known:
+                raise DeltaError(
+                    f"report: published: {name} {entry[name]!r} is none of {', '.join(known)}."
+                )
 
 
 def cutoffs(metrics: Sequence[str]) -> list[int]:

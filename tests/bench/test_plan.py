@@ -9,6 +9,8 @@ from dataset_prep.errors import DeltaError
 from recbole_delta.bench.bench import bench
 from recbole_delta.bench.plan import read_plan
 
+PUBLISHED = {"source": "Kang", "row": "default", "dataset": "tiny", "ndcg@10": 0.05}
+
 
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -35,6 +37,12 @@ from recbole_delta.bench.plan import read_plan
         ({"settings": {"valid_metric": "ndcg_wram@10"}}, "valid_metric: ndcg_wram@10 is not among"),
         ({"settings": {"metrics": ["ItemCoverage"]}}, "ItemCoverage has no cold/warm version"),
         ({"report": {"reference": "nobody"}}, "reference 'nobody' is none of"),
+        ({"report": {"published": {"Kang": 0.05}}}, "published must be a list of entries"),
+        ({"report": {"published": [{"source": "Kang", "ndcg@10": 0.05}]}}, "lacks row and dataset"),
+        ({"report": {"published": [{**PUBLISHED, "row": "nobody"}]}}, "row 'nobody' is none of"),
+        ({"report": {"published": [{**PUBLISHED, "dataset": "toni"}]}}, "'toni' is none of tiny"),
+        ({"report": {"published": [{**PUBLISHED, "mrr@3": 0.1}]}}, "no option 'mrr@3'"),
+        ({"report": {"published": [{**PUBLISHED, "ndcg@10": "5%"}]}}, "must be above 0"),
     ],
 )  # fmt: skip
 def test_a_bench_file_is_checked_before_anything_runs(plan, tmp_path, change, message):

@@ -1,0 +1,38 @@
+"""Figures that others have published, and ours beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from recbole_delta.bench.compare import Comparison
+from recbole_delta.bench.wanted import ABOUT
+from recbole_delta.evaluator.labels import metric_label
+
+
+def beside(entries: list[dict[str, Any]], comparison: Comparison) -> pd.DataFrame:
+    """Published figures of a data set, ours over all cases, and ours by theirs.
+
+    Args:
+        entries: checked entries of a bench file's ``report: published``.
+        comparison: rows of one data set.
+
+    Returns:
+        a line for each entry of the data set whose row has run, by its source: ``setting``,
+        ``ours`` (label of the row), and of each metric theirs, ours (mean over seeds) and their
+        ratio, as text; empty without any.
+    """
+    rows = {row.label: row for row in comparison.rows if row.records}
+    lines = []
+    for entry in entries:
+        if entry["dataset"] != comparison.dataset or entry["row"] not in rows:
+            continue
+        line = {"": entry["source"], "setting": entry.get("setting", ""), "ours": entry["row"]}
+        for metric in (name for name in entry if name not in ABOUT):
+            ours, name = rows[entry["row"]].values(metric, "total").mean(), metric_label(metric)
+            line[f"{name}, theirs"] = f"{entry[metric]:.4f}"
+            line[f"{name}, ours"] = f"{ours:.4f}"
+            line[f"{name}, ratio"] = f"{ours / entry[metric]:.2f}"
+        lines.append(line)
+    return pd.DataFrame(lines).set_index("").fillna("–") if lines else pd.DataFrame()
