@@ -16,6 +16,7 @@ from recbole_delta.embedding.base import ContentEmbedding
 from recbole_delta.embedding.content_map import ContentMap
 from recbole_delta.embedding.delta import DeltaEmbedding
 from recbole_delta.embedding.id import IdEmbedding
+from recbole_delta.embedding.imputed import KnnIdEmbedding
 from recbole_delta.embedding.published import (
     AdaptedEmbedding,
     AlphaFuseEmbedding,
@@ -150,8 +151,13 @@ def _id_dropout(args: EmbeddingArgs) -> ContentEmbedding:
     return DroppedIdEmbedding(args.content, args.n_warm, ID_DROPOUT, **_start(args))
 
 
+def _id_knn(args: EmbeddingArgs) -> ContentEmbedding:
+    return KnnIdEmbedding(_id(args).weight, args.content)
+
+
 EMBEDDINGS: dict[str, EmbeddingSpec] = {
     "id": EmbeddingSpec(_id, fit=None),
+    "id_knn": EmbeddingSpec(_id_knn, _own_dimension, learns_cold=True),
     "init": EmbeddingSpec(_init),
     "frozen": EmbeddingSpec(_frozen, learns_warm=False),
     "delta": EmbeddingSpec(_delta, options=DeltaOptions),
