@@ -1,4 +1,4 @@
-"""The models: a RecBole backbone with one of our item embeddings, and the untrained baseline.
+"""The models: a RecBole backbone with one of our item embeddings, and untrained baselines.
 
 To add a backbone to this package: a subclass of
 :class:`~recbole_delta.model.backbone.ContentBackbone` in a file of its own here (``narm.py`` is the
@@ -11,6 +11,7 @@ from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.model.bert4rec import BERT4RecDelta
 from recbole_delta.model.content_mean import ContentMean
 from recbole_delta.model.core import COREDelta
+from recbole_delta.model.ease import CEASE, AddEASE
 from recbole_delta.model.ensemble import SASRecEnsemble
 from recbole_delta.model.gru4rec import GRU4RecDelta
 from recbole_delta.model.lightsans import LightSANsDelta
@@ -28,6 +29,8 @@ MODELS = (
     BERT4RecDelta,
     SASRecEnsemble,
     ContentMean,
+    CEASE,
+    AddEASE,
 )
 """Models that ``import recbole_delta`` makes known to RecBole."""
 

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import GeneralRecommender, SequentialRecommender
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 from torch import Tensor, inf
 from torch.nn import functional as F
 
+from recbole_delta.compute.memory import require_memory
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.model.contract import CatalogueModel
 
@@ -75,6 +76,10 @@ class HistoryCatalogue(CatalogueModel, GeneralRecommender):
     """In front of RecBole's ``ItemKNN``: it scores the given history, not the user's training rows.
 
     A test user may have no training rows, but has a history.
+
+    Attributes:
+        similarity: ``[n_items, n_items]``, what an item of the history (row) adds to the score of
+            another (column).
     """
 
     is_trained = False
@@ -82,6 +87,11 @@ class HistoryCatalogue(CatalogueModel, GeneralRecommender):
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         super().__init__(config, dataset)
         self.item_seq_field = config["ITEM_ID_FIELD"] + config["LIST_SUFFIX"]
+
+    @property
+    def similarity(self) -> csr_matrix | np.ndarray:
+        """The similarities of ItemKNN, sparse."""
+        return self.w
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``: sums of an item's similarities to the history's items."""
@@ -91,11 +101,27 @@ class HistoryCatalogue(CatalogueModel, GeneralRecommender):
             (np.ones(len(row), dtype=np.float32), (row, item_seq[item_seq > 0])),
             shape=(len(item_seq), self.n_items),
         )
-        scores = torch.from_numpy((seen @ self.w).toarray()).to(self.device)
-        return _padded(scores, self.n_catalogue)
+        sums = seen @ self.similarity
+        scores = torch.from_numpy(sums.toarray() if issparse(sums) else np.asarray(sums))
+        return _padded(scores.to(self.device), self.n_catalogue)
 
 
-BASELINES = {"Pop": PopularityCatalogue, "ItemKNN": HistoryCatalogue}
+class EaseCatalogue(HistoryCatalogue):
+    """In front of RecBole's ``EASE``, whose weights between items are dense."""
+
+    def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
+        n = dataset.item_num
+        # The matrix, LAPACK's copy, its inverse and the weights, in float32.
+        require_memory(16 * n**2, f"The item-item matrix of EASE over {n:,} items")
+        super().__init__(config, dataset)
+
+    @property
+    def similarity(self) -> np.ndarray:
+        """The weights of EASE."""
+        return self.item_similarity
+
+
+BASELINES = {"Pop": PopularityCatalogue, "ItemKNN": HistoryCatalogue, "EASE": EaseCatalogue}
 """RecBole's models that are computed, not trained, and the class that goes in front of each."""
 
 

@@ -46,6 +46,9 @@ class CatalogueModel(SequenceTraits):
     is_trained: ClassVar[bool] = True
     """Whether there is anything to train; a baseline without parameters is validated once."""
 
+    follows_from_rows: ClassVar[bool] = False
+    """Whether it is computed from the training rows each time, so that no checkpoint can serve."""
+
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         super().__init__(config, dataset)  # type: ignore[call-arg]  # of RecBole's class behind it
         self.n_catalogue, self.n_warm = dataset.n_catalogue, dataset.n_warm

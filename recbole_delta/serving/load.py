@@ -87,7 +87,7 @@ def stored_model(
         device: where the model computes; by the run's settings by default.
 
     Raises:
-        DeltaError: the model is RecBole's own, the parts of the file do not fit together, or there
+        DeltaError: the model is RecBole's own or follows from the training rows, the parts of the file do not fit together, or there
             is no such device.
     """
     config = RunConfig(config_dict=checkpoint.metadata.settings)
@@ -98,6 +98,11 @@ def stored_model(
         raise DeltaError(
             f"{checkpoint.path} holds RecBole's {config['model']}, which has no vectors for new "
             "items; train one of our models."
+        )
+    if model_class.follows_from_rows:
+        raise DeltaError(
+            f"{checkpoint.path} is of {config['model']}, which is computed from training rows, and a "
+            "checkpoint has none; recommend from a model that is trained."
         )
     try:
         catalogue = StoredCatalogue(config, checkpoint)
