@@ -103,7 +103,7 @@ class HistoryCatalogue(CatalogueModel, GeneralRecommender):
         )
         sums = seen @ self.similarity
         scores = torch.from_numpy(sums.toarray() if issparse(sums) else np.asarray(sums))
-        return _padded(scores.to(self.device), self.n_catalogue)
+        return _padded(scores.float().to(self.device), self.n_catalogue)
 
 
 class EaseCatalogue(HistoryCatalogue):
@@ -111,8 +111,8 @@ class EaseCatalogue(HistoryCatalogue):
 
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         n = dataset.item_num
-        # The matrix, LAPACK's copy, its inverse and the weights, in float32.
-        require_memory(16 * n**2, f"The item-item matrix of EASE over {n:,} items")
+        # RecBole holds four matrices in float64: the products, LAPACK's two, and the inverse.
+        require_memory(32 * n**2, f"The item-item matrix of EASE over {n:,} items")
         super().__init__(config, dataset)
 
     @property

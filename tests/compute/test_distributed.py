@@ -46,7 +46,7 @@ def test_losses_and_metrics_of_one_process_with_the_same_batches(tiny, train, se
     assert len(list(os.scandir(one.settings["checkpoint_dir"]))) == 2  # a file a run
 
 
-@pytest.mark.parametrize("model", ["ContentMean", "Pop", "ItemKNN"])
+@pytest.mark.parametrize("model", ["ContentMean", "Pop", "ItemKNN", "EASE", "CEASE"])
 def test_a_baseline_that_is_not_trained(tiny, train, several, model):
     one, _ = train(tiny, model)
     [two], _ = several([{"settings": {**one.settings, "nproc": 2}}])

@@ -39,9 +39,9 @@ def bound_on_delta(mode) -> float | None:
     return 0.5 if mode == "delta" else None
 
 
-def learns_a_map(mode) -> bool:
-    """Whether the map from content to vectors is learnt, so that cold items move with it."""
-    return mode in ("whitening", "moe", "liger", "denserec", "gated")
+def moves_cold_items(mode) -> bool:
+    """Whether something that cold items share is learnt, so that they move with it."""
+    return mode in ("whitening", "moe", "liger", "denserec", "gated", "id_knn")
 
 
 def draws_noise(mode) -> bool:
@@ -95,7 +95,7 @@ def test_content_does_not_move_and_a_cold_item_is_its_content_alone(tiny, train,
     cold = torch.arange(n_warm + 1, n_items)
     torch.testing.assert_close(embedding(cold), embedding.weight[n_warm + 1 :])
     without = fresh.item_embedding.weight[n_warm + 1 :]
-    assert torch.equal(embedding.weight[n_warm + 1 :], without) == (not learns_a_map(mode))
+    assert torch.equal(embedding.weight[n_warm + 1 :], without) == (not moves_cold_items(mode))
 
 
 @every_mode

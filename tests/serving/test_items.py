@@ -21,8 +21,8 @@ def cold_tokens(prepared):
     return prepared.items.loc[prepared.items["is_cold"] == "1", "item_id"].tolist()
 
 
-@pytest.mark.parametrize("mode", ["delta", "alphafuse", "whitening", "moe"])
-@pytest.mark.parametrize("model", [m.__name__ for m in MODELS if m.__name__ != "ContentMean"])
+@pytest.mark.parametrize("mode", ["delta", "alphafuse", "whitening", "moe", "id_knn"])
+@pytest.mark.parametrize("model", [m.__name__ for m in MODELS if m.is_trained])
 def test_added_items_rank_as_if_they_had_been_there_from_the_start(tiny, train, model, mode):
     settings = {"item_embedding": mode, "eval_step": 0}
     known, _ = train(tiny, model, **settings)
