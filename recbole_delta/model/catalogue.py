@@ -111,7 +111,7 @@ class EaseCatalogue(HistoryCatalogue):
 
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         n = dataset.item_num
-        # RecBole holds four matrices in float64: the products, LAPACK's two, and the inverse.
+        # NumPy inverts in float64, which takes three matrices, beside two in float32.
         require_memory(32 * n**2, f"The item-item matrix of EASE over {n:,} items")
         super().__init__(config, dataset)
 

@@ -157,8 +157,8 @@ class CEASE(CatalogueModel, SequentialRecommender):
 class AddEASE(CEASE):
     """Additive EASE: :func:`additive_ease` of the training rows and the content.
 
-    The additive model of the paper of :class:`CEASE`, of which all else is true here too. What the
-    content says of a cold item is not held against the fact that nobody has taken it yet.
+    The additive model of the paper of :class:`CEASE`, whose description holds here too. That nobody
+    has taken a cold item yet does not count against it, as it does in the collective model.
 
     Args:
         config: a RecBole ``Config``; ``reg_weight`` is λ and ``side_weight`` is α.

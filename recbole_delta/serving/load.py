@@ -87,8 +87,8 @@ def stored_model(
         device: where the model computes; by the run's settings by default.
 
     Raises:
-        DeltaError: the model is RecBole's own or follows from the training rows, the parts of the file do not fit together, or there
-            is no such device.
+        DeltaError: the model is RecBole's own or follows from training rows, the parts of the file
+            do not fit together, or there is no such device.
     """
     config = RunConfig(config_dict=checkpoint.metadata.settings)
     if device is not None:
@@ -101,8 +101,8 @@ def stored_model(
         )
     if model_class.follows_from_rows:
         raise DeltaError(
-            f"{checkpoint.path} is of {config['model']}, which is computed from training rows, and a "
-            "checkpoint has none; recommend from a model that is trained."
+            f"{checkpoint.path} is of {config['model']}, which is computed from training rows, and "
+            "a checkpoint has none; recommend from a model that is trained."
         )
     try:
         catalogue = StoredCatalogue(config, checkpoint)

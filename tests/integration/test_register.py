@@ -13,7 +13,7 @@ import recbole_delta
 from dataset_prep.errors import DeltaError
 
 
-@pytest.mark.parametrize("name", ["SASRecDelta", "GRU4RecDelta", "ContentMean"])
+@pytest.mark.parametrize("name", ["SASRecDelta", "GRU4RecDelta", "ContentMean", "CEASE"])
 def test_recbole_finds_our_models_and_trainers(name):
     model = get_model(name)
     assert model.__name__ == name
