@@ -157,10 +157,10 @@ def _id_knn(args: EmbeddingArgs) -> ContentEmbedding:
 
 EMBEDDINGS: dict[str, EmbeddingSpec] = {
     "id": EmbeddingSpec(_id, fit=None),
-    "id_knn": EmbeddingSpec(_id_knn, _own_dimension, learns_cold=True),
     "init": EmbeddingSpec(_init),
     "frozen": EmbeddingSpec(_frozen, learns_warm=False),
     "delta": EmbeddingSpec(_delta, options=DeltaOptions),
+    "id_knn": EmbeddingSpec(_id_knn, _own_dimension, learns_cold=True),
     "alphafuse": EmbeddingSpec(_alphafuse, _whitened_in_order, cosine_temperature=TEMPERATURE),
     "llminit": EmbeddingSpec(_init, _most_varied),
     "whitening": EmbeddingSpec(_whitening, _all_whitened, learns_cold=True),
