@@ -14,7 +14,7 @@ from dataset_prep.errors import DeltaError
     ("settings", "message"),
     [
         ({"item_embedding": "detla"}, "item_embedding must be one of id | init | frozen | delta"),
-        ({"block": "pre"}, "block must be one of recbole | original, but is 'pre'"),
+        ({"block": "pre"}, "block must be one of recbole | original | ligr, but is 'pre'"),
         ({"delta_max": -0.1}, "delta_max must be a number >= 0, but is -0.1"),
         ({"delta_max": math.nan}, "delta_max must be a number"),
         ({"delta_max": "0.5"}, "delta_max must be a number"),
@@ -24,7 +24,7 @@ from dataset_prep.errors import DeltaError
         ({"cold_history": "mask"}, "cold_history must be one of keep | drop"),
         ({"mask_history": "yes"}, "mask_history must be one of True | False"),
         ({"use_gpu": "yess"}, "use_gpu must be one of True | False, but is 'yess'"),
-        ({"loss": "bpr"}, "loss must be one of ce | chunked | sampled, but is 'bpr'"),
+        ({"loss": "bpr"}, "loss must be one of ce | chunked | sampled | simrec, but is 'bpr'"),
         ({"loss_type": "BPR"}, "loss_type must be CE"),
         ({"hidden_size": 64, "inner_size": 64}, "cannot fill an item embedding of dimension 64"),
         ({"metrics": ["NDCG", "GAUC"]}, "GAUC has no cold/warm version"),
