@@ -73,10 +73,10 @@ class DeltaEmbedding(ContentEmbedding):
         """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
         delta = self.warm_rows(self.delta, ids)
         vectors = F.embedding(ids, self.content).add_(delta)
-        if self._neighbours is not None and not self.training:  # training sees no cold item
+        if self._k and not self.training:  # training sees no cold item
             cold = ids > self.n_warm
             rows = ids[cold] - self.n_warm - 1
-            vectors[cold] += self._neighbours.mean_of(self.delta, rows)
+            vectors[cold] += self._lenders().mean_of(self.delta, rows)
         return vectors
 
     def trained_rows(self) -> Tensor:
@@ -87,8 +87,8 @@ class DeltaEmbedding(ContentEmbedding):
         """Vectors of padding and of all items, ``[n_items, d]``."""
         known = self.n_warm + 1
         cold = self.content[known:]
-        if self._neighbours is not None:
-            cold = cold + self._neighbours.mean_of(self.delta)
+        if self._k:
+            cold = cold + self._lenders().mean_of(self.delta)
         return torch.cat([self.content[:known] + self.delta, cold])
 
     @property
@@ -117,13 +117,12 @@ class DeltaEmbedding(ContentEmbedding):
         A mean of deltas in the ball is in the ball. What is lent follows the deltas, also those
         of items whose content comes later; an item with a delta of its own borrows none.
         """
-        self._k = k
-        self._find_neighbours()
+        self._k, self._neighbours = k, None
 
     def put_content(self, ids: Tensor, rows: Tensor) -> None:
         """Give items a content, be they there or new; :meth:`ContentEmbedding.put_content`."""
         super().put_content(ids, rows)
-        self._find_neighbours()
+        self._neighbours = None
 
     def extend_deltas(self, last: int) -> None:
         """Append rows to the deltas, so that items up to number ``last`` have one of their own.
@@ -135,17 +134,19 @@ class DeltaEmbedding(ContentEmbedding):
             return
         delta = self.delta.detach()
         own = delta.new_zeros(more, delta.size(1))
-        if self._neighbours is not None:
-            own = self._neighbours.mean_of(delta, torch.arange(more, device=delta.device))
+        if self._k:
+            own = self._lenders().mean_of(delta, torch.arange(more, device=delta.device))
         rows = torch.cat([delta, own])
         self.delta = nn.Parameter(rows, requires_grad=self.delta.requires_grad)
         self.n_warm = len(rows) - 1
-        self._find_neighbours()
+        self._neighbours = None
 
-    def _find_neighbours(self) -> None:
-        if self._k:
+    def _lenders(self) -> Neighbours:
+        """The neighbours of the cold items, looked for when they are first asked for."""
+        if self._neighbours is None:
             cold, warm = self.content[self.n_warm + 1 :], self.content[1 : self._n_lenders + 1]
             self._neighbours = Neighbours.of(cold, warm, self._k)
+        return self._neighbours
 
     def extra_repr(self) -> str:
         """What ``print(model)`` shows."""

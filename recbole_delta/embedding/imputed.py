@@ -37,7 +37,7 @@ class KnnIdEmbedding(ContentEmbedding):
         rows = rows.detach().clone()
         rows[0] = 0
         self.table = nn.Parameter(rows)
-        self._find_neighbours()
+        self._neighbours: Neighbours | None = None
 
     @property
     def embedding_dim(self) -> int:
@@ -49,7 +49,7 @@ class KnnIdEmbedding(ContentEmbedding):
         vectors = self.warm_rows(self.table, ids)
         if not self.training:  # training sees no cold item
             cold = ids > self.n_warm
-            vectors[cold] = self._neighbours.mean_of(self.table, ids[cold] - self.n_warm - 1)
+            vectors[cold] = self._imputed_from().mean_of(self.table, ids[cold] - self.n_warm - 1)
         return vectors
 
     def trained_rows(self) -> Tensor:
@@ -58,13 +58,16 @@ class KnnIdEmbedding(ContentEmbedding):
 
     def all_rows(self) -> Tensor:
         """Vectors of padding and of all items, ``[n_items, d]``."""
-        return torch.cat([self.table, self._neighbours.mean_of(self.table)])
+        return torch.cat([self.table, self._imputed_from().mean_of(self.table)])
 
     def put_content(self, ids: Tensor, rows: Tensor) -> None:
         """Give items a content, be they there or new; :meth:`ContentEmbedding.put_content`."""
         super().put_content(ids, rows)
-        self._find_neighbours()
+        self._neighbours = None
 
-    def _find_neighbours(self) -> None:
-        warm, cold = self.content[1:].tensor_split([self.n_warm])
-        self._neighbours = Neighbours.of(cold, warm, NEIGHBOURS)
+    def _imputed_from(self) -> Neighbours:
+        """The neighbours of the cold items, looked for when they are first asked for."""
+        if self._neighbours is None:
+            warm, cold = self.content[1:].tensor_split([self.n_warm])
+            self._neighbours = Neighbours.of(cold, warm, NEIGHBOURS)
+        return self._neighbours

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from recbole_delta import Recommender
 from recbole_delta.embedding import DeltaEmbedding
+from recbole_delta.serving import memory_guard
 
 
 def some(n_warm=30, n_cold=7, dim=6, seed=0):
@@ -73,3 +74,14 @@ def test_added_items_borrow_and_warmed_up_ones_do_not(tiny, train):
     again = Recommender("warm.safetensors").model.item_embedding
     with torch.no_grad():
         torch.testing.assert_close(again.weight, embedding.weight)
+
+
+def test_a_large_catalogue_with_neighbours_fits_the_allowance_of_its_file(monkeypatch):
+    """The cosines between all cold and all warm items are no part of what a checkpoint makes."""
+    monkeypatch.setattr(memory_guard, "SPARE", 0)
+    n_items, dim = 1001, 4
+    with memory_guard.Allowance(2 * n_items * dim):
+        embedding = some(n_warm=500, n_cold=500, dim=dim)
+        embedding.lend_deltas(10)
+    with torch.no_grad():
+        assert embedding.weight[501].numpy() == pytest.approx(by_hand(embedding, 501, 10), abs=1e-6)
