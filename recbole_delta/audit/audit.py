@@ -54,11 +54,11 @@ def audit_dataset(folder: str | Path) -> Audit:
 
     Example:
         >>> from recbole_delta.quick_start.example import example_data
-        >>> found = audit_dataset(Path(example_data()["data_path"], "example"))
-        >>> {each.severity for each in found.findings}
-        {'warning'}
-        >>> found.findings[0].check
-        'training after test targets'
+        >>> first, *others = audit_dataset(Path(example_data()["data_path"], "example")).findings
+        >>> first.severity, first.check, f"{first.number:.0%}"
+        ('warning', 'training after test targets', '29%')
+        >>> [each.check for each in others]
+        ['unborn cold candidates', 'unborn warm candidates', 'history that no case sees']
     """
     rows = PreparedRows.read(folder)
     checks = (leakage, history, births, flags, content)

@@ -43,8 +43,8 @@ def content(rows: PreparedRows) -> Iterator[Finding]:
             ("items without a vector", rows.items[missing], "{} items have no vector in {}."),
             ("empty vectors", items[empty], "{} items have a vector of zeros, or one that is not "
              "finite, in {}."),
-            ("several vectors for one item", tokens[again[other]], "{} vectors of {} are not the first "
-             "that it has for their item, and differ from that."),
+            ("several vectors for one item", tokens[again[other]], "{} vectors of {} differ "
+             "from another that it has for the same item."),
         ):  # fmt: skip
             if len(found):
                 yield Finding(

@@ -24,7 +24,9 @@ def coverage(row: Row, group: str) -> float:
     n_warm = len(row.records[0].cases.item_train_count)
     members = slice(n_warm, None) if group == "cold" else slice(0, n_warm)
     counts = [each.recommended for each in row.records]
-    shares = [np.nan if c is None or not c[members].size else (c[members] > 0).mean() for c in counts]
+    shares = [
+        np.nan if c is None or not c[members].size else (c[members] > 0).mean() for c in counts
+    ]
     return float(np.mean(shares))
 
 

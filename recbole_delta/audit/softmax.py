@@ -68,4 +68,3 @@ def _ranks_cold(record: Record) -> bool:
     if record.mode["embeds_cold_items"]:
         return False
     return bool((record.ranks.above[record.cases.is_cold] < MISS).any())
-

@@ -1,8 +1,9 @@
 """One run's record on disk, and the test cases that all runs over a data set share.
 
 A record is a folder: ``record.json`` (facts that repeat bit for bit), ``measured.json`` (seconds,
-memory, machine) and ``ranks.npz`` (the rank of every target in each mode, and of the configured mode
-what the frontier follows from and how often each item was recommended). ``cases.npz`` beside the records of a data set holds the cases.
+memory, machine) and ``ranks.npz`` (the rank of every target in each mode; of the configured mode,
+what the frontier follows from, and how often each item was recommended). ``cases.npz`` beside the
+records of a data set holds the cases.
 """
 
 from __future__ import annotations

@@ -61,7 +61,15 @@ def _print(audit: Audit) -> None:
         header = ["severity", "check", "number", "finding", "for example"]
         print(tabulate(shown, header, maxcolwidths=widths, disable_numparse=True), end="\n\n")
     if audit.rows is not None:
-        print(tabulate(audit.rows.fillna(NOTHING), "keys", floatfmt=".4f"), end="\n\n")
+        shown = [[label, *map(_cell, values)] for label, *values in audit.rows.itertuples()]
+        header = ["row", *audit.rows.columns]
+        print(tabulate(shown, header, disable_numparse=True), end="\n\n")
+
+
+def _cell(value: float | None) -> str:
+    if value is None or value != value:  # nothing to average, or records that do not tell
+        return NOTHING
+    return str(value) if isinstance(value, int) else f"{value:.4f}"
 
 
 def _as_json(audit: Audit) -> dict[str, Any]:

@@ -270,7 +270,9 @@ def test_numbers_are_those_of_counting_case_by_case(seed, tmp_path):
         "targets tied in time": share(lambda r, o: o[0] == r[0] and o[2] == r[2] and o[1] != r[1]),
         "history that no case sees": sum(
             row[3] == "history"
-            and not any(o[0] == row[0] and o[3] in ("valid", "test") and o[2] >= row[2] for o in log)
+            and not any(
+                o[0] == row[0] and o[3] in ("valid", "test") and o[2] >= row[2] for o in log
+            )
             for row in log
         ),
     }
