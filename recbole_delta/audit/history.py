@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from recbole_delta.audit.finding import NOTE, WARNING, Finding, some
+from recbole_delta.audit.finding import NOTE, WARNING, Finding
 from recbole_delta.audit.prepared import PreparedRows, group_sizes, groups
 
 
@@ -26,10 +26,10 @@ def history(rows: PreparedRows) -> Iterator[Finding]:
             f"{repeated.sum():,} of {n:,} test targets are items that their user's history has "
             "already: with mask_history (the default) they are misses, whatever the model.",
             float(repeated.sum() / n),
-            some(rows.cases(repeated)),
+            rows.examples(repeated),
         )
     at_once = group_sizes(rows.time, rows.user)
-    tied = target & (at_once > group_sizes(rows.time, rows.item, rows.user))
+    tied = target & (at_once > group_sizes(rows.time, rows.pair))
     if tied.any():
         yield Finding(
             NOTE,
@@ -37,7 +37,7 @@ def history(rows: PreparedRows) -> Iterator[Finding]:
             f"{tied.sum():,} of {n:,} test targets have the very time of other rows of their user; "
             "which of these are history follows from the order of the file alone.",
             float(tied.sum() / n),
-            some(rows.cases(tied)),
+            rows.examples(tied),
         )
     targets = rows.of("valid", "test")
     last = np.full(len(rows.users), -np.inf)
@@ -50,13 +50,13 @@ def history(rows: PreparedRows) -> Iterator[Finding]:
             f"{unused.sum():,} of {rows.of('history').sum():,} history rows come after every "
             "target of their user; no case is shown them, and nothing is trained on them.",
             int(unused.sum()),
-            some(rows.cases(unused)),
+            rows.examples(unused),
         )
 
 
 def _first_time(rows: PreparedRows) -> np.ndarray:
     """``[rows]`` the time at which each row's user took its item first."""
-    order, starts = groups(rows.item, rows.user)
+    order, starts = groups(rows.pair)
     first = np.minimum.reduceat(rows.time[order], starts)
     found = np.empty(len(order))
     found[order] = np.repeat(first, np.diff(np.append(starts, len(order))))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dataset_prep.format.fields import SPLITS
-from recbole_delta.audit.finding import FAULT, NOTE, WARNING, Finding, some
+from recbole_delta.audit.finding import FAULT, NOTE, WARNING, Finding
 from recbole_delta.audit.prepared import PreparedRows, groups
 
 CUT_IN_TIME = ("paper", "global_time")
@@ -48,7 +48,7 @@ def _trained_later(rows: PreparedRows) -> Iterator[Finding]:
         f"row; on average {later.mean():.1%} of the training rows come after a target"
         + (f" (protocol {rows.protocol} has this by design)." if by_design else "."),
         float(early.mean()),
-        some(rows.cases(np.flatnonzero(target)[time == time.min()])),
+        rows.examples(np.flatnonzero(target)[time == time.min()]),
     )
 
 
@@ -63,13 +63,13 @@ def _trained_after_own_target(rows: PreparedRows) -> Iterator[Finding]:
             "training after the user's own target",
             f"{late.sum():,} training rows come after a validation or test target of their user.",
             int(late.sum()),
-            some(rows.cases(late)),
+            rows.examples(late),
         )
 
 
 def _same_rows(rows: PreparedRows) -> Iterator[Finding]:
     """The same user, item and time in several splits."""
-    order, starts = groups(rows.time, rows.item, rows.user)
+    order, starts = groups(rows.time, rows.pair)
     splits = np.bitwise_or.reduceat(np.left_shift(1, rows.split[order]), starts)
     train, valid, test = (1 << SPLITS.index(each) for each in ("train", "valid", "test"))
     leaks = ((splits & train) > 0) & ((splits & (valid | test)) > 0)
@@ -81,7 +81,7 @@ def _same_rows(rows: PreparedRows) -> Iterator[Finding]:
             f"{leaks.sum():,} validation or test targets are training rows too: same user, item "
             "and time.",
             int(leaks.sum()),
-            some(rows.cases(order[starts[leaks]])),
+            rows.examples(order[starts[leaks]]),
         )
     if several.any():
         yield Finding(
@@ -89,5 +89,5 @@ def _same_rows(rows: PreparedRows) -> Iterator[Finding]:
             "same row in several splits",
             f"{several.sum():,} rows (user, item and time) are in more than one split.",
             int(several.sum()),
-            some(rows.cases(order[starts[several]])),
+            rows.examples(order[starts[several]]),
         )

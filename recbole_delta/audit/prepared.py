@@ -12,6 +12,7 @@ import polars as pl
 
 from dataset_prep.errors import DeltaError
 from dataset_prep.format.fields import COLD_FIELD, SPLIT_FIELD, SPLITS
+from recbole_delta.audit.finding import SHOWN, some
 from recbole_delta.data.fast_reader import coded, read_plain, recoded
 from recbole_delta.data.fingerprint import read_preparation
 
@@ -77,6 +78,11 @@ class PreparedRows:
         """``[rows]`` bool, rows of some splits."""
         return np.isin(self.split, [SPLITS.index(each) for each in splits])
 
+    @property
+    def pair(self) -> np.ndarray:
+        """``[rows]`` int64, equal for rows of the same user and item."""
+        return self.user * len(self.items) + self.item
+
     @cached_property
     def train_count(self) -> np.ndarray:
         """``[n_items]`` int64 training rows of each item; without any it is cold."""
@@ -89,14 +95,18 @@ class PreparedRows:
         np.minimum.at(first, self.user, self.time)
         return len(first) < 2 or bool((first != first[0]).any())
 
-    def cases(self, rows: np.ndarray) -> list[str]:
-        """Rows in words.
+    def examples(self, rows: np.ndarray) -> tuple[str, ...]:
+        """A few rows in words, whatever their order in the file.
 
         Args:
-            rows: mask of the rows, or their positions.
+            rows: ``[rows]`` bool, or positions.
         """
-        pairs = zip(self.users[self.user[rows]], self.items[self.item[rows]])
-        return [f"user {user}, item {item}" for user, item in pairs]
+        user, item = self.user[rows], self.item[rows]
+        # Millions of rows may be at fault; few of them are put into words.
+        codes = np.unique(user)
+        few = np.isin(user, codes[np.argsort(self.users[codes], kind="stable")[:SHOWN]])
+        pairs = zip(self.users[user[few]], self.items[item[few]])
+        return some(f"user {user}, item {item}" for user, item in pairs)
 
 
 def _columns(path: Path, floats: list[str], texts: list[str]) -> pl.DataFrame:
