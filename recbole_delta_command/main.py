@@ -23,6 +23,9 @@ recbole-delta resume CHECKPOINT [--SETTING=VALUE ...]
                                          go on with an interrupted run
 recbole-delta bench FILE.yaml [--out DIR] [--workers N] [--cluster ADDRESS] [--data_path DIR]
               [--report-only]            all runs of a bench file that are not done, and the report
+recbole-delta audit DATASET | BENCH.yaml [--out DIR] [--data_path DIR] [--json FILE]
+                                         what could be wrong with an evaluation: in a prepared data
+                                         set, or in the records of a bench; exit code 1 for a fault
 recbole-delta add CHECKPOINT --to NEW [--items FILE] [--audio DIR] [--vectors FILE]
               [--remove ID ...]          items that came after training, in or out
 recbole-delta warm-up CHECKPOINT [FILE.jsonl] --to NEW [--background FILE.jsonl]
@@ -63,6 +66,7 @@ COMMANDS = {
     "prep": Command(list, "dataset_prep.__main__:main"),
     "resume": Command(read_resume, "recbole_delta.cli.train:go_on"),
     "bench": Command(parsers.bench, "recbole_delta.cli.compare:run_bench"),
+    "audit": Command(parsers.audit, "recbole_delta.cli.audit:audit"),
     "add": Command(parsers.add, "recbole_delta.cli.serve:add"),
     "warm-up": Command(parsers.warm_up, "recbole_delta.cli.serve:warm_up"),
     "recommend": Command(parsers.recommend, "recbole_delta.cli.serve:recommend"),

@@ -76,6 +76,21 @@ def bench(arguments: Sequence[str]) -> Namespace:
     return parser.read(arguments)
 
 
+def audit(arguments: Sequence[str]) -> Namespace:
+    """The arguments of ``recbole-delta audit``."""
+    parser = Parser("audit", "What could be wrong with an evaluation; exit code 1 for a fault.")
+    parser.add_argument(
+        "path",
+        metavar="DATASET|BENCH",
+        help="folder of a prepared data set, a bench file, or the folder of its report",
+    )
+    parser.add_argument("--out", help="folder of a bench's records; by default the file's")
+    parser.add_argument("--data_path", help="folder of a bench's data sets, above the file's")
+    parser.add_argument("--json", metavar="FILE", help="write the findings there too")
+    parser.add_modules()
+    return parser.read(arguments)
+
+
 def demo(arguments: Sequence[str]) -> Namespace:
     """The arguments of ``recbole-delta demo``."""
     parser = Parser("demo", "The comparison on ml-100k, with table and picture.")

@@ -64,8 +64,7 @@ def bench(
     plan = read_plan(path, data_path)
     out = Path(out) if out is not None else plan.path.parent
     failed = _perform(plan, out.absolute(), workers, cluster) if train else []
-    records = [(spec, record_folder(plan, spec, out)) for spec in plan.specs]
-    done = [(spec, Record.read(folder)) for spec, folder in records if _is_done(folder)]
+    done = finished_runs(plan, out)
     if done:
         write_report(plan, done, out / plan.path.stem)
     if failed:
@@ -85,6 +84,20 @@ def record_folder(plan: Plan, spec: Spec, out: Path) -> Path:
         out: folder of the bench.
     """
     return out / "records" / spec.folder(plan.data[spec.dataset])
+
+
+def finished_runs(plan: Plan, out: Path) -> list[tuple[Spec, Record]]:
+    """The runs of a plan that have a record, each with it.
+
+    Args:
+        plan: what a bench file asks for.
+        out: folder of the bench.
+
+    Raises:
+        DeltaError: a record is not whole.
+    """
+    records = [(spec, record_folder(plan, spec, out)) for spec in plan.specs]
+    return [(spec, Record.read(folder)) for spec, folder in records if _is_done(folder)]
 
 
 def _is_done(folder: Path) -> bool:

@@ -32,8 +32,11 @@ from recbole_delta.bench.record import CASES, RECORD, Cases, save_record
 from recbole_delta.compute.modules import import_modules
 from recbole_delta.data.dataset import ColdWarmDataset, train_positions
 from recbole_delta.data.fingerprint import read_preparation
+from recbole_delta.embedding.base import ItemEmbedding
 from recbole_delta.embedding.delta import DeltaEmbedding
-from recbole_delta.quick_start.build import make_parts
+from recbole_delta.evaluator.evaluate import MODES
+from recbole_delta.evaluator.recommended import recommended_counts
+from recbole_delta.quick_start.build import Parts, make_parts
 from recbole_delta.quick_start.run import train
 
 MACHINE_SETTINGS = (
@@ -137,6 +140,7 @@ def perform(task: Task) -> None:
         "best_valid_result": result.best_valid_result,
         "curve": curve,
         "calibration": result.calibration,
+        "softmax_items": _softmax_items(parts),
         "parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
         "threads": task.threads,
         "versions": versions(),
@@ -155,7 +159,14 @@ def perform(task: Task) -> None:
     _cases(parts.test.dataset).save(record.parent / CASES)
     drift = _drift(parts.model)
     groups = evaluations[facts["configured_mode"]].groups
-    save_record(record, facts, measured, [each.ranks for each in evaluations], groups, drift)
+    recommended = recommended_counts(
+        parts.model,
+        parts.test.dataset,
+        MODES[facts["configured_mode"]],
+        batch_size=config["eval_batch_size"],
+    )
+    ranks = [each.ranks for each in evaluations]
+    save_record(record, facts, measured, ranks, groups, drift, recommended)
 
 
 def _cases(test: ColdWarmDataset) -> Cases:
@@ -168,6 +179,18 @@ def _cases(test: ColdWarmDataset) -> Cases:
         train_count=np.where(target <= test.n_warm, count[np.minimum(target, test.n_warm)], 0),
         item_train_count=count[1:],
     )
+
+
+def _softmax_items(parts: Parts) -> int:
+    """How many items the training loss ranges over.
+
+    That of ours ranges over the rows that an embedding trains; RecBole's own over the items that
+    its data set shows.
+    """
+    tables = [each for each in parts.model.modules() if isinstance(each, ItemEmbedding)]
+    with torch.no_grad():
+        rows = [len(each.trained_rows()) for each in tables]
+    return max(rows, default=parts.train.dataset.item_num) - 1
 
 
 def _drift(model: Any) -> np.ndarray | None:

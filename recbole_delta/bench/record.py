@@ -1,8 +1,9 @@
 """One run's record on disk, and the test cases that all runs over a data set share.
 
 A record is a folder: ``record.json`` (facts that repeat bit for bit), ``measured.json`` (seconds,
-memory, machine) and ``ranks.npz`` (the rank of every target in each mode, and what the frontier of
-the configured mode follows from). ``cases.npz`` beside the records of a data set holds the cases.
+memory, machine) and ``ranks.npz`` (the rank of every target in each mode; of the configured mode,
+what the frontier follows from, and how often each item was recommended). ``cases.npz`` beside the
+records of a data set holds the cases.
 """
 
 from __future__ import annotations
@@ -109,6 +110,14 @@ class Record:
         return self._arrays.get("drift")
 
     @property
+    def recommended(self) -> np.ndarray | None:
+        """``[n_items]`` cases that have each item in their top 10, in the mode of the settings.
+
+        Warm items come first. None where the record is older than these counts.
+        """
+        return self._arrays.get("recommended")
+
+    @property
     def cases(self) -> Cases:
         """The test cases, in the order of the ranks.
 
@@ -136,6 +145,9 @@ class Record:
         kinds: dict[str, Any] = {name: (shape, "i") for name in _RANKS}
         if "drift" in self._arrays:
             kinds["drift"] = (cases.item_train_count.shape, "f")
+        if "recommended" in self._arrays:
+            n_items = max(self._arrays["recommended"].size, len(cases.item_train_count))
+            kinds["recommended"] = ((n_items,), "i")
         _require_arrays(self.path / RANKS, self._arrays, kinds)
         if any(name.startswith(frontier_record.PREFIX) for name in self._arrays):
             frontier_record.check_packed(self.path / RANKS, self._arrays, len(cases.user))
@@ -240,6 +252,7 @@ def save_record(
     ranks: list[TargetRanks],
     groups: GroupRanks,
     drift: np.ndarray | None,
+    recommended: np.ndarray,
 ) -> None:
     """Write a record, whole or not at all.
 
@@ -250,6 +263,7 @@ def save_record(
         ranks: ranks of the test cases in each mode.
         groups: their ranks by group of the candidates in the configured mode.
         drift: ``[n_warm]`` :attr:`Record.drift`, or None.
+        recommended: ``[n_items]`` :attr:`Record.recommended`.
 
     Raises:
         DeltaError: the folder cannot be written.
@@ -260,6 +274,7 @@ def save_record(
     arrays |= frontier_record.packed(groups)
     if drift is not None:
         arrays["drift"] = drift.astype(np.float16)
+    arrays["recommended"] = recommended.astype(np.int32)
     with replacing_folder(path) as temporary:
         for name, values in ((RECORD, facts), (MEASURED, measured)):
             (temporary / name).write_text(json.dumps(values, indent=1) + "\n")

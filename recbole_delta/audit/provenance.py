@@ -1,0 +1,55 @@
+"""Whether the records of a bench are of one commit, and all there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recbole_delta.audit.finding import NOTE, WARNING, Finding, some
+from recbole_delta.bench.compare import Comparison
+
+
+def provenance(comparison: Comparison) -> Iterator[Finding]:
+    """Several commits, code that is in no commit, and runs without a record.
+
+    Args:
+        comparison: rows of a data set.
+    """
+    code = [(row.label, r.facts["revision"]) for row in comparison.rows for r in row.records]
+    commits = {revision for _, revision in code if revision is not None}
+    if len(commits) > 1:
+        yield Finding(
+            WARNING,
+            "several commits",
+            f"The {len(code)} records are of {len(commits)} commits: a difference between rows may "
+            "be one of the code.",
+            len(commits),
+            some(commits),
+        )
+    dirty = [label for label, revision in code if revision and revision.endswith("-dirty")]
+    if dirty:
+        yield Finding(
+            WARNING,
+            "changes in no commit",
+            f"{len(dirty)} of {len(code)} records were made by code with changes that are in no "
+            "commit: none gives these numbers again.",
+            len(dirty),
+            some(dirty),
+        )
+    unknown = [label for label, revision in code if revision is None]
+    if unknown:
+        yield Finding(
+            NOTE,
+            "commit unknown",
+            f"{len(unknown)} of {len(code)} records do not say of which commit they are.",
+            len(unknown),
+            some(unknown),
+        )
+    missing = [row.label for row in comparison.rows for _ in row.missing]
+    if missing:
+        yield Finding(
+            WARNING,
+            "missing runs",
+            f"{len(missing)} of {len(missing) + len(code)} runs have no record.",
+            len(missing),
+            some(missing),
+        )

@@ -1,0 +1,34 @@
+"""``recbole-delta audit`` of a data set: what is printed, and its exit code."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from recbole_delta.cli.main import main
+
+
+def test_a_fault_ends_with_exit_code_1(tiny, tmp_path, capsys):
+    main(["audit", str(tiny.write(tmp_path / "dataset"))])
+    assert "0 faults" in capsys.readouterr().out
+    target = tiny.rows[tiny.rows["split"] == "valid"].head(1)
+    leaky = tiny.replace(rows=pd.concat([tiny.rows, target.assign(split="train")]))
+    with pytest.raises(SystemExit) as stop:
+        main(["audit", str(leaky.write(tmp_path / "dataset")), "--json", "found.json"])
+    assert stop.value.code == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "target in training" in shown
+    [audit] = json.loads((tmp_path / "found.json").read_text())
+    assert (audit["dataset"], audit["rows"]) == ("tiny", None)
+    worst = audit["findings"][0]
+    assert (worst["severity"], worst["number"]) == ("fault", 1)
+    assert f"user {target['user_id'].item()}, item" in worst["examples"][0]
+
+
+def test_what_is_neither_is_named(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["audit", str(tmp_path / "nothing")])
+    assert stop.value.code == 2
+    assert "nothing is no prepared data set" in capsys.readouterr().err
