@@ -85,7 +85,7 @@ def audit(arguments: Sequence[str]) -> Namespace:
         help="folder of a prepared data set, a bench file, or the folder of its report",
     )
     parser.add_argument("--out", help="folder of a bench's records; by default the file's")
-    parser.add_argument("--data_path", help="folder of a bench's data sets, above the file's")
+    parser.add_argument("--data_path", help="folder of the data sets, above a bench file's")
     parser.add_argument("--json", metavar="FILE", help="write the findings there too")
     parser.add_modules()
     return parser.read(arguments)

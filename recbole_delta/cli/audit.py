@@ -38,8 +38,9 @@ def audit(given: Namespace) -> None:
 
 
 def _found(path: Path, given: Namespace) -> list[Audit]:
-    if (path / f"{path.resolve().name}.inter").is_file():
-        return [audit_dataset(path)]
+    for folder in (path, Path(given.data_path or "dataset", path)):  # a path, or RecBole's name
+        if (folder / f"{folder.resolve().name}.inter").is_file():
+            return [audit_dataset(folder)]
     if path.is_file() or path.with_name(f"{path.resolve().name}.yaml").is_file():
         return audit_bench(path, given.out, given.data_path)
     raise DeltaError(

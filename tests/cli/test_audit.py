@@ -13,6 +13,8 @@ from recbole_delta.cli.main import main
 def test_a_fault_ends_with_exit_code_1(tiny, tmp_path, capsys):
     main(["audit", str(tiny.write(tmp_path / "dataset"))])
     assert "0 faults" in capsys.readouterr().out
+    main(["audit", "tiny", "--data_path", str(tmp_path / "dataset")])  # by its name, as in RecBole
+    assert "0 faults" in capsys.readouterr().out
     target = tiny.rows[tiny.rows["split"] == "valid"].head(1)
     leaky = tiny.replace(rows=pd.concat([tiny.rows, target.assign(split="train")]))
     with pytest.raises(SystemExit) as stop:
