@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = {
         "cold": given.cold,
         "fraction": given.cold_fraction,
+        "shots": given.shots,
         "quantile": given.quantile,
         "target": given.target,
         "validation": given.validation,
@@ -145,6 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--cold-fraction", type=float, help="item_holdout: share of cold items, per split (0.1)"
+    )
+    parser.add_argument(
+        "--shots", type=int, help="item_holdout: most training rows of each cold item (0)"
     )
     parser.add_argument("--quantile", type=float, help="global_time: share of rows before (0.9)")
     parser.add_argument("--target", choices=TARGETS, help="global_time: rows after it that test")

@@ -103,7 +103,9 @@ def prepare(
     while True:
         done = split_log(data.interactions, first, filters, protocol, options, without)
         targets = done.targets()
-        _require_targets(targets, name, protocol)
+        # These hold no item out, or leave it training rows: there may be no cold target.
+        may_lack_cold = protocol in ("leave_one_out", "global_time") or bool(options.get("shots"))
+        _require_targets(targets, name, protocol, ("warm",) if may_lack_cold else ("cold", "warm"))
         try:
             items = _describe(data.items, done)
             vectors = encode_items(data, items, content, origin, out)
@@ -215,10 +217,10 @@ def _describe(items: pl.DataFrame | None, done: SplitLog) -> pl.DataFrame:
     return flagged.join(described, on="item_id", how="left", maintain_order="left")
 
 
-def _require_targets(targets: dict[str, dict[str, int]], name: str, protocol: str) -> None:
-    # These hold no item out, so that there may be no cold target.
-    holds_none_out = protocol in ("leave_one_out", "global_time")
-    for group in ("warm",) if holds_none_out else ("cold", "warm"):
+def _require_targets(
+    targets: dict[str, dict[str, int]], name: str, protocol: str, groups: tuple[str, ...]
+) -> None:
+    for group in groups:
         if not targets["test"][group]:
             raise DeltaError(
                 f"{name} would have no {group} test target under {protocol}: no user has one after "

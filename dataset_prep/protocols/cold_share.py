@@ -116,6 +116,8 @@ def cold_share(
         (0.5, 1, 2)
     """
     if protocol is item_holdout:
+        if options.get("shots"):
+            return _none("with shots, only held-out items without a row to train on are cold")
         return _validation_for_test(done)
     if protocol not in EARLIER:
         return _none("this protocol is not known to be repeatable without its test rows")

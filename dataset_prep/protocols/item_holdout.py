@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataset_prep.errors import DeltaError
+from dataset_prep.errors import DeltaError, whole_number
 from dataset_prep.interactions.log import Log, occurrences
 from dataset_prep.protocols.common import (
     HISTORY,
@@ -13,11 +13,14 @@ from dataset_prep.protocols.common import (
     VALID,
     Split,
     before_first,
+    counts,
     last_of_users,
 )
 
 
-def item_holdout(log: Log, *, seed: int = 42, cold: str = "newest", fraction: float = 0.1) -> Split:
+def item_holdout(
+    log: Log, *, seed: int = 42, cold: str = "newest", fraction: float = 0.1, shots: int = 0
+) -> Split:
     """Hold out two disjoint sets of items, one for validation, one for test.
 
     A user's test targets are the last row with a warm item and the last row with an item held
@@ -26,17 +29,25 @@ def item_holdout(log: Log, *, seed: int = 42, cold: str = "newest", fraction: fl
     targets of the user are trained on. An item that loses all its training rows this way is
     cold too, but never a target.
 
+    With ``shots``, each held-out item, for validation and for test, gets training rows: as many,
+    drawn at random, of its rows that come before all targets of their user. The draw is nested:
+    the rows of 1 shot are among those of 2. Targets and histories are the same for every number
+    of shots, and so are all other training rows.
+
     Args:
         log: in order of time.
         seed: seed of the choice of cold items.
         cold: which items are held out: the ``newest`` (by first interaction) or ``random`` ones.
         fraction: share of the items held out for validation, and again for test.
+        shots: most training rows of each held-out item; one with fewer keeps those it has.
 
     Returns:
-        All rows, each with what it is for.
+        All rows, each with what it is for; with shots, counts of the rows that are left to the
+        held-out items, and of the items that have fewer.
 
     Raises:
-        DeltaError: an unknown choice, or a fraction that leaves no warm or no cold item.
+        DeltaError: an unknown choice, a fraction that leaves no warm or no cold item, or shots
+            that are no whole number of at least 0.
 
     Example:
         Of the four items of one user c is held out for validation and d for test:
@@ -64,13 +75,15 @@ def item_holdout(log: Log, *, seed: int = 42, cold: str = "newest", fraction: fl
         raise DeltaError(
             f"fraction: {fraction} of the items, twice, leaves no cold or no warm item."
         )
+    whole_number("shots", shots, 0)
     test_cold, valid_cold = _choose_cold(log, cold, fraction, seed)
-    is_warm = ~(test_cold | valid_cold)
+    held_out = test_cold | valid_cold
+    is_warm = ~held_out
     while True:
         split = _assign(log.user, *(flags[log.item] for flags in (is_warm, valid_cold, test_cold)))
         trained = occurrences(log.item, len(log.items), split == TRAIN) > 0
         if (trained[log.item] | ~is_warm[log.item]).all():
-            return Split(log, split)
+            return _with_shots(log, split, held_out, shots, seed) if shots else Split(log, split)
         # Without a training row an item cannot be a warm target: choose the targets anew.
         is_warm &= trained
 
@@ -107,3 +120,33 @@ def _assign(
     split[valids] = VALID
     split[tests] = TEST
     return split
+
+
+def _with_shots(
+    log: Log, split: np.ndarray, held_out: np.ndarray, shots: int, seed: int
+) -> Split:
+    """The split with up to ``shots`` training rows for each held-out item (``[items]`` bool)."""
+    targets = (split == VALID) | (split == TEST)
+    free = np.flatnonzero(held_out[log.item] & before_first(log.user, targets))
+    # A stream of its own: the choice of items is the same with and without shots.
+    free = np.random.default_rng([seed, 1]).permutation(free)
+    left = free[_turn(log.item[free]) < shots]
+    split[left] = TRAIN
+    n_left = occurrences(log.item[left], len(log.items))
+    is_left = np.zeros(len(log), dtype=bool)
+    is_left[left] = True
+    few = held_out & (n_left < shots)
+    steps = [
+        counts(f"rows left to held-out items, up to {shots} each", log, is_left),
+        counts("of items with fewer", log, is_left & few[log.item]) | {"items": int(few.sum())},
+    ]
+    return Split(log, split, steps)
+
+
+def _turn(item: np.ndarray) -> np.ndarray:
+    """How many rows with the same item come before each row: ``[n]`` int64."""
+    order = np.argsort(item, kind="stable")
+    starts = np.flatnonzero(np.diff(item[order], prepend=-1))
+    turn = np.empty(len(item), dtype=np.int64)
+    turn[order] = np.arange(len(item)) - np.repeat(starts, np.diff(starts, append=len(item)))
+    return turn
