@@ -117,6 +117,35 @@ def test_a_prepared_set_trains(toy, tmp_path, protocol):
     assert result.test_mode["cases"]["cold"] == record["targets"]["test"]["cold"]
 
 
+def test_no_shots_give_the_bytes_of_item_holdout(toy, tmp_path):
+    plain = prepare("toy", tmp_path, name="plain")
+    none = prepare("toy", tmp_path, name="none", protocol_options={"shots": 0})
+    one = prepare("toy", tmp_path, name="one", protocol_options={"shots": 1})
+    for ending in ("inter", "item"):
+        expected = (plain / f"plain.{ending}").read_bytes()
+        assert (none / f"none.{ending}").read_bytes() == expected
+        assert (one / f"one.{ending}").read_bytes() != expected
+    records = [json.loads((each / f"{each.name}.json").read_text()) for each in (plain, none)]
+    assert [each.pop("protocol_options") for each in records] == [{}, {"shots": 0}]
+    assert [each.pop("name") for each in records] == ["plain", "none"]
+    assert records[0] == records[1]
+
+
+def test_with_shots_no_item_need_be_cold_and_the_share_is_unknown(toy, tmp_path):
+    import recbole_delta
+
+    folder = prepare("toy", tmp_path, protocol_options={"cold": "random", "shots": 3})
+    record = json.loads((folder / f"{folder.name}.json").read_text())
+    assert record["targets"]["test"]["cold"] == 0
+    assert record["cold_share"]["value"] is None
+    settings = {"data_path": str(tmp_path), "embedding_size": 2, "show_progress": False}
+    result = recbole_delta.run(
+        "ContentMean", folder.name, settings={**settings, "require_cold": False}
+    )
+    assert result.test_mode["cases"] == {"cold": 0, **dict.fromkeys(
+        ("warm", "total"), record["targets"]["test"]["warm"])}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -132,6 +161,7 @@ def test_a_prepared_set_trains(toy, tmp_path, protocol):
         ({"filters": Filters(users=13)}, "Cannot draw 13 users; there are 12"),
         ({"source_options": {"category": "x"}}, "toy has no option 'category'"),
         ({"protocol_options": {"fraction": 0.9}}, "leaves no cold or no warm item"),
+        ({"protocol_options": {"shots": -1}}, "shots must be a whole number >= 0, but is -1"),
         (
             {"content": ContentOptions(encoder="/nowhere/model")},
             "/nowhere/model is not a sentence-transformers",

@@ -83,6 +83,58 @@ def test_item_holdout_by_hand():
     }
 
 
+@given(st.integers(0, 10_000), st.sampled_from(["newest", "random"]))
+@settings(max_examples=40, deadline=None)
+def test_shots_are_nested_and_change_nothing_else(seed, cold):
+    interactions = random_interactions(seed)
+    options = {"cold": cold, "fraction": 0.12, "seed": seed}
+    rows = item_holdout(interactions, **options)
+    warm = check_no_leak("item_holdout", rows)
+    target = rows["split"].isin(["valid", "test"])
+    cold_targets = set(rows.loc[target, "item_id"]) - warm  # held out beyond doubt
+    free = (target.groupby(rows["user_id"]).cumsum() == 0) & ~rows["item_id"].isin(warm)
+    before = set()
+    for shots in (0, 1, 2, 4, 1000):
+        dialled = item_holdout(interactions, **options, shots=shots)
+        assert dialled.drop(columns="split").equals(rows.drop(columns="split"))
+        changed = dialled.index[dialled["split"] != rows["split"]]
+        assert set(rows.loc[changed, "split"]) <= {"history"}
+        assert set(dialled.loc[changed, "split"]) <= {"train"}
+        assert free[changed].all()
+        assert before <= set(changed)
+        before = set(changed)
+        expected = rows.loc[free, "item_id"].value_counts().clip(upper=shots).to_dict()
+        found = rows.loc[changed, "item_id"].value_counts().to_dict()
+        assert found.items() <= expected.items()
+        assert all(found.get(item, 0) == expected.get(item, 0) for item in cold_targets)
+
+
+def test_shots_by_hand():
+    log = as_log(frame(
+        ["a i1 1", "a i2 2", "a i3 3", "a y 4", "a x 5", "a i1 6", "a y 7", "a i2 8", "a x 9",
+         "b i3 1", "b x 6", "b i2 7", "b x 8", "b i1 9"]
+    ))  # fmt: skip
+    options = {"cold": "newest", "fraction": 0.2, "seed": 3}
+    done = protocols.item_holdout(log, **options, shots=2)
+    rows = as_pandas(*done)
+    # x is test-cold, y validation-cold. Targets begin at 6 for a and at 7 for b, so that y has one
+    # row to train on, at 4, and x two, at 5 and at 6 (of b).
+    assert {user: "".join(of[0] for of in mine) for user, mine in rows.groupby("user_id")["split"]} == {
+        "a": "tttttvvtt", "b": "ttvtt",
+    }  # fmt: skip
+    assert rows.loc[rows["split"] == "train", "item_id"].value_counts()[["x", "y"]].tolist() == [2, 1]
+    assert [list(step.values()) for step in done.steps] == [
+        ["rows left to held-out items, up to 2 each", 3, 2, 2], ["of items with fewer", 1, 1, 1],
+    ]  # fmt: skip
+    chosen = set()
+    for seed in range(20):  # which of x's two rows stays alone is drawn
+        one = as_pandas(*protocols.item_holdout(log, **{**options, "seed": seed}, shots=1))
+        trained = one[(one["split"] == "train") & (one["item_id"] == "x")]
+        if len(trained) and "x" not in set(one.loc[one["split"] == "valid", "item_id"]):
+            chosen |= set(trained["user_id"])
+    assert chosen == {"a", "b"}
+
+
 @given(st.integers(0, 10_000))
 @settings(max_examples=40, deadline=None)
 def test_paper_properties(seed):
@@ -144,7 +196,10 @@ def test_the_papers_counts_on_beauty(real_data):
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"cold": "oldest"}, "newest or random"), ({"fraction": 0.6}, "leaves no cold or no warm"),
-     ({"fraction": 0.0}, "leaves no cold or no warm")],
+     ({"fraction": 0.0}, "leaves no cold or no warm"),
+     ({"shots": -1}, "shots must be a whole number >= 0, but is -1."),
+     ({"shots": 1.5}, "shots must be a whole number >= 0, but is 1.5."),
+     ({"shots": "few"}, "shots must be a whole number >= 0, but is 'few'.")],
 )  # fmt: skip
 def test_bad_options_are_refused(options, message):
     with pytest.raises(DeltaError, match=message):
