@@ -122,9 +122,7 @@ def _assign(
     return split
 
 
-def _with_shots(
-    log: Log, split: np.ndarray, held_out: np.ndarray, shots: int, seed: int
-) -> Split:
+def _with_shots(log: Log, split: np.ndarray, held_out: np.ndarray, shots: int, seed: int) -> Split:
     """The split with up to ``shots`` training rows for each held-out item (``[items]`` bool)."""
     targets = (split == VALID) | (split == TEST)
     free = np.flatnonzero(held_out[log.item] & before_first(log.user, targets))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from recbole_delta.config.yaml_file import read_yaml
 
 KEYS = ("import", "datasets", "data_path", "settings", "models", "seeds", "threads", "report")
 """Keys of a bench file."""
-NOT_SETTINGS = ("model", "vary", "seeds")
+NOT_SETTINGS = ("model", "vary", "seeds", "datasets")
 """Keys of a model entry that are no settings of the run."""
 
 
@@ -179,6 +179,7 @@ def _plan(path: Path, given: dict[str, Any], data_path: Path) -> Plan:
         spec
         for name, own in datasets.items()
         for label, entry in models.items()
+        if name in _datasets_of(label, entry, datasets)
         for spec in _specs(label, entry, str(name), {**shared, **(own or {})}, seeds)
     ]
     specs.sort(key=lambda spec: seeds.index(spec.seed) if spec.seed in seeds else len(seeds))
@@ -189,6 +190,19 @@ def _plan(path: Path, given: dict[str, Any], data_path: Path) -> Plan:
     if reference is not None and reference not in plan.labels:
         raise DeltaError(f"report: reference {reference!r} is none of {', '.join(plan.labels)}.")
     return plan
+
+
+def _datasets_of(label: str, entry: Any, datasets: Mapping[Any, Any]) -> Collection[Any]:
+    """The data sets that a model entry is for: all, or those that it lists."""
+    chosen = entry.get("datasets") if isinstance(entry, Mapping) else None
+    if chosen is None:
+        return datasets
+    if not isinstance(chosen, list) or not all(name in list(datasets) for name in chosen):
+        raise DeltaError(
+            f"models: datasets of {label} must be a list of some of "
+            f"{', '.join(map(str, datasets))}, but is {chosen!r}."
+        )
+    return chosen
 
 
 def _specs(

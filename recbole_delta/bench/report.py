@@ -12,6 +12,8 @@ from dataset_prep.files import replacing, write_text
 from recbole_delta.bench import tables
 from recbole_delta.bench.canvas import DPI
 from recbole_delta.bench.compare import comparisons
+from recbole_delta.bench.dial import dials
+from recbole_delta.bench.dial_section import make_dial_section
 from recbole_delta.bench.page import html_page, markdown_page
 from recbole_delta.bench.plan import Plan, Spec
 from recbole_delta.bench.record import Record
@@ -29,7 +31,13 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     Raises:
         DeltaError: records of one data set have different test cases, or a file cannot be written.
     """
-    sections = [make_section(plan, comparison) for comparison in comparisons(plan, done)]
+    compared = comparisons(plan, done)
+    dialled = dials(compared)
+    within = {each.dataset for dial in dialled for each in dial.by_shots.values()}
+    sections = [
+        *(make_dial_section(plan, dial) for dial in dialled),
+        *(make_section(plan, each) for each in compared if each.dataset not in within),
+    ]
     for section in sections:
         _save_tables(section, out / "tables")
         _save_pictures(section, out / "figures")

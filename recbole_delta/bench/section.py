@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from recbole_delta.bench import figures, frontier_figures, frontier_tables, regret, tables
-from recbole_delta.bench.compare import LEVEL, Comparison
+from recbole_delta.bench.compare import LEVEL, Comparison, Row
 from recbole_delta.bench.frontier_rows import Frontiers
 from recbole_delta.bench.plan import Plan
 from recbole_delta.bench.published import beside
-from recbole_delta.bench.record import Record
 from recbole_delta.evaluator.labels import metric_label
 
 
@@ -84,8 +84,9 @@ def make_section(plan: Plan, comparison: Comparison) -> Section:
     for setting, figure in figures.sweeps(comparison, first, name).items():
         pictures[f"{name}-{setting}"] = figure
     kept = {key: figure for key, figure in pictures.items() if figure is not None}
-    remarks, warnings = _remarks(plan, comparison, differences), _warnings(comparison)
-    section = Section(name, _caption(comparison), main, others, {}, kept, remarks, warnings, data)
+    remarks = _remarks(plan, comparison, differences)
+    warnings = of_uncommitted_code(comparison.rows)
+    section = Section(name, caption(comparison), main, others, {}, kept, remarks, warnings, data)
     _add_frontiers(section, Frontiers(comparison, first, reference if reference in ran else None))
     return section
 
@@ -121,8 +122,12 @@ def _add_frontiers(section: Section, frontiers: Frontiers) -> None:
         section.data["-matched"] = differences
 
 
-def _caption(comparison: Comparison) -> str:
-    """Protocol, encoder, cases and masking; what differs from row to row has its own table."""
+def caption(comparison: Comparison) -> str:
+    """Protocol, encoder, cases and masking; what differs from row to row has its own table.
+
+    Args:
+        comparison: rows of one data set, of which one has a record.
+    """
     records = [record for row in comparison.rows for record in row.records]
     prepared, mode = records[0].facts["prepared"], records[0].mode
     content = prepared.get("content") or {}
@@ -158,17 +163,18 @@ def _remarks(plan: Plan, comparison: Comparison, differences: pd.DataFrame | Non
         if row.missing:
             seeds = ", ".join(map(str, row.missing))
             remarks.append(f"{row.label}: not run with seed {seeds}.")
-    revisions = {_revision(r) for row in comparison.rows for r in row.records}
-    remarks.append(f"Code: {', '.join(sorted(revisions))}.")
-    return remarks
+    return [*remarks, code_of(comparison.rows)]
 
 
-def _warnings(comparison: Comparison) -> list[str]:
-    changed = {
-        row.label: {r for each in row.records if (r := _revision(each)).endswith("-dirty")}
-        for row in comparison.rows
-    }
-    labels = [label for label, revisions in changed.items() if revisions]
+def code_of(rows: Sequence[Row]) -> str:
+    """The commits whose code has run some rows, in a sentence."""
+    return f"Code: {', '.join(sorted({code for row in rows for code in _revisions(row)}))}."
+
+
+def of_uncommitted_code(rows: Sequence[Row]) -> list[str]:
+    """A warning of the rows that changed code has run; empty where there are none."""
+    changed = {row: {code for code in _revisions(row) if code.endswith("-dirty")} for row in rows}
+    labels = dict.fromkeys(row.label for row, revisions in changed.items() if revisions)
     if not labels:
         return []
     revisions = ", ".join(sorted(set().union(*changed.values())))
@@ -178,8 +184,8 @@ def _warnings(comparison: Comparison) -> list[str]:
     ]
 
 
-def _revision(record: Record) -> str:
-    return record.facts["revision"] or "unknown"
+def _revisions(row: Row) -> set[str]:
+    return {record.facts["revision"] or "unknown" for record in row.records}
 
 
 def _tests(differences: pd.DataFrame) -> pd.DataFrame:

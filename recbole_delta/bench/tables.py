@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -60,20 +60,36 @@ def cells(
     for metric in metrics:
         for group in COLUMNS:
             values = {row.label: row.values(metric, group) for row in ran}
-            means = {label: float(np.round(each.mean(), 4)) for label, each in values.items()}
-            if np.isnan(list(means.values())).any():
+            if any(np.isnan(each).any() for each in values.values()):
                 continue  # the data have no such cases
-            order = sorted(set(means.values()), reverse=True)
-            for label, each in values.items():
-                std = float(each.std(ddof=1)) if len(each) > 1 else None
-                place = order.index(means[label]) + 1
-                table[label][metric, group] = Cell(
-                    float(each.mean()),
-                    std,
-                    place if place <= 2 and means[label] > 0 else 0,
-                    (label, metric, group) in marked,
-                )
+            differ = {label for label in values if (label, metric, group) in marked}
+            for label, cell in column(values, differ).items():
+                table[label][metric, group] = cell
     return table
+
+
+def column(values: Mapping[str, np.ndarray], differ: Collection[str]) -> dict[str, Cell]:
+    """The cells of a column by the row's label.
+
+    Args:
+        values: ``[seeds]`` values of each row, none of them NaN.
+        differ: labels of the rows that differ from the reference by more than chance.
+    """
+    means = {label: _printed(each) for label, each in values.items()}
+    order = sorted(set(means.values()), reverse=True)
+    return {
+        label: Cell(
+            float(each.mean()),
+            float(each.std(ddof=1)) if len(each) > 1 else None,
+            place if (place := order.index(means[label]) + 1) <= 2 and means[label] > 0 else 0,
+            label in differ,
+        )
+        for label, each in values.items()
+    }
+
+
+def _printed(values: np.ndarray) -> float:
+    return float(np.round(values.mean(), 4))
 
 
 def frame(

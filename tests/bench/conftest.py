@@ -48,7 +48,7 @@ def in_process(monkeypatch):
 def _done_here(tasks, workers, cluster):
     here = Path.cwd()
     for position, task in enumerate(tasks):
-        Path(task.work).mkdir(parents=True)
+        Path(task.work).mkdir(parents=True, exist_ok=True)
         os.chdir(task.work)
         try:
             perform(task)

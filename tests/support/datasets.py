@@ -58,7 +58,7 @@ def as_pandas(log: Log, split: np.ndarray, steps=()) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def planted(n_users=60, n_items=48, n_clusters=4, length=9, dim=24, seed=0) -> Prepared:
+def planted(n_users=60, n_items=48, n_clusters=4, length=9, dim=24, seed=0, shots=0) -> Prepared:
     """Users who stay in one cluster of items, whose content gives the cluster away."""
     rng = np.random.default_rng(seed)
     cluster_of_item = np.arange(n_items) % n_clusters
@@ -70,7 +70,8 @@ def planted(n_users=60, n_items=48, n_clusters=4, length=9, dim=24, seed=0) -> P
         item += [f"i{i}" for i in chosen]
     rows = pd.DataFrame({"user_id": user, "item_id": item})
     rows["timestamp"] = rng.permutation(len(rows)) * 60 + 1_700_000_000
-    rows = as_pandas(*item_holdout(as_log(rows), cold="random", fraction=0.15, seed=seed))
+    options = {"cold": "random", "fraction": 0.15, "seed": seed, "shots": shots}
+    rows = as_pandas(*item_holdout(as_log(rows), **options))
     trained = rows.loc[rows["split"] == "train", "item_id"].value_counts()
     items = pd.DataFrame({"item_id": sorted(rows["item_id"].unique())})
     items["train_count"] = items["item_id"].map(trained).fillna(0).astype(int)

@@ -122,7 +122,10 @@ def test_shots_by_hand():
     assert {user: "".join(of[0] for of in mine) for user, mine in rows.groupby("user_id")["split"]} == {
         "a": "tttttvvtt", "b": "ttvtt",
     }  # fmt: skip
-    assert rows.loc[rows["split"] == "train", "item_id"].value_counts()[["x", "y"]].tolist() == [2, 1]
+    assert rows.loc[rows["split"] == "train", "item_id"].value_counts()[["x", "y"]].tolist() == [
+        2,
+        1,
+    ]
     assert [list(step.values()) for step in done.steps] == [
         ["rows left to held-out items, up to 2 each", 3, 2, 2], ["of items with fewer", 1, 1, 1],
     ]  # fmt: skip

@@ -1,0 +1,83 @@
+"""What a report says of a dial: one section in the place of one for each of its data sets."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import pandas as pd
+
+from recbole_delta.bench import dial_tables, tables
+from recbole_delta.bench.compare import LEVEL
+from recbole_delta.bench.dial import GROUPS, Dial, differences, intervals
+from recbole_delta.bench.dial_figure import dial_figure
+from recbole_delta.bench.plan import Plan
+from recbole_delta.bench.section import Section, caption, code_of, of_uncommitted_code
+from recbole_delta.evaluator.labels import metric_label
+
+
+def make_dial_section(plan: Plan, dial: Dial) -> Section:
+    """What the report says of a dial, by the first metric.
+
+    Args:
+        plan: what the bench file asks for.
+        dial: comparisons by the number of shots.
+    """
+    metric, reference = plan.report["metrics"][0], plan.report.get("reference")
+    name, label = f"{dial.dataset}-dial", metric_label(metric)
+    spread, against = intervals(dial, metric), differences(dial, reference, metric)
+    main = {
+        form: dial_tables.main_frame(dial, metric, against, shown)
+        for form, shown in tables.FORMATS.items()
+    }
+    others = {
+        f"{label} of {group} items, with intervals": dial_tables.interval_frame(dial, spread, group)
+        for group in GROUPS
+    }
+    notes = {heading: _OF_INTERVALS for heading in others}
+    data = {"": dial_tables.csv(dial, metric), "-intervals": spread}
+    if len(against):
+        heading = f"Differences from {reference} on held-out items"
+        others[heading] = dial_tables.difference_frame(against)
+        notes[heading] = "Paired by case, seeds apart; corrected by Holm for all lines."
+        data["-differences"] = against
+    others["What the held-out items were left"] = dial_tables.left_frame(dial)
+    others["How each row was run"] = pd.concat(
+        tables.conditions(comparison).rename(
+            lambda row, n=shots: f"{row}, {dial_tables.at_most(n)}"
+        )
+        for shots, comparison in dial.by_shots.items()
+    )
+    rows = list(chain.from_iterable(each.rows for each in dial.by_shots.values()))
+    remarks = [
+        f"{label} of the targets among held-out items, which each number of training rows shares "
+        "with the same histories; mean ± standard deviation over seeds; best bold, second "
+        "underlined."
+    ]
+    if len(against):
+        remarks.append(
+            f"{tables.MARK}: differs from {reference} at the same number of rows (over cases and "
+            f"seeds, p < {LEVEL} after Holm's correction for {len(against)} comparisons)."
+        )
+    remarks += [
+        f"{row.label}, {each.dataset}: not run with seed {', '.join(map(str, row.missing))}."
+        for each in dial.by_shots.values()
+        for row in each.rows
+        if row.missing
+    ]
+    about = (
+        "A tenth of the items held out for test, another for validation, as in item_holdout, but "
+        f"each left at most {_listed(dial)} training rows; without any: {caption(dial.by_shots[0])}"
+    )
+    picture = dial_figure(dial, spread, metric, f"{dial.dataset}, by rows left to held-out items")
+    return Section(name, about, main, others, notes, {name: picture}, [*remarks, code_of(rows)],
+                   of_uncommitted_code(rows), data)  # fmt: skip
+
+
+_OF_INTERVALS = (
+    "Mean and 95% interval over cases and seeds; the items that are held out are taken as given."
+)
+
+
+def _listed(dial: Dial) -> str:
+    *others, last = map(str, dial.by_shots)
+    return f"{', '.join(others)} or {last}"
