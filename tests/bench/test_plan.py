@@ -21,6 +21,8 @@ PUBLISHED = {"source": "Kang", "row": "default", "dataset": "tiny", "ndcg@10": 0
         ({"models": {"x": {"model": "SASRecDelta", "delta_max": -1}}}, "x: delta_max must be"),
         ({"models": {"x": {"model": "SASRecDleta"}}}, "x: Unknown model"),
         ({"models": {"x": {"model": "SASRecDelta", "vary": {"delta_max": 1}}}}, "must hold lists"),
+        ({"models": {"x": {"model": "SASRecDelta", "datasets": ["toni"]}}}, "x must be .* of tiny, but"),
+        ({"models": {"x": {"model": "SASRecDelta", "datasets": "tiny"}}}, "x must be a list of some"),
         ({"models": {}}, "models must hold"),
         ({"datasets": ["other"]}, "no .*other.inter; prepare"),
         ({"datasets": ["../tiny"]}, "is no name"),
@@ -59,6 +61,19 @@ def test_a_bench_file_is_never_code(plan, tmp_path):
     with pytest.raises(DeltaError, match="try.yaml is not YAML: could not determine a constructor"):
         bench(path)
     assert not (tmp_path / "pwned").exists()
+
+
+def test_an_entry_may_be_for_some_data_sets_only(plan, tiny, tmp_path):
+    tiny.write(tmp_path / "dataset", "other")
+    models = {
+        "both": {"model": "ContentMean"},
+        "one": {"model": "ContentMean", "datasets": ["other"]},
+    }
+    specs = read_plan(plan(models=models, datasets=["tiny", "other"], seeds=[1])).specs
+    assert [(s.label, s.dataset) for s in specs] == [
+        ("both", "tiny"), ("both", "other"), ("one", "other"),
+    ]  # fmt: skip
+    assert specs[1].settings == specs[2].settings
 
 
 def test_a_plan_does_the_first_seed_of_every_row_first(plan, tmp_path):
