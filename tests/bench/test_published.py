@@ -21,8 +21,9 @@ from recbole_delta.bench.record import Record
 TABLES = sorted(
     each
     for each in RESULTS.glob("*/tables/*.csv")
-    if not each.stem.endswith(("-differences", "-frontier", "-matched", "-regret"))
+    if not each.stem.endswith(("-dial", "-differences", "-frontier", "-intervals", "-matched", "-regret"))
 )
+DIALS = sorted(RESULTS.glob("*/tables/*-dial.csv"))
 GROUPS = ("cold", "warm", "total")
 METRICS = ("ndcg@10", "hit@10")
 
@@ -54,7 +55,7 @@ def asked(model: str, seed: int, settings: dict) -> tuple[str, int, str]:
 def published(dataset: str) -> dict[tuple[str, int, str], list[list[float]]]:
     """The figures of all records by what was asked for; alike, but of other content, are several."""
     found = {}
-    for path in RESULTS.glob(f"records/{dataset}-*/*/record.json"):
+    for path in RESULTS.glob(f"records/{dataset}-{'[0-9a-f]' * 8}/*/record.json"):
         record = Record.read(path.parent)
         facts = record.facts
         key = asked(facts["model"], facts["seed"], facts["asked"])
@@ -128,3 +129,26 @@ def test_published_means_are_those_of_the_runs(path):
             expected = [of.mean(), *([of.std()] if len(of) > 1 else [])]
             numbers = [float(each) for each in re.findall(r"\d\.\d{4}", cell)]
             assert numbers == pytest.approx(expected, abs=5.1e-5), (row, metric, group)
+
+
+@pytest.mark.parametrize("path", DIALS, ids=lambda path: path.parts[-3])
+def test_published_dials_follow_from_the_ranks(path, specs):
+    table, asked_for = pd.read_csv(path), specs(path)
+    assert len(table)
+    held_out: set[tuple[str, str]] = set()
+    # The data set without shots is the first: there the held-out items are cold.
+    for (_, dataset), lines in table.groupby(["shots", "dataset"]):
+        known = {}
+        for file in RESULTS.glob(f"records/{dataset}-{'[0-9a-f]' * 8}/*/record.json"):
+            record = Record.read(file.parent)
+            key = asked(record.facts["model"], record.facts["seed"], record.facts["asked"])
+            cases = list(zip(record.cases.user, record.cases.target))
+            held_out = held_out or {each for each, c in zip(cases, record.cases.is_cold) if c}
+            mask = np.array([each in held_out for each in cases])
+            ranks = zip(record.ranks.above, record.ranks.tied)
+            gain = np.array([ndcg(int(a), int(t)) if a < 10 else 0.0 for a, t in ranks])
+            known.setdefault(key, []).append({"held-out": gain[mask], "other": gain[~mask]})
+        for line in lines.itertuples():
+            spec = asked_for[line.row, dataset, line.seed]
+            values = known[asked(spec.model, line.seed, spec.settings)]
+            assert any(line.value == pytest.approx(v[line.group].mean(), abs=1e-9) for v in values)
