@@ -168,7 +168,10 @@ class ColdWarmDataset(PreparedDataset):
         for group, count in (("cold", n_cold), ("warm", len(test) - n_cold)):
             wanted = group == "warm" or self.settings.require_cold
             if not count and wanted and not self._holds_out:
-                raise DeltaError(f"The test split of {self.dataset_name} has no {group} target.")
+                fix = "; to go on without, set require_cold: False" if group == "cold" else ""
+                raise DeltaError(
+                    f"The test split of {self.dataset_name} has no {group} target{fix}."
+                )
         positions = train_positions(self.settings, self.config.model_class)
         training = self.interactions.training(positions, self.max_item_list_len)
         if not len(training):

@@ -21,7 +21,9 @@ from recbole_delta.bench.record import Record
 TABLES = sorted(
     each
     for each in RESULTS.glob("*/tables/*.csv")
-    if not each.stem.endswith(("-dial", "-differences", "-frontier", "-intervals", "-matched", "-regret"))
+    if not each.stem.endswith(
+        ("-dial", "-differences", "-frontier", "-intervals", "-matched", "-regret")
+    )
 )
 DIALS = sorted(RESULTS.glob("*/tables/*-dial.csv"))
 GROUPS = ("cold", "warm", "total")

@@ -139,6 +139,8 @@ def test_with_shots_no_item_need_be_cold_and_the_share_is_unknown(toy, tmp_path)
     assert record["targets"]["test"]["cold"] == 0
     assert record["cold_share"]["value"] is None
     settings = {"data_path": str(tmp_path), "embedding_size": 2, "show_progress": False}
+    with pytest.raises(DeltaError, match="set require_cold: False"):
+        recbole_delta.run("ContentMean", folder.name, settings=settings)
     result = recbole_delta.run(
         "ContentMean", folder.name, settings={**settings, "require_cold": False}
     )
