@@ -14,6 +14,7 @@ from recbole_delta.bench.compare import Comparison, Row, corrected
 from recbole_delta.bench.interval import interval
 from recbole_delta.bench.record import Cases
 from recbole_delta.evaluator.metrics import expected_gain
+from recbole_delta.evaluator.ranking import MISS
 
 GROUPS = ("held-out", "other")
 """Groups of a dial's cases by their targets: items that are held out without shots, and others."""
@@ -66,6 +67,23 @@ class Dial:
         name, k = metric.split("@")
         chosen = self._chosen(shots, group)
         return np.stack([expected_gain(name, r.ranks, int(k))[chosen] for r in row.records])
+
+    def median_rank(self, row: Row, shots: int) -> float:
+        """The median rank, from 1, of the held-out targets, as a mean over the seeds.
+
+        It still tells items apart that are too far down for any metric at k. Infinite where most
+        targets are misses, as without a vector.
+
+        Args:
+            row: a row of ``by_shots[shots]``.
+            shots: number of shots.
+        """
+        chosen = self._chosen(shots, "held-out")
+        ranks = [
+            np.where(r.ranks.above == MISS, np.inf, r.ranks.above + r.ranks.tied / 2 + 1)[chosen]
+            for r in row.records
+        ]
+        return float(np.mean(np.median(ranks, axis=1)))
 
     def train_counts(self, shots: int) -> np.ndarray:
         """``[n]`` training rows of the held-out targets at a number of shots."""

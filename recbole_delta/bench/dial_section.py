@@ -34,6 +34,11 @@ def make_dial_section(plan: Plan, dial: Dial) -> Section:
         for group in GROUPS
     }
     notes = {heading: _OF_INTERVALS for heading in others}
+    heading = "Median rank of held-out targets"
+    others[heading] = dial_tables.rank_frame(dial)
+    notes[heading] = (
+        "From 1; a mean over seeds. It tells apart what is too far down for a metric at k."
+    )
     data = {"": dial_tables.csv(dial, metric), "-intervals": spread}
     if len(against):
         heading = f"Differences from {reference} on held-out items"

@@ -82,6 +82,21 @@ def difference_frame(differences: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines).set_index("row").rename_axis(None)
 
 
+def rank_frame(dial: Dial) -> pd.DataFrame:
+    """Median ranks of the held-out targets: a line for each row, a column for each number."""
+    labels = [row.label for row in dial.rows]
+    columns = {
+        at_most(shots): [
+            f"{dial.median_rank(run, shots):.0f}".replace("inf", "missed")
+            if (run := dial.row(label, shots))
+            else _lacking(dial, label, shots)
+            for label in labels
+        ]
+        for shots in dial.by_shots
+    }
+    return pd.DataFrame(columns, index=labels)
+
+
 def left_frame(dial: Dial) -> pd.DataFrame:
     """What held-out targets were left at each number of shots: their mean, and who has fewer."""
     counts = {at_most(shots): (dial.train_counts(shots), shots) for shots in dial.by_shots}

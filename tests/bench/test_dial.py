@@ -21,7 +21,7 @@ from recbole_delta.bench.dial_figure import dial_figure
 from recbole_delta.bench.interval import interval
 from recbole_delta.bench.plan import Spec
 from recbole_delta.bench.record import Cases
-from recbole_delta.evaluator.ranking import TargetRanks
+from recbole_delta.evaluator.ranking import MISS, TargetRanks
 
 
 def gain(above: int) -> float:
@@ -86,6 +86,18 @@ def test_a_dial_has_the_held_out_items_of_the_data_set_without_shots(dial):
     left = dial_tables.left_frame(dial)
     assert left["≤ 2 rows"].tolist() == ["1.7", "1"]
     assert left["0 rows"].tolist() == ["0.0", "0"]
+
+
+def test_median_ranks_by_hand(dial):
+    table = dial_tables.rank_frame(dial)
+    # ours: 0, 1, 20 items above, then 2, 6, 20; with 2 shots 2, 0, 30, then 0, 0, 2.
+    assert table.loc["ours"].tolist() == [f"{(2 + 7) / 2:.0f}", "2"]
+    assert table.loc["only"].tolist() == ["2", "–"]
+    records = dial.row("id", 0).records
+    for record in records:
+        record.ranks.above[:] = MISS
+    assert table.loc["id", "0 rows"] == "100"
+    assert dial_tables.rank_frame(dial).loc["id", "0 rows"] == "missed"
 
 
 def test_differences_are_paired_by_case(dial):
