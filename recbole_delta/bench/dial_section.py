@@ -33,7 +33,13 @@ def make_dial_section(plan: Plan, dial: Dial) -> Section:
         f"{label} of {group} items, with intervals": dial_tables.interval_frame(dial, spread, group)
         for group in GROUPS
     }
-    notes = {heading: _OF_INTERVALS for heading in others}
+    rows = list(chain.from_iterable(each.rows for each in dial.by_shots.values()))
+    several = any(len(row.records) > 1 for row in rows)
+    notes = dict.fromkeys(
+        others,
+        f"Mean and 95% interval over {'cases and seeds' if several else 'cases, of one seed'}; the "
+        "items that are held out are taken as given.",
+    )
     heading = "Median rank of held-out targets"
     others[heading] = dial_tables.rank_frame(dial)
     notes[heading] = (
@@ -43,7 +49,7 @@ def make_dial_section(plan: Plan, dial: Dial) -> Section:
     if len(against):
         heading = f"Differences from {reference} on held-out items"
         others[heading] = dial_tables.difference_frame(against)
-        notes[heading] = "Paired by case, seeds apart; corrected by Holm for all lines."
+        notes[heading] = "Paired by case; p corrected by Holm for all lines."
         data["-differences"] = against
     others["What the held-out items were left"] = dial_tables.left_frame(dial)
     others["How each row was run"] = pd.concat(
@@ -52,16 +58,15 @@ def make_dial_section(plan: Plan, dial: Dial) -> Section:
         )
         for shots, comparison in dial.by_shots.items()
     )
-    rows = list(chain.from_iterable(each.rows for each in dial.by_shots.values()))
+    spread_said = "mean ± standard deviation over seeds; " if several else ""
     remarks = [
-        f"{label} of the targets among held-out items, which each number of training rows shares "
-        "with the same histories; mean ± standard deviation over seeds; best bold, second "
-        "underlined."
+        f"{label} of the targets among held-out items, the same with the same histories for every "
+        f"number of training rows; {spread_said}best bold, second underlined."
     ]
     if len(against):
         remarks.append(
-            f"{tables.MARK}: differs from {reference} at the same number of rows (over cases and "
-            f"seeds, p < {LEVEL} after Holm's correction for {len(against)} comparisons)."
+            f"{tables.MARK}: differs from {reference} at the same number of rows (p < {LEVEL} "
+            f"after Holm's correction for {len(against)} comparisons)."
         )
     remarks += [
         f"{row.label}, {each.dataset}: not run with seed {', '.join(map(str, row.missing))}."
@@ -76,11 +81,6 @@ def make_dial_section(plan: Plan, dial: Dial) -> Section:
     picture = dial_figure(dial, spread, metric, f"{dial.dataset}, by rows left to held-out items")
     return Section(name, about, main, others, notes, {name: picture}, [*remarks, code_of(rows)],
                    of_uncommitted_code(rows), data)  # fmt: skip
-
-
-_OF_INTERVALS = (
-    "Mean and 95% interval over cases and seeds; the items that are held out are taken as given."
-)
 
 
 def _listed(dial: Dial) -> str:
