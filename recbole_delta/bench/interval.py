@@ -45,6 +45,6 @@ def interval(values: np.ndarray, base: np.ndarray | None = None) -> dict[str, fl
     if not variance:
         return {"mean": mean, "low": mean, "high": mean, "p": float(mean == 0)}
     freedom = variance**2 / sum(spread**2 / free for spread, free in spreads)
-    half = t.ppf(1 - LEVEL / 2, freedom) * sqrt(variance)
+    half = float(t.ppf(1 - LEVEL / 2, freedom)) * sqrt(variance)
     p = 2 * t.sf(abs(mean) / sqrt(variance), freedom)
     return {"mean": mean, "low": mean - half, "high": mean + half, "p": float(p)}
