@@ -79,15 +79,19 @@ def _delta(args: EmbeddingArgs) -> ContentEmbedding:
 
 
 def _whitened_in_order(warm: np.ndarray, train_count: np.ndarray, dim: int) -> ContentMap:
-    return ContentMap.whitened(warm, dim)
+    """All directions alike, at a mean square length of 1.
+
+    AlphaFuse has variance 1 in each. For a cosine that is the same, but a step of Adam is then √d
+    times smaller beside the IDs: on the validation data of ml-100k .048 instead of .068.
+    """
+    return ContentMap.whitened(warm, dim, variance=1 / dim)
 
 
 def _alphafuse(args: EmbeddingArgs) -> ContentEmbedding:
     """Standardised content, and the null space half of the dimensions, as in AlphaFuse's code."""
-    null_dim = args.dim // 2
-    generator = args.generator
+    std = args.dim**-0.5  # as large as the content, as there
     return AlphaFuseEmbedding(
-        args.content, args.n_warm, null_dim, init_std=1.0, generator=generator
+        args.content, args.n_warm, args.dim // 2, init_std=std, generator=args.generator
     )
 
 

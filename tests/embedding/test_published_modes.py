@@ -39,7 +39,8 @@ def made(content, mode):
 def test_alphafuse_adds_ids_in_the_null_space_of_standardised_content(content):
     embedding = made(content, "alphafuse")
     warm = embedding.content[1 : N_WARM + 1].double()
-    torch.testing.assert_close(torch.cov(warm.T), torch.eye(DIM).double(), rtol=1e-4, atol=1e-4)
+    covariance = DIM * torch.cov(warm.T)
+    torch.testing.assert_close(covariance, torch.eye(DIM).double(), rtol=1e-4, atol=1e-4)
     # Its first half spans the leading directions: all the variance that they can hold.
     leading = warm[:, : DIM // 2].numpy()
     centred = content[:N_WARM] - content[:N_WARM].mean(0)
@@ -50,7 +51,7 @@ def test_alphafuse_adds_ids_in_the_null_space_of_standardised_content(content):
     own = (embedding.weight - embedding.content).detach()
     assert own[:, : DIM // 2].eq(0).all()
     assert own[N_WARM + 1 :].eq(0).all()
-    assert own[1 : N_WARM + 1, DIM // 2 :].std() == pytest.approx(1.0, abs=0.2)
+    assert own[1 : N_WARM + 1, DIM // 2 :].std() == pytest.approx(DIM**-0.5, rel=0.2)
     embedding.trained_rows().square().sum().backward()
     assert embedding.identity.grad[1:].ne(0).all()
     assert [name for name, _ in embedding.named_parameters()] == ["identity"]
