@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,14 +11,15 @@ from torch.nn import functional as F
 from recbole_delta.loss.exact import cross_entropy
 
 
-def digit_cross_entropy(queries: Tensor, codewords: Tensor, codes: Tensor) -> Tensor:
+def digit_cross_entropy(queries: Iterable[Tensor], codewords: Tensor, codes: Tensor) -> Tensor:
     """Mean over the positions of Σ_k −log softmax(q_k · C_kᵀ)[code_k], a sum over the digits.
 
     From "Generating Long Semantic IDs in Parallel for Recommendation" (Hou et al., KDD 2025); its
     authors' code has the mean over the digits, the same up to a factor.
 
     Args:
-        queries: ``[m, N, d]`` what each digit's codewords are multiplied by, q.
+        queries: ``[N, d]`` for each of m digits, what its codewords are multiplied by: q. They may
+            be made one by one, so that those of a digit stay in the cache.
         codewords: ``[m, M, d]`` vectors C of the codewords of each digit.
         codes: ``[N, m]`` int codes of the items that came next: codewords of all digits are
             numbered from 1 on, those of each digit after those of the digit before.
@@ -35,9 +38,9 @@ def digit_cross_entropy(queries: Tensor, codewords: Tensor, codes: Tensor) -> Te
     """
     first = torch.arange(len(codewords), device=codes.device) * codewords.size(1)
     targets = (codes - first).long()
-    # Digit by digit the logits stay in the cache.
+    books = F.pad(codewords, (0, 0, 1, 0))  # a row of padding in front of each digit's
     losses = [
-        cross_entropy(query, F.pad(book, (0, 0, 1, 0)), target)
-        for query, book, target in zip(queries, codewords, targets.unbind(1))
+        cross_entropy(query, book, target)
+        for query, book, target in zip(queries, books.unbind(), targets.unbind(1))
     ]
     return torch.stack(losses).sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -110,7 +111,7 @@ class RPG(SASRecEncoder, SequenceBackbone, SASRec):
         """Sum over the digits of their cross entropies: a scalar, the mean over the targets."""
         hidden, target = self.examples(interaction)
         codes = self.item_embedding.content[target]
-        return digit_cross_entropy(*self._factors(hidden), codes)
+        return digit_cross_entropy(self.heads(hidden), self._codewords(), codes)
 
     def predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B]`` of the interaction's items."""
@@ -129,19 +130,18 @@ class RPG(SASRecEncoder, SequenceBackbone, SASRec):
     def _digit_scores(self, interaction: Interaction) -> Tensor:
         """Log-probabilities ``[B, m M]`` of all codewords, digit by digit."""
         hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
-        queries, codewords = self._factors(hidden)
-        with full_precision(queries, codewords) as (queries, codewords):
+        queries = torch.stack(list(self.heads(hidden)))
+        with full_precision(queries, self._codewords()) as (queries, codewords):
             log_p = torch.bmm(queries, codewords.mT).log_softmax(2)
         return log_p.transpose(0, 1).flatten(1)
 
-    def _factors(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Queries ``[m, N, d]`` of outputs ``[N, d]``, and codewords ``[m, M, d]``."""
-        queries = F.normalize(self.heads(hidden), dim=-1) / self.temperature
-        return queries, F.normalize(self.item_embedding.by_digit(), dim=-1)
+    def _codewords(self) -> Tensor:
+        """Unit vectors of the codewords ``[m, M, d]``, over the temperature."""
+        return F.normalize(self.item_embedding.by_digit(), dim=-1) / self.temperature
 
 
 class DigitHeads(nn.Module):
-    """A head for each digit: h + SiLU(W_k h + b_k), at first h itself.
+    """A head for each digit: h + SiLU(h W_k + b_k) at unit length, at first the same for all.
 
     Args:
         digits: number m of digits.
@@ -151,12 +151,12 @@ class DigitHeads(nn.Module):
     def __init__(self, digits: int, dim: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(digits, dim, dim))
-        self.bias = nn.Parameter(torch.zeros(digits, 1, dim))
+        self.bias = nn.Parameter(torch.zeros(digits, dim))
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """``[m, N, d]`` from sequence representations ``[N, d]``."""
-        inputs = hidden.expand(len(self.weight), -1, -1)
-        return inputs + F.silu(torch.baddbmm(self.bias, inputs, self.weight))
+    def forward(self, hidden: Tensor) -> Iterator[Tensor]:
+        """``[N, d]`` for each digit, one after the other, from representations ``[N, d]``."""
+        for weight, bias in zip(self.weight.unbind(), self.bias.unbind()):
+            yield F.normalize(hidden + F.silu(torch.addmm(bias, hidden, weight)), dim=-1)
 
 
 def _fit(
