@@ -40,7 +40,8 @@ class DigitEmbedding(ContentEmbedding):
         n_warm: rows 1 .. ``n_warm`` are warm items.
         codewords: number M of each digit's codewords.
         dim: dimension d of an item vector.
-        init_std: vectors start at N(0, init_std²).
+        init_std: digits' vectors start at N(0, m init_std²), so that the mean of an item's m starts
+            at N(0, init_std²).
         generator: source of their initial values.
 
     Attributes:
@@ -75,7 +76,7 @@ class DigitEmbedding(ContentEmbedding):
         super().__init__(n_warm)
         self.register_buffer("content", content)
         table = torch.zeros(1 + content.size(1) * codewords, dim)
-        table[1:].normal_(0.0, init_std, generator=generator)
+        table[1:].normal_(0.0, init_std * content.size(1) ** 0.5, generator=generator)
         self.table = nn.Parameter(table)
 
     @property
