@@ -32,7 +32,7 @@ from recbole.trainer import Trainer
 from stock_curve import stock_config
 
 from recbole_delta.compute.matmul import quick_float32
-from recbole_delta.model.backbone import next_items
+from recbole_delta.model.sequence import next_items
 
 
 def ours(data: Path, model: str, settings: dict[str, Any], loss: str) -> Callable[[], float]:

@@ -20,7 +20,7 @@ from recbole_delta.config.run_config import RunConfig
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.recbole_metrics import group_metrics
 from recbole_delta.integration.case_study import let_case_study_answer_by_user
-from recbole_delta.model import CEASE, MODELS, ContentMean, SASRecEnsemble
+from recbole_delta.model import CEASE, MODELS, RPG, ContentMean, SASRecEnsemble
 from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.model.registry import _registered, is_registered
 from recbole_delta.quick_start.run import load_run
@@ -56,7 +56,7 @@ def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
         >>> result.test_mode["embeds_cold_items"]
         True
     """
-    if not issubclass(model, (ContentBackbone, SASRecEnsemble, ContentMean, CEASE)):
+    if not issubclass(model, (ContentBackbone, SASRecEnsemble, RPG, ContentMean, CEASE)):
         raise DeltaError(f"{model.__name__} must extend ContentBackbone to be registered.")
     name = model.__name__
     # RecBole finds a model by the module of its lower-case name.

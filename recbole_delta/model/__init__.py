@@ -16,6 +16,7 @@ from recbole_delta.model.ensemble import SASRecEnsemble
 from recbole_delta.model.gru4rec import GRU4RecDelta
 from recbole_delta.model.lightsans import LightSANsDelta
 from recbole_delta.model.narm import NARMDelta
+from recbole_delta.model.rpg import RPG
 from recbole_delta.model.sasrec import SASRecDelta
 from recbole_delta.model.stamp import STAMPDelta
 
@@ -28,6 +29,7 @@ MODELS = (
     LightSANsDelta,
     BERT4RecDelta,
     SASRecEnsemble,
+    RPG,
     ContentMean,
     CEASE,
     AddEASE,

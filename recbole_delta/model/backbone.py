@@ -9,17 +9,15 @@ from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dataset_prep.errors import DeltaError
 from recbole_delta.compute.dropout import use_fast_dropout
-from recbole_delta.compute.host_lengths import at_items
-from recbole_delta.data.dataset import ColdWarmDataset, train_positions
+from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.embedding import ContentEmbedding, ItemEmbedding
 from recbole_delta.loss import LOSSES, ItemVectors
-from recbole_delta.model.catalogue import WholeCatalogue
 from recbole_delta.model.item_embedding import build_item_embedding
+from recbole_delta.model.sequence import SequenceBackbone
 
 
-class ContentBackbone(WholeCatalogue):
+class ContentBackbone(SequenceBackbone):
     """A RecBole sequential model over our item embedding.
 
     To add a backbone, subclass RecBole's class with this one in front of it. The RecBole class must
@@ -34,7 +32,6 @@ class ContentBackbone(WholeCatalogue):
 
     Attributes:
         item_embedding: the embedding that the setting ``item_embedding`` names.
-        positions: where it learns, ``all`` or ``last``.
         cosine_temperature: of the cosine that the embedding is scored by; None for the product.
         training_loss: the loss that the setting ``loss`` names.
 
@@ -63,18 +60,10 @@ class ContentBackbone(WholeCatalogue):
         True
     """
 
-    fixed_length = False
     item_embedding: ItemEmbedding
 
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
-        if not isinstance(dataset, ColdWarmDataset):
-            raise DeltaError(f"{type(self).__name__} needs a data set prepared with dataset_prep.")
-        if config["loss_type"] != "CE":
-            raise DeltaError(f"loss_type must be CE, but is {config['loss_type']!r}.")
-        # Built over padding alone: the backbone's weights do not depend on the catalogue.
-        super().__init__(config, dataset.with_items(1))
-        self.n_items = dataset.item_num
-        self.positions = train_positions(dataset.settings, type(self))
+        super().__init__(config, dataset)
         dim = self.item_embedding.embedding_dim
         self.item_embedding = build_item_embedding(dataset, dim, config["seed"], self.init_id_table)
         self.cosine_temperature = dataset.settings.embedding_spec.cosine_temperature
@@ -94,23 +83,6 @@ class ContentBackbone(WholeCatalogue):
         hidden, target = self.examples(interaction)
         items = ItemVectors(self.item_embedding, self.as_candidates)
         return self.training_loss(self.as_query(hidden), target, items)
-
-    def examples(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
-        """Sequence representations and the items that came next, of a training batch.
-
-        With ``train_positions: all`` the item after each position is a target; with ``last``
-        only the item after the sequence, as in RecBole.
-
-        Returns:
-            representations ``[N, d]``, and targets ``[N]`` int64.
-        """
-        item_seq = interaction[self.ITEM_SEQ]
-        item_seq_len = interaction[self.ITEM_SEQ_LEN]
-        target = interaction[self.POS_ITEM_ID]
-        if self.positions == "all":
-            target = at_items(next_items(item_seq, item_seq_len, target), item_seq)
-            return self.every_position(item_seq), target
-        return self.last_position(item_seq, item_seq_len), target
 
     def output_item_vectors(self, rows: Tensor) -> Tensor:
         """What the backbone makes of item vectors before they are scored; identity by default.
@@ -144,18 +116,6 @@ class ContentBackbone(WholeCatalogue):
         """
         vectors = self.output_item_vectors(rows)
         return vectors if self.cosine_temperature is None else F.normalize(vectors, dim=-1)
-
-    def last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
-        """Sequence representation at the last position.
-
-        Args:
-            item_seq: ``[B, L]`` item ids, padded with 0 on the right.
-            item_seq_len: ``[B]`` number of items of each sequence, at least 1.
-
-        Returns:
-            ``[B, d]``.
-        """
-        return self.forward(item_seq, item_seq_len)
 
     def padded_last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Sequence representation at the last position, in shapes that depend on no data.
@@ -199,37 +159,6 @@ class ContentBackbone(WholeCatalogue):
         query = self.as_query(hidden)
         return F.pad(query, (0, 1), value=1.0) if self.cold_offset else query
 
-    def n_targets(self, interaction: Interaction) -> int:
-        """Number of targets that :meth:`calculate_loss` averages over."""
-        if self.positions == "all":
-            return int((interaction[self.ITEM_SEQ] > 0).sum())
-        return len(interaction)
-
-    def every_position(self, item_seq: Tensor) -> Tensor:
-        """Sequence representation at every position that holds an item.
-
-        Args:
-            item_seq: ``[B, L]`` item ids, padded with 0 on the right; N items in all.
-
-        Returns:
-            ``[N, d]``, row by row.
-        """
-        return at_items(self.forward(item_seq, _every_prefix(item_seq)), item_seq)
-
-    def gather_indexes(self, output: Tensor, gather_index: Tensor) -> Tensor:
-        """RecBole's ``gather_indexes``, which also gives every position at once.
-
-        Args:
-            output: ``[B, L, d]`` the encoder's outputs.
-            gather_index: ``[B]`` a position of each sequence, or ``[B, L]`` for all of them.
-
-        Returns:
-            ``[B, d]``, or ``output`` itself.
-        """
-        if gather_index.dim() == 2:
-            return output
-        return super().gather_indexes(output, gather_index)
-
     @property
     def content_embedding(self) -> ContentEmbedding | None:
         """The item embedding; None for a table of IDs."""
@@ -249,28 +178,3 @@ def _is_plain_adam(config: Any) -> bool:
     """Weight decay and the norm of all gradients concern rows that a step has not seen."""
     adam = config["learner"].lower() == "adam"
     return adam and not config["weight_decay"] and config["clip_grad_norm"] is None
-
-
-def _every_prefix(item_seq: Tensor) -> Tensor:
-    """Lengths of all prefixes, ``[B, L]``: an ``item_seq_len`` that asks for every position."""
-    return torch.arange(1, item_seq.size(1) + 1, device=item_seq.device).expand_as(item_seq)
-
-
-def next_items(item_seq: Tensor, item_seq_len: Tensor, last: Tensor) -> Tensor:
-    """The item that comes after each position.
-
-    Args:
-        item_seq: ``[B, L]`` item ids, padded with 0 on the right.
-        item_seq_len: ``[B]`` number of items of each sequence, at least 1.
-        last: ``[B]`` the item that comes after the whole sequence.
-
-    Returns:
-        ``[B, L]``, 0 at padding.
-
-    Example:
-        >>> import torch
-        >>> next_items(torch.tensor([[5, 6, 0]]), torch.tensor([2]), torch.tensor([7])).tolist()
-        [[6, 7, 0]]
-    """
-    following = F.pad(item_seq[:, 1:], (0, 1))
-    return following.scatter(1, (item_seq_len - 1)[:, None], last[:, None])

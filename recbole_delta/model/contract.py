@@ -83,6 +83,10 @@ class CatalogueModel(SequenceTraits):
         """Whether cold items can be scored, and shown in a history."""
         return self.content_embedding is not None
 
+    def remarks(self) -> list[str]:
+        """What the log of a run should say of the model besides its settings; nothing here."""
+        return []
+
     def vectors_of_all(self) -> Tensor | None:
         """``[n_catalogue, d]``: items with equal rows have equal scores; None without such."""
         return None

@@ -11,10 +11,10 @@ from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.model.transformer.encoder import BLOCKS, add_gates, encode, encode_padded
 
 
-class SASRecDelta(ContentBackbone, SASRec):
-    """RecBole's ``SASRec`` (Kang & McAuley, ICDM 2018) with our item embedding.
+class SASRecEncoder:
+    """In front of a model over RecBole's ``SASRec``: its encoder, packed, in the chosen block.
 
-    The setting ``block`` chooses how its layers are put together: as in RecBole (``recbole``), with
+    The setting ``block`` chooses how the layers are put together: as in RecBole (``recbole``), with
     the same weights as in its authors' code (``original``), or gated as in eSASRec (``ligr``).
 
     Args:
@@ -22,8 +22,7 @@ class SASRecDelta(ContentBackbone, SASRec):
         dataset: the training data.
 
     Raises:
-        DeltaError: an unknown ``block``, a loss other than CE, a data set without prepared split,
-            or bad content.
+        DeltaError: an unknown ``block``.
     """
 
     causal = True
@@ -31,10 +30,10 @@ class SASRecDelta(ContentBackbone, SASRec):
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         self.block = config["block"]
         one_of("block", self.block, tuple(BLOCKS))
-        super().__init__(config, dataset)
+        super().__init__(config, dataset)  # type: ignore[call-arg]  # of the classes behind it
         if self.block == "ligr":
             for part in add_gates(self):
-                part.apply(self._init_weights)
+                part.apply(self._init_weights)  # type: ignore[attr-defined]  # RecBole's
 
     def every_position(self, item_seq: Tensor) -> Tensor:
         """Sequence representation at every position: RecBole's results, no padding computed.
@@ -63,3 +62,18 @@ class SASRecDelta(ContentBackbone, SASRec):
     def padded_last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Sequence representation ``[B, d]`` at the last position, in shapes that can be traced."""
         return encode_padded(self, item_seq, item_seq_len)
+
+
+class SASRecDelta(SASRecEncoder, ContentBackbone, SASRec):
+    """RecBole's ``SASRec`` (Kang & McAuley, ICDM 2018) with our item embedding.
+
+    Its blocks are those of :class:`SASRecEncoder`.
+
+    Args:
+        config: a RecBole ``Config``.
+        dataset: the training data.
+
+    Raises:
+        DeltaError: an unknown ``block``, a loss other than CE, a data set without prepared split,
+            or bad content.
+    """

@@ -26,9 +26,9 @@ from recbole_delta.evaluator.recbole_metrics import (
     check_validation,
     wanted_metrics,
 )
-from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.model.catalogue import BASELINES, GeneralCatalogue, WholeCatalogue
 from recbole_delta.model.registry import is_registered
+from recbole_delta.model.sequence import SequenceBackbone
 from recbole_delta.trainer.checkpoint import Checkpoint, generator_states, restore_generators
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 from recbole_delta.trainer.untrained import UntrainedTrainer
@@ -114,7 +114,7 @@ def make_parts(
     copy_from_first(model)  # another processor may have rounded the content's map otherwise
     if rank() == 0:
         if not holds_out:  # a run within a run writes into its log
-            _start_log(config)
+            _start_log(config, model)
     else:
         config["show_progress"] = False
         # The processes draw different dropout.
@@ -125,7 +125,7 @@ def make_parts(
 def _warn_of_few_steps(config: RunConfig, model: Any, train: Any) -> None:
     """A batch of RecBole's default size may be a whole epoch here, and learn next to nothing."""
     n, size = len(train.dataset), config["train_batch_size"]
-    by_window = isinstance(model, ContentBackbone) and model.positions == "all"
+    by_window = isinstance(model, SequenceBackbone) and model.positions == "all"
     if by_window and size > SMALL_BATCH and n < FEW_STEPS * size:
         getLogger().warning(
             f"train_batch_size: {size} counts sequences here, a user's history each, and there are "
@@ -189,7 +189,7 @@ def _try_out(model: Any, train: Any) -> None:
     states = generator_states(train.generator, device)
     model.eval()
     model.calculate_loss(train.collate_fn(list(range(min(2, len(train.dataset))))).to(device))
-    looks_ahead = isinstance(model, ContentBackbone) and model.causal and _looks_ahead(model)
+    looks_ahead = isinstance(model, SequenceBackbone) and model.causal and _looks_ahead(model)
     model.train()
     restore_generators(states, train.generator, device)
     if looks_ahead:
@@ -199,7 +199,7 @@ def _try_out(model: Any, train: Any) -> None:
         )
 
 
-def _looks_ahead(model: ContentBackbone) -> bool:
+def _looks_ahead(model: SequenceBackbone) -> bool:
     """Whether the output at a first item depends on the second one."""
     if model.max_seq_length < 2 or model.n_warm < 2:
         return False
@@ -211,7 +211,7 @@ def _looks_ahead(model: ContentBackbone) -> bool:
     return not torch.allclose(first, other, rtol=0, atol=LOOKS_AHEAD * float(first.abs().max()))
 
 
-def _start_log(config: RunConfig) -> None:
+def _start_log(config: RunConfig, model: Any) -> None:
     """A log file for this run; RecBole's logger would go on with the one of the run before."""
     try:
         Path(config["checkpoint_dir"]).mkdir(parents=True, exist_ok=True)
@@ -227,6 +227,8 @@ def _start_log(config: RunConfig) -> None:
         if handler not in others:
             handler.of_a_run = True  # type: ignore[attr-defined]
     root.info(config)
+    for remark in model.remarks():
+        root.info(remark)
     for name in unused_settings(config):
         root.warning(f"{config['model']} has no setting {name}; it is ignored.")
     if asks_for_a_missing_gpu(config):

@@ -16,6 +16,7 @@ from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.embedding.content_map import ContentMap
 from recbole_delta.embedding.delta import DeltaEmbedding
+from recbole_delta.embedding.product_quantiser import ProductQuantiser
 from recbole_delta.embedding.spec import Fit
 from recbole_delta.model.registry import is_registered
 from recbole_delta.serving.memory_guard import Allowance
@@ -66,7 +67,8 @@ class StoredCatalogue(ColdWarmDataset):
             for key, value in self._checkpoint.model.items()
             if key.startswith(start)
         }
-        return ContentMap.stored(state), self._checkpoint.model[name]
+        kind = ProductQuantiser if "codebooks" in state else ContentMap
+        return kind.stored(state), self._checkpoint.model[name]
 
     def warm_content(self) -> None:
         """Nothing: a checkpoint has none, and no loss asks for it."""

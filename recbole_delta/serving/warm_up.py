@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from recbole_delta.data.sequences import FlatSequences, prefix_slices, window_slices
 from recbole_delta.embedding.delta import DeltaEmbedding
 from recbole_delta.evaluator.inference import SCORES_AT_ONCE, model_device
-from recbole_delta.model.backbone import next_items
+from recbole_delta.model.sequence import next_items
 
 POPULARITY = 3
 """How often a new item is assumed to be wanted, as a multiple of a warm item's average.

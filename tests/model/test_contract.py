@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
@@ -16,9 +17,19 @@ from recbole_delta.model import BACKBONES, MODELS
 
 CAUSAL = [m.__name__ for m in MODELS if m.__name__ in BACKBONES and m.causal]
 
-every_mode = pytest.mark.parametrize("mode", EMBEDDINGS)
-backbones = pytest.mark.parametrize("backbone", BACKBONES)
-causal_backbones = pytest.mark.parametrize("backbone", CAUSAL)
+# A backbone with a mode of item embedding; RPG has one of its own.
+DIGITS = ("RPG", "digits")
+each_model = pytest.mark.parametrize(
+    ("backbone", "mode"), [*product(BACKBONES, EMBEDDINGS), DIGITS]
+)
+each_causal_model = pytest.mark.parametrize(
+    ("backbone", "mode"), [*product(CAUSAL, EMBEDDINGS), DIGITS]
+)
+
+
+def of(mode) -> dict:
+    """Settings for a mode of item embedding."""
+    return {"n_codebook": 8, "codebook_size": 4} if mode == "digits" else {"item_embedding": mode}
 
 
 # What a mode of item embedding promises: the only place here that knows modes by name.
@@ -41,7 +52,7 @@ def bound_on_delta(mode) -> float | None:
 
 def moves_cold_items(mode) -> bool:
     """Whether something that cold items share is learnt, so that they move with it."""
-    return mode in ("whitening", "moe", "liger", "denserec", "gated", "id_knn")
+    return mode in ("whitening", "moe", "liger", "denserec", "gated", "id_knn", "digits")
 
 
 def draws_noise(mode) -> bool:
@@ -67,11 +78,10 @@ def table_rows(model, n_warm):
     return {name for name, p in model.named_parameters() if len(p) == n_warm + 1}
 
 
-@every_mode
-@backbones
+@each_model
 def test_content_does_not_move_and_a_cold_item_is_its_content_alone(tiny, train, backbone, mode):
-    _, (_, model, dataset, *_) = train(tiny, backbone, item_embedding=mode)
-    _, (_, fresh, *_) = train(tiny, backbone, item_embedding=mode, epochs=1, learning_rate=0)
+    _, (_, model, dataset, *_) = train(tiny, backbone, **of(mode))
+    _, (_, fresh, *_) = train(tiny, backbone, **of(mode), epochs=1, learning_rate=0)
     model.eval(), fresh.eval()
     embedding, n_warm = model.item_embedding, dataset.n_warm
     own, before = embedding.trained_rows(), fresh.item_embedding.trained_rows()
@@ -98,11 +108,10 @@ def test_content_does_not_move_and_a_cold_item_is_its_content_alone(tiny, train,
     assert torch.equal(embedding.weight[n_warm + 1 :], without) == (not moves_cold_items(mode))
 
 
-@every_mode
-@backbones
+@each_model
 def test_test_rows_and_cold_items_leave_no_trace_in_the_parameters(tiny, train, backbone, mode):
     """Deleting all but the training rows, and nearly all cold items, changes no bit."""
-    settings = {"item_embedding": mode, "eval_step": 0}
+    settings = {**of(mode), "eval_step": 0}
     _, (_, whole, *_) = train(tiny, backbone, **settings)
     # The smallest test split that there may be, of a user and a cold item of its own.
     rows = tiny.rows[tiny.rows["split"] == "train"]
@@ -122,10 +131,9 @@ def test_test_rows_and_cold_items_leave_no_trace_in_the_parameters(tiny, train, 
         assert torch.equal(a, b), name
 
 
-@every_mode
-@backbones
+@each_model
 def test_permuting_ids_and_rows_leaves_the_metrics_unchanged(tiny, train, backbone, mode):
-    result, (_, model, dataset, _, _, test) = train(tiny, backbone, item_embedding=mode)
+    result, (_, model, dataset, _, _, test) = train(tiny, backbone, **of(mode))
     before = evaluate_modes(model, test.dataset, EVALUATION_MODES, batch_size=64)
     # Whole users in another order: each keeps the order of its rows, ids are dealt anew.
     users = np.random.default_rng(1).permutation(tiny.rows["user_id"].unique())
@@ -133,7 +141,7 @@ def test_permuting_ids_and_rows_leaves_the_metrics_unchanged(tiny, train, backbo
         "user_id", key=lambda column: column.map({u: n for n, u in enumerate(users)}), kind="stable"
     )
     permuted = tiny.replace(rows=shuffled, items=tiny.items.iloc[::-1])
-    settings = {"item_embedding": mode, "epochs": 1, "learning_rate": 0}
+    settings = {**of(mode), "epochs": 1, "learning_rate": 0}
     _, (_, other, theirs, _, _, other_test) = train(permuted, backbone, name="permuted", **settings)
     tokens = theirs.field2id_token["item_id"][: dataset.n_warm + 1]
     ours = [dataset.field2token_id["item_id"][token] for token in tokens]
@@ -142,6 +150,10 @@ def test_permuting_ids_and_rows_leaves_the_metrics_unchanged(tiny, train, backbo
     for name in table_rows(model, dataset.n_warm):
         state[name] = state[name][ours]
     other.load_state_dict(state, strict=False)
+    if mode == "digits":  # k-means starts from some items, by their numbers
+        tokens = theirs.field2id_token["item_id"]
+        ours = [dataset.field2token_id["item_id"][token] for token in tokens]
+        other.item_embedding.content = model.item_embedding.content[ours]
     after = evaluate_modes(other, other_test.dataset, EVALUATION_MODES, batch_size=64)
     for a, b in zip(before, after):
         metrics = a.metrics(["ndcg", "mrr"], [5, 10])
@@ -149,10 +161,9 @@ def test_permuting_ids_and_rows_leaves_the_metrics_unchanged(tiny, train, backbo
     assert result.test_result["ndcg@10"] > 0
 
 
-@every_mode
-@backbones
+@each_model
 def test_neither_padding_nor_the_batch_changes_a_score(tiny, train, backbone, mode):
-    _, (_, model, *_) = train(tiny, backbone, item_embedding=mode)
+    _, (_, model, *_) = train(tiny, backbone, **of(mode))
     model.eval()
     item_seq, lengths = histories(model), torch.tensor([7, 5, 3, 1, 6, 2])
     item_seq = torch.where(torch.arange(7) < lengths[:, None], item_seq, 0)
@@ -167,10 +178,9 @@ def test_neither_padding_nor_the_batch_changes_a_score(tiny, train, backbone, mo
         torch.testing.assert_close(alone[0], together[row], rtol=1e-5, atol=1e-5)
 
 
-@every_mode
-@causal_backbones
+@each_causal_model
 def test_an_output_does_not_see_later_items(tiny, train, backbone, mode):
-    _, (_, model, *_) = train(tiny, backbone, item_embedding=mode)
+    _, (_, model, *_) = train(tiny, backbone, **of(mode))
     model.eval()
     before, after = histories(model), histories(model, seed=1)
     for t in (1, 4):
@@ -180,10 +190,9 @@ def test_an_output_does_not_see_later_items(tiny, train, backbone, mode):
         torch.testing.assert_close(*(o[:, :t] for o in outputs), rtol=1e-6, atol=1e-6)
 
 
-@every_mode
-@causal_backbones
+@each_causal_model
 def test_every_position_at_once_equals_each_prefix_alone(tiny, train, backbone, mode):
-    _, (_, model, *_) = train(tiny, backbone, item_embedding=mode)
+    _, (_, model, *_) = train(tiny, backbone, **of(mode))
     model.eval()
     item_seq = histories(model)
     with torch.no_grad():
@@ -193,11 +202,10 @@ def test_every_position_at_once_equals_each_prefix_alone(tiny, train, backbone, 
             torch.testing.assert_close(at_once[:, t - 1], alone, rtol=1e-5, atol=1e-5)
 
 
-@every_mode
-@backbones
+@each_model
 def test_training_repeats_bit_for_bit_and_reloads_identically(tiny, train, backbone, mode):
-    first, (_, a, _, _, _, test) = train(tiny, backbone, item_embedding=mode)
-    second, (_, b, *_) = train(tiny, backbone, item_embedding=mode, anew=True)
+    first, (_, a, _, _, _, test) = train(tiny, backbone, **of(mode))
+    second, (_, b, *_) = train(tiny, backbone, **of(mode), anew=True)
     assert first.test_result == second.test_result
     assert all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values()))
     reloaded = evaluate_modes(a, test.dataset, EVALUATION_MODES, batch_size=4096)
@@ -205,7 +213,7 @@ def test_training_repeats_bit_for_bit_and_reloads_identically(tiny, train, backb
     assert metrics == [record["metrics"] for record in first.test_modes]
 
 
-@every_mode
+@pytest.mark.parametrize("mode", EMBEDDINGS)
 @pytest.mark.parametrize("loss", ["chunked", "sampled"])
 def test_every_embedding_learns_from_every_loss(tiny, train, mode, loss, monkeypatch):
     """From one seed, the exact losses agree; the sampled one comes near with many draws."""
