@@ -58,7 +58,7 @@ def counts(tiny, train, watch):
     """counts(model, **settings) -> operations and waits of a step, and waits of an epoch."""
 
     def counts(model, **settings):
-        settings = {"train_batch_size": 8, "epochs": 1, "item_embedding": "delta", **settings}
+        settings = {"train_batch_size": 8, "epochs": 1, **settings}
         result, _ = train(tiny, model, **settings)
         trainer, made = trainer_of(result.settings)
         batches = list(made.train)[:3]
@@ -84,6 +84,12 @@ def test_the_budget_of_a_step(counts, loss):
 @pytest.mark.parametrize("backbone", [*BACKBONES, "SASRecEnsemble"])
 def test_no_backbone_makes_the_host_wait_in_a_step(counts, backbone, loss):
     _, waits, of_epoch = counts(backbone, loss=loss)
+    assert waits == WAITS_OF_A_STEP
+    assert of_epoch == WAITS_OF_AN_EPOCH
+
+
+def test_semantic_ids_do_not_make_the_host_wait_either(counts):
+    _, waits, of_epoch = counts("RPG", n_codebook=8)
     assert waits == WAITS_OF_A_STEP
     assert of_epoch == WAITS_OF_AN_EPOCH
 

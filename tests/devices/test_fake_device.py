@@ -114,18 +114,20 @@ def test_a_run_gives_the_numbers_of_the_cpu(small, train, watch, mode, loss):
     assert there.test_result == pytest.approx(here.test_result, abs=0.02)
 
 
-@pytest.mark.parametrize("model", ["SASRecEnsemble", "ContentMean", *STOCK])
+@pytest.mark.parametrize("model", ["SASRecEnsemble", "RPG", "ContentMean", *STOCK])
 def test_the_other_models(small, train, watch, model):
     """``Pop`` counted on the CPU and was asked on the device."""
     settings = {**STOCK.get(model, {}), "hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0}
-    settings |= {"dropout_prob": 0.0}
+    settings |= {"dropout_prob": 0.0, "n_codebook": 8}
     there, here = (train(small, model, use_gpu=gpu, **settings)[0] for gpu in (True, False))
     assert there.test_result == pytest.approx(here.test_result, abs=0.02)
 
 
-@pytest.mark.parametrize("model", ["SASRecDelta", "SASRecEnsemble", "ContentMean", "GRU4RecDelta"])
+@pytest.mark.parametrize(
+    "model", ["SASRecDelta", "SASRecEnsemble", "RPG", "ContentMean", "GRU4RecDelta"]
+)
 def test_recommend_add_warm_up_and_save(small, train, watch, tmp_path, model):
-    result, _ = train(small, model, cold_offset=0.5)
+    result, _ = train(small, model, cold_offset=0.5, n_codebook=8)
     recommender = recbole_delta.Recommender(result.checkpoint)
     assert next(iter(recommender.model.state_dict().values())).device.type == NAME
     histories = [recommender.known_items[:n] for n in (2, 5)]

@@ -48,10 +48,13 @@ def test_a_number_is_added_to_the_scores_of_cold_items_and_to_nothing_else(tiny,
     torch.testing.assert_close(gain[:, cold], torch.full_like(gain[:, cold], 1.5))
 
 
-@pytest.mark.parametrize("model", ["SASRecDelta", "ContentMean", "SASRecEnsemble", "NARMDelta"])
+@pytest.mark.parametrize(
+    "model", ["SASRecDelta", "ContentMean", "SASRecEnsemble", "RPG", "NARMDelta"]
+)
 def test_the_test_metrics_are_those_of_the_frontier_at_the_offset(tiny, train, model):
-    plain, (_, net, _, _, _, test) = train(tiny, model, **ALL)
-    moved, _ = train(tiny, model, cold_offset=0.75, **ALL)
+    settings = {**ALL, "n_codebook": 8}  # of RPG
+    plain, (_, net, _, _, _, test) = train(tiny, model, **settings)
+    moved, _ = train(tiny, model, cold_offset=0.75, **settings)
     mode = plain.test_mode
     [found] = evaluate_modes(
         net, test.dataset, [Mode(mode["candidates"], mode["cold_history"])], batch_size=64

@@ -151,5 +151,6 @@ def test_many_items_are_screened_and_few_candidates_among_them_are_not(tiny, tra
 
 
 def test_models_without_vectors_are_searched_by_their_scores(tiny, train, always_screened):
-    for model in ("SASRecEnsemble", "ContentMean"):
-        assert_as_by_all_scores(Recommender(train(tiny, model, epochs=1)[0].checkpoint))
+    for model in ("SASRecEnsemble", "RPG", "ContentMean"):
+        result, _ = train(tiny, model, epochs=1, n_codebook=4, codebook_size=16)
+        assert_as_by_all_scores(Recommender(result.checkpoint))
