@@ -21,10 +21,16 @@ def cold_tokens(prepared):
     return prepared.items.loc[prepared.items["is_cold"] == "1", "item_id"].tolist()
 
 
-@pytest.mark.parametrize("mode", ["delta", "alphafuse", "whitening", "moe", "id_knn"])
-@pytest.mark.parametrize("model", [m.__name__ for m in MODELS if m.is_trained])
+MODES = ["delta", "alphafuse", "whitening", "moe", "id_knn"]
+TRAINED = [m.__name__ for m in MODELS if m.is_trained]
+CASES = [(m, mode) for m in TRAINED for mode in (MODES if m != "RPG" else [None])]
+"""Models and modes of item embedding; RPG has its own."""
+
+
+@pytest.mark.parametrize(("model", "mode"), CASES)
 def test_added_items_rank_as_if_they_had_been_there_from_the_start(tiny, train, model, mode):
-    settings = {"item_embedding": mode, "eval_step": 0}
+    own = {"item_embedding": mode} if mode else {"n_codebook": 8, "codebook_size": 4}
+    settings = {"eval_step": 0, **own}
     known, _ = train(tiny, model, **settings)
     later, _ = train(
         before_the_cold_items(tiny), model, name="before", require_cold=False, **settings
@@ -39,7 +45,8 @@ def test_added_items_rank_as_if_they_had_been_there_from_the_start(tiny, train, 
     for options in ({}, {"cold_only": True}, {"exclude_seen": False, "k": 48}):
         ours, theirs = (each.recommend(histories, **options) for each in (grown, whole))
         for a, b in zip(ours, theirs):
-            assert [each.item for each in a] == [each.item for each in b]
+            if model != "RPG":  # items with one code tie
+                assert [each.item for each in a] == [each.item for each in b]
             assert [each.score for each in a] == pytest.approx([each.score for each in b], abs=1e-5)
 
 
