@@ -23,7 +23,7 @@ def budget(comparison: Comparison) -> Iterator[Finding]:
     Args:
         comparison: rows of a data set.
     """
-    trained = [row for row in comparison.rows if any(r.facts["curve"] for r in row.records)]
+    trained = [row for row in comparison.rows if row.is_trained]
     yield from _seeds(trained)
     yield from _tried(trained)
     for setting in SETTINGS:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from recbole_delta.audit.finding import NOTE, WARNING, Finding
-from recbole_delta.audit.prepared import PreparedRows, group_sizes, groups
+from recbole_delta.audit.prepared import PreparedRows, group_sizes, groups, of_each_row
 
 
 def history(rows: PreparedRows) -> Iterator[Finding]:
@@ -57,7 +57,4 @@ def history(rows: PreparedRows) -> Iterator[Finding]:
 def _first_time(rows: PreparedRows) -> np.ndarray:
     """``[rows]`` the time at which each row's user took its item first."""
     order, starts = groups(rows.pair)
-    first = np.minimum.reduceat(rows.time[order], starts)
-    found = np.empty(len(order))
-    found[order] = np.repeat(first, np.diff(np.append(starts, len(order))))
-    return found
+    return of_each_row(np.minimum.reduceat(rows.time[order], starts), order, starts)

@@ -150,7 +150,17 @@ def group_sizes(*keys: np.ndarray) -> np.ndarray:
         [2, 1, 2]
     """
     order, starts = groups(*keys)
-    size = np.diff(np.append(starts, len(order)))
-    found = np.empty(len(order), dtype=np.int64)
-    found[order] = np.repeat(size, size)
+    return of_each_row(np.diff(np.append(starts, len(order))), order, starts)
+
+
+def of_each_row(values: np.ndarray, order: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """``[rows]`` the value of each row's group.
+
+    Args:
+        values: ``[groups]`` a value of each group, in the order of ``starts``.
+        order: ``[rows]`` of :func:`groups`.
+        starts: ``[groups]`` of :func:`groups`.
+    """
+    found = np.empty(len(order), dtype=values.dtype)
+    found[order] = np.repeat(values, np.diff(np.append(starts, len(order))))
     return found

@@ -20,7 +20,7 @@ def softmax(comparison: Comparison) -> Iterator[Finding]:
         comparison: rows of a data set.
     """
     n_warm = len(comparison.cases.item_train_count)
-    trained = [row for row in comparison.rows if any(r.facts["curve"] for r in row.records)]
+    trained = [row for row in comparison.rows if row.is_trained]
     held = {row.label: max(_cold_items(each, n_warm) for each in row.records) for row in trained}
     with_cold = {label: count for label, count in held.items() if count > 0}
     if with_cold:

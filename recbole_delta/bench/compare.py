@@ -45,6 +45,11 @@ class Row:
         return [seed for seed in self.seeds if seed not in self._done]
 
     @property
+    def is_trained(self) -> bool:
+        """Whether some run of it has trained for an epoch."""
+        return any(record.facts["curve"] for record in self.records)
+
+    @property
     def _done(self) -> list[int]:
         return [record.facts["seed"] for record in self.records]
 

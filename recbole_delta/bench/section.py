@@ -194,10 +194,7 @@ def _tests(differences: pd.DataFrame) -> pd.DataFrame:
             "row": each.row,
             "metric": f"{metric_label(each.metric)} {each.group}",
             "users": f"{each.users:,}",
-            "difference": f"{each.difference:+.4f}",
-            f"{1 - LEVEL:.0%} interval": f"{each.low:+.4f} to {each.high:+.4f}",
-            "p": f"{each.p:.2g}",
-            "p, Holm": f"{each.p_holm:.2g}",
+            **tables.difference(each),
         }
         for each in differences.itertuples()
     ]

@@ -92,6 +92,20 @@ def _printed(values: np.ndarray) -> float:
     return float(np.round(values.mean(), 4))
 
 
+def difference(test: Any) -> dict[str, str]:
+    """A difference from the reference as the last columns of a table.
+
+    Args:
+        test: line of a table of tests, with ``difference``, ``low``, ``high``, ``p``, ``p_holm``.
+    """
+    return {
+        "difference": f"{test.difference:+.4f}",
+        f"{1 - LEVEL:.0%} interval": f"{test.low:+.4f} to {test.high:+.4f}",
+        "p": f"{test.p:.2g}",
+        "p, Holm": f"{test.p_holm:.2g}",
+    }
+
+
 def frame(
     comparison: Comparison,
     metrics: Sequence[str],

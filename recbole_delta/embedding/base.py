@@ -138,6 +138,23 @@ class ContentEmbedding(ItemEmbedding):
         self.content = grown
 
 
+def random_table(n: int, dim: int, init_std: float, generator: torch.Generator) -> nn.Parameter:
+    """A table to learn: N(0, init_std²), and zero for padding.
+
+    Args:
+        n: number of rows besides that of padding.
+        dim: dimension of a row.
+        init_std: standard deviation of the initial values.
+        generator: their source.
+
+    Returns:
+        ``[1 + n, dim]``, padding first.
+    """
+    table = torch.zeros(1 + n, dim)
+    table[1:].normal_(0.0, init_std, generator=generator)
+    return nn.Parameter(table)
+
+
 def rows_of(table: Tensor, ids: Tensor, sparse: bool) -> Tensor:
     """Rows of a table, ``[..., k]``; that of padding gets no gradient.
 

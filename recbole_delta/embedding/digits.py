@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from recbole_delta.embedding.base import ContentEmbedding
+from recbole_delta.embedding.base import ContentEmbedding, random_table
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,8 @@ class DigitEmbedding(ContentEmbedding):
     ) -> None:
         super().__init__(n_warm)
         self.register_buffer("content", content)
-        table = torch.zeros(1 + content.size(1) * codewords, dim)
-        table[1:].normal_(0.0, init_std * content.size(1) ** 0.5, generator=generator)
-        self.table = nn.Parameter(table)
+        digits = content.size(1)
+        self.table = random_table(digits * codewords, dim, init_std * digits**0.5, generator)
 
     @property
     def embedding_dim(self) -> int:

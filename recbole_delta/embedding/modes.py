@@ -187,12 +187,9 @@ def _start(args: EmbeddingArgs) -> dict[str, Any]:
 def _seeded(adaptor: nn.Module, args: EmbeddingArgs, std: float) -> nn.Module:
     """Weights N(0, std²) from the generator, so that they depend on nothing else."""
     with torch.no_grad():
-        for parameter in adaptor.parameters():
-            if parameter.dim() == 1:
+        for name, parameter in adaptor.named_parameters():
+            if name.endswith("bias"):
                 parameter.zero_()
-            elif parameter.any():
+            elif parameter.dim() > 1 and parameter.any():  # the scale of a LayerNorm stays 1
                 parameter.normal_(0.0, std, generator=args.generator)
-    for module in adaptor.modules():
-        if isinstance(module, nn.LayerNorm):
-            module.reset_parameters()
     return adaptor

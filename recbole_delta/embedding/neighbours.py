@@ -41,10 +41,8 @@ class Neighbours(nn.Module):
             >>> Neighbours.of(torch.tensor([[0.8, 0.6]]), warm, k=2).index.tolist()
             [[1, 2]]
         """
-        blocks = cold.split(max(1, COSINES_AT_ONCE // len(warm)))
-        found = [(block @ warm.T).topk(min(k, len(warm)), dim=1) for block in blocks]
-        index = torch.cat([each.indices for each in found]) + 1
-        return cls(index, torch.cat([each.values for each in found]).softmax(1))
+        cosine, index = nearest(cold, warm, k)
+        return cls(index, cosine.softmax(1))
 
     def mean_of(self, table: Tensor, rows: Tensor | None = None) -> Tensor:
         """``[m, d]`` weighted means of the neighbours' rows of ``table``: inside any ball they are.
@@ -61,3 +59,25 @@ class Neighbours(nn.Module):
         for place in range(index.size(1)):
             mean.add_(table[index[:, place]] * weight[:, place, None])
         return mean
+
+
+def nearest(items: Tensor, warm: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The warm items nearest to each of some items by cosine, the nearest first.
+
+    Args:
+        items: ``[m, d]`` unit rows.
+        warm: ``[n, d]`` unit rows of items 1 .. n.
+        k: neighbours of an item; fewer where there are fewer.
+
+    Returns:
+        ``[m, k]`` cosines, and ``[m, k]`` int64 numbers of warm items.
+
+    Example:
+        >>> warm = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+        >>> cosine, index = nearest(torch.tensor([[0.6, 0.8]]), warm, k=1)
+        >>> index.tolist()
+        [[2]]
+    """
+    blocks = items.split(max(1, COSINES_AT_ONCE // len(warm)))
+    found = [(block @ warm.T).topk(min(k, len(warm)), dim=1) for block in blocks]
+    return torch.cat([each.values for each in found]), torch.cat([e.indices for e in found]) + 1

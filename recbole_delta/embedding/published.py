@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recbole_delta.embedding.base import ContentEmbedding
+from recbole_delta.embedding.base import ContentEmbedding, random_table
 from recbole_delta.embedding.delta import DeltaEmbedding
 
 
@@ -53,9 +53,7 @@ class AlphaFuseEmbedding(ContentEmbedding):
     ) -> None:
         super().__init__(n_warm)
         self.register_buffer("content", content)
-        identity = torch.zeros(n_warm + 1, null_dim)
-        identity[1:].normal_(0.0, init_std, generator=generator)
-        self.identity = nn.Parameter(identity)
+        self.identity = random_table(n_warm, null_dim, init_std, generator)
 
     @property
     def embedding_dim(self) -> int:

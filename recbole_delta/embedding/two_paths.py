@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recbole_delta.embedding.base import ContentEmbedding
+from recbole_delta.embedding.base import ContentEmbedding, random_table
 
 
 class TwoPathEmbedding(ContentEmbedding):
@@ -37,9 +37,7 @@ class TwoPathEmbedding(ContentEmbedding):
     ) -> None:
         super().__init__(n_warm)
         self.register_buffer("content", content)
-        identity = torch.zeros(n_warm + 1, dim)
-        identity[1:].normal_(0.0, init_std, generator=generator)
-        self.identity = nn.Parameter(identity)
+        self.identity = random_table(n_warm, dim, init_std, generator)
         self.projection = nn.Linear(content.size(1), dim, bias=False)
         with torch.no_grad():
             self.projection.weight.normal_(0.0, init_std, generator=generator)

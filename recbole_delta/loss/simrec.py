@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from dataset_prep.errors import number
+from recbole_delta.embedding.neighbours import nearest
 from recbole_delta.loss.base import ItemVectors, TrainingLoss
 from recbole_delta.loss.exact import cross_entropy
 
 MOST_SIMILAR = 100
 """Items that share a target's weight at most: those nearest to it."""
-COSINES_AT_ONCE = 2**24
-"""Numbers held while similar items are looked for: 64 MiB of float32."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +73,10 @@ class SimRecCrossEntropy(TrainingLoss):
             content: ``[n_warm, c]`` content of items 1, 2, ...
         """
         rows = F.normalize(content.float(), dim=1)
-        k = min(MOST_SIMILAR, len(rows))
-        blocks = rows.split(max(1, COSINES_AT_ONCE // len(rows)))
-        found = [(block @ rows.T).topk(k, dim=1) for block in blocks]
-        cosine = torch.cat([each.values for each in found])
+        cosine, similar = nearest(rows, rows, MOST_SIMILAR)
         # An item is similar to itself, whatever rounding says.
-        is_similar = cosine >= torch.minimum(cosine[:, :1], _scalar(self.settings.simrec_threshold))
+        is_similar = cosine >= cosine[:, :1].clamp(max=self.settings.simrec_threshold)
         scaled = (cosine / self.settings.simrec_temperature).masked_fill(~is_similar, -torch.inf)
-        similar = torch.cat([each.indices for each in found]) + 1
         self.register_buffer("similar", similar, persistent=False)
         self.register_buffer("weight", scaled.softmax(1), persistent=False)
 
@@ -103,7 +97,3 @@ class SimRecCrossEntropy(TrainingLoss):
         moved = (cooled * (F.embedding(target, table) - wanted)).sum(1).mean()
         soft = cross_entropy(cooled, table, target) + moved
         return (1 - share) * cross_entropy(hidden, table, target) + share * soft
-
-
-def _scalar(value: Any) -> Tensor:
-    return torch.tensor(float(value))
