@@ -142,7 +142,7 @@ class GatedEmbedding(TwoPathEmbedding):
         >>> embedding = GatedEmbedding(content, n_warm=2, dim=4, train_count=torch.tensor([5, 90]),
         ...                            half_open=5, init_std=0.02,
         ...                            generator=torch.Generator().manual_seed(0))
-        >>> embedding.share(torch.tensor([1, 2])).detach().round(decimals=2).tolist()
+        >>> [round(share.item(), 2) for share in embedding.share(torch.tensor([1, 2]))]
         [0.5, 0.94]
     """
 

@@ -27,7 +27,7 @@ def test_every_figure_of_a_tiny_data_set():
         "of peak",
         "of copy",
     ]
-    assert [*found][:4] == ["ce", "chunked", "sampled", "plain loop"]
+    assert [*found][:5] == ["ce", "chunked", "sampled", "simrec", "plain loop"]
     assert all(float(row[0]) > 0 for row in found.values())
     assert 0 < float(found["ce"][2]) < 1
     assert "evaluation: " in done.stdout
