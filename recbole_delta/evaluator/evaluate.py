@@ -153,8 +153,7 @@ def _evaluate(
     k: int,
     show_progress: bool,
 ) -> list[Evaluation]:
-    embeds_cold, vectors = model.embeds_cold_items, model.vectors_of_all()
-    twins = twin_items(vectors) if vectors is not None else None
+    embeds_cold, twins = model.embeds_cold_items, scored_alike(model)
     drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
     is_cold = cases.has_cold_target.numpy()
     device = model_device(model)
@@ -203,6 +202,21 @@ def with_history(cases: ColdWarmDataset, drop_cold: bool, size: int) -> tuple[to
 
 def _shown(cases: ColdWarmDataset, drop_cold: bool) -> FlatSequences:
     return cases.instances.warm_history if drop_cold else cases.instances.history
+
+
+def scored_alike(model: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Items that score as an earlier one in every case, and that one; None if it cannot be told.
+
+    Args:
+        model: a :class:`recbole_delta.model.contract.CatalogueModel`, whose offset on cold items
+            may keep items with one vector apart.
+    """
+    vectors = model.vectors_of_all()
+    if vectors is None:
+        return None
+    if model.cold_offset:
+        vectors = torch.cat([vectors, model.offsets(len(vectors)).to(vectors.device)[:, None]], 1)
+    return twin_items(vectors)
 
 
 def twin_items(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from recbole_delta.data.dataset import ColdWarmDataset
-from recbole_delta.evaluator.evaluate import Mode, case_scores, twin_items, with_history
+from recbole_delta.evaluator.evaluate import Mode, case_scores, scored_alike, with_history
 from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
 
 
@@ -41,8 +41,7 @@ def recommended_counts(
     """
     model.eval()
     with inference_mode(model):
-        vectors = model.vectors_of_all()
-        twins = twin_items(vectors) if vectors is not None else None
+        twins = scored_alike(model)
         drop = mode.cold_history == "drop" or not model.embeds_cold_items
         device, n_items = model_device(model), cases.item_num
         counts = torch.zeros(n_items, dtype=torch.int64)

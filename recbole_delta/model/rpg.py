@@ -94,10 +94,8 @@ class RPG(SASRecEncoder, SequenceBackbone, SASRec):
         return self.item_embedding
 
     def vectors_of_all(self) -> Tensor:
-        """``[n_catalogue, m + 1]`` code and offset of each item, which make its score."""
-        codes = self.item_embedding.content
-        offsets = self.offsets(len(codes)).to(codes.device)
-        return torch.cat([codes, offsets[:, None]], 1)
+        """``[n_catalogue, m]`` code of each item, which makes its score."""
+        return self.item_embedding.content
 
     def remarks(self) -> list[str]:
         """How many items share a code, and how many cold ones have trained digits only."""

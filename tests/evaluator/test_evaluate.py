@@ -68,6 +68,28 @@ def test_items_with_one_vector_tie_in_blocks_of_any_size(tiny, train):
         assert (evaluation.ranks.tied[ranked] == n_cold - 1 - np.array(seen)).all(), size
 
 
+def test_a_cold_twin_of_a_warm_item_keeps_its_offset(train):
+    prepared = planted(n_users=80, n_items=60)
+    is_cold = prepared.items["is_cold"] == "1"
+    warm, cold = (prepared.items.loc[mask, "item_id"].tolist() for mask in (~is_cold, is_cold))
+    same = {token: prepared.vectors[w] for token, w in zip(cold, warm)}
+    prepared = prepared.replace(vectors={**prepared.vectors, **same})
+    _, (_, model, dataset, _, _, test) = train(prepared, item_embedding="frozen", epochs=1)
+    cases, targets = test.dataset, test.dataset.instances.target
+    for offset in (0.0, 0.7, -0.7):
+        model.calibrate(offset)
+        [found] = evaluate_modes(model, cases, [Mode("all", "keep")], batch_size=64)
+        for case in np.flatnonzero(~found.empty_history):
+            index = torch.tensor([case])
+            scores = model.full_sort_predict(cases.batch(index)).detach()[0]
+            scores[0] = -torch.inf
+            scores[cases.instances.history.flat(index)[1]] = -torch.inf
+            own = scores[targets[case]]
+            apart = (scores - own).abs() > 1e-5  # twins may differ in the last bit
+            assert found.ranks.above[case] == (apart & (scores > own)).sum()
+            assert found.ranks.tied[case] == (~apart).sum() - 1
+
+
 def test_few_scores_are_held_at_once(tiny, train, monkeypatch):
     _, (_, model, _, _, _, test) = train(tiny)
     whole = evaluate_modes(model, test.dataset, MODES, batch_size=4096)
