@@ -85,8 +85,9 @@ def audit_bench(
     path = Path(path)
     if path.is_dir():
         path = path.with_name(f"{path.resolve().name}.yaml")
-    plan = read_plan(path, data_path)
-    done = finished_runs(plan, Path(out) if out is not None else path.parent)
+    out = Path(out) if out is not None else path.parent
+    plan = read_plan(path, data_path).settled(out)
+    done = finished_runs(plan, out)
     if not done:
         raise DeltaError(f"{path} has no record yet; recbole-delta bench {path} does its runs.")
     return [audit_rows(each) for each in comparisons(plan, done)]

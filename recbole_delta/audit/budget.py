@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from recbole_delta.audit.finding import WARNING, Finding, some
@@ -47,11 +48,12 @@ def _seeds(rows: Sequence[Row]) -> Iterator[Finding]:
 
 
 def _tried(rows: Sequence[Row]) -> Iterator[Finding]:
-    """Values of what an entry varies: the best of five is a choice that the others did not have."""
-    entries: dict[str, set[str]] = {}
+    """Values that an entry tries: the best of five is a choice that the others did not have."""
+    entries: dict[str, int] = {}
     for row in rows:
-        entries.setdefault(row.spec.entry, set()).add(row.label)
-    by_count = _grouped({entry: len(labels) for entry, labels in entries.items()})
+        tried = math.prod(map(len, row.spec.searched.values()))
+        entries[row.spec.entry] = entries.get(row.spec.entry, 0) + tried
+    by_count = _grouped(entries)
     if len(by_count) > 1:
         yield Finding(
             WARNING,

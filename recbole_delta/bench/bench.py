@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,7 +15,7 @@ from dataset_prep.files import write_text
 from recbole_delta.bench.engine import Outcome, in_order_of_completion
 from recbole_delta.bench.one import Task
 from recbole_delta.bench.plan import Plan, Spec, read_plan
-from recbole_delta.bench.record import RECORD, Record
+from recbole_delta.bench.record import Record, is_done
 from recbole_delta.bench.report import write_report
 from recbole_delta.compute.modules import imported_modules
 from recbole_delta.evaluator.labels import COLUMNS, counted, group_key
@@ -63,52 +64,43 @@ def bench(
     at_least_1("workers", workers)
     plan = read_plan(path, data_path)
     out = Path(out) if out is not None else plan.path.parent
-    failed = _perform(plan, out.absolute(), workers, cluster) if train else []
+    perform = partial(_perform, out=out.absolute(), workers=workers, cluster=cluster)
+    failed = perform(plan, plan.runs) if train else []
+    plan = plan.settled(out)
+    if train:
+        failed += perform(plan, [spec for spec in plan.specs if spec.searched])
     done = finished_runs(plan, out)
     if done:
-        write_report(plan, done, out / plan.path.stem)
+        write_report(plan, done, out)
     if failed:
         raise DeltaError(
-            f"{len(failed)} of {len(plan.specs)} runs failed, first {failed[0]} Their output is in "
+            f"{len(failed)} of {len(plan.runs)} runs failed, first {failed[0]} Their output is in "
             f"{out / 'failed'}; the same command tries them again."
         )
     return out / plan.path.stem
-
-
-def record_folder(plan: Plan, spec: Spec, out: Path) -> Path:
-    """Folder of a run's record, whether the run is done or not.
-
-    Args:
-        plan: plan that the run belongs to.
-        spec: the run.
-        out: folder of the bench.
-    """
-    return out / "records" / spec.folder(plan.data[spec.dataset])
 
 
 def finished_runs(plan: Plan, out: Path) -> list[tuple[Spec, Record]]:
     """The runs of a plan that have a record, each with it.
 
     Args:
-        plan: what a bench file asks for.
+        plan: what a bench file asks for; of its searches, only what :meth:`Plan.settled` has added.
         out: folder of the bench.
 
     Raises:
         DeltaError: a record is not whole.
     """
-    records = [(spec, record_folder(plan, spec, out)) for spec in plan.specs]
-    return [(spec, Record.read(folder)) for spec, folder in records if _is_done(folder)]
+    records = [(spec, plan.record_folder(spec, out)) for spec in plan.specs]
+    return [(spec, Record.read(folder)) for spec, folder in records if is_done(folder)]
 
 
-def _is_done(folder: Path) -> bool:
-    return (folder / RECORD).is_file()
-
-
-def _perform(plan: Plan, out: Path, workers: int, cluster: str | None) -> list[str]:
-    """Do what is not done; a sentence for each run that failed."""
+def _perform(
+    plan: Plan, specs: list[Spec], out: Path, workers: int, cluster: str | None
+) -> list[str]:
+    """Do those of some runs that are not done; a sentence for each that failed."""
     # Rows may share a run, as a sweep does with the row of its default.
-    todo = {record_folder(plan, spec, out): spec for spec in reversed(plan.specs)}
-    todo = {folder: spec for folder, spec in reversed(todo.items()) if not _is_done(folder)}
+    todo = {plan.record_folder(spec, out): spec for spec in reversed(specs)}
+    todo = {folder: spec for folder, spec in reversed(todo.items()) if not is_done(folder)}
     tasks = [
         Task(asdict(spec), str(plan.data_path), str(folder), str(out / "work" / folder.name),
              plan.threads, imported_modules(), str(Path.cwd()))
@@ -123,7 +115,7 @@ def _perform(plan: Plan, out: Path, workers: int, cluster: str | None) -> list[s
         for position, outcome in _until_stopped(tasks, workers, cluster):
             spec, folder = specs[position], folders[position]
             name = f"{spec.label}, {spec.dataset}, seed {spec.seed}"
-            if _is_done(folder):
+            if is_done(folder):
                 (out / "failed" / f"{folder.name}.log").unlink(missing_ok=True)
                 bar.write(f"{name}: {_figures(Record.read(folder))}")
             else:
@@ -140,7 +132,7 @@ def _until_stopped(
     try:
         yield from in_order_of_completion(tasks, workers, cluster)
     except KeyboardInterrupt:
-        done = sum(_is_done(Path(task.record)) for task in tasks)
+        done = sum(is_done(Path(task.record)) for task in tasks)
         raise KeyboardInterrupt(
             f"Stopped; {done} of {len(tasks)} runs are done, and the same command does the others."
         ) from None

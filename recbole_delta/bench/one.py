@@ -27,8 +27,8 @@ from torch.nn import functional as F
 
 from dataset_prep.errors import DeltaError
 from recbole_delta._version import versions
-from recbole_delta.bench.plan import Spec, run_config
 from recbole_delta.bench.record import CASES, RECORD, Cases, save_record
+from recbole_delta.bench.spec import Spec, run_config
 from recbole_delta.compute.modules import import_modules
 from recbole_delta.data.dataset import ColdWarmDataset, train_positions
 from recbole_delta.data.fingerprint import read_preparation
@@ -56,7 +56,7 @@ class Task:
     """What a process is told, in values that JSON holds.
 
     Attributes:
-        spec: fields of the run's :class:`~recbole_delta.bench.plan.Spec`.
+        spec: fields of the run's :class:`~recbole_delta.bench.spec.Spec`.
         data_path: folder of the data sets.
         record: folder of the record to write.
         work: working directory of the run, which is removed afterwards.

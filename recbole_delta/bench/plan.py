@@ -1,114 +1,25 @@
-"""What a bench file asks for: one :class:`Spec` a run."""
+"""What a bench file asks for: a :class:`Spec` a run, a :class:`Search` a row that is tuned."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from dataset_prep.errors import DeltaError, at_least_1, check_folder_name, check_options, check_seed
-from dataset_prep.format.content import find_content
+from dataset_prep.errors import DeltaError, at_least_1, check_options, check_seed
+from recbole_delta.bench.search import Search, combinations, named
+from recbole_delta.bench.spec import Data, Spec, run_config
 from recbole_delta.bench.wanted import check_names, cutoffs, lacking, read_report
 from recbole_delta.compute.modules import import_modules
-from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.config.yaml_file import read_yaml
 
 KEYS = ("import", "datasets", "data_path", "settings", "models", "seeds", "threads", "report")
 """Keys of a bench file."""
-NOT_SETTINGS = ("model", "vary", "seeds", "datasets")
+NOT_SETTINGS = ("model", "vary", "search", "seeds", "datasets")
 """Keys of a model entry that are no settings of the run."""
-
-
-@dataclass(frozen=True)
-class Spec:
-    """One run of a plan.
-
-    Attributes:
-        label: label of the row of the table that it belongs to.
-        entry: name of the model entry; an entry that varies a setting has several rows.
-        varied: values of the settings that the entry varies, by name.
-        dataset: name of the prepared data set.
-        model: name of the model.
-        seed: seed of the run.
-        settings: all other settings of the run.
-    """
-
-    label: str
-    entry: str
-    varied: dict[str, Any]
-    dataset: str
-    model: str
-    seed: int
-    settings: dict[str, Any]
-
-    def folder(self, data: Data) -> Path:
-        """Folder of its record, below the folder of records: by content, not by label.
-
-        Args:
-            data: the data set of the run.
-        """
-        identity = {"settings": self.settings, "content": data.content(self.settings)}
-        digest = _digest(json.dumps(identity, sort_keys=True, default=str).encode())
-        return data.folder / f"{self.model}-{self.seed}-{digest[:10]}"
-
-
-@dataclass(frozen=True)
-class Data:
-    """A prepared data set of a plan.
-
-    Attributes:
-        name: name of the data set.
-        path: folder of its files.
-        folder: name of the folder of its records, with a digest of its files.
-    """
-
-    name: str
-    path: Path
-    folder: Path
-    _contents: dict[Path, str] = field(default_factory=dict, compare=False)
-
-    @classmethod
-    def at(cls, data_path: Path, name: str) -> Data:
-        """The data set of a name.
-
-        Args:
-            data_path: folder of the data sets.
-            name: name of the data set.
-
-        Raises:
-            DeltaError: it is not there or cannot be read.
-        """
-        check_folder_name("datasets", name)
-        path = data_path / name
-        files = [path / f"{name}.{ending}" for ending in ("inter", "item")]
-        try:
-            digest = _digest(*(file.read_bytes() for file in files))
-        except FileNotFoundError as error:
-            raise DeltaError(
-                f"There is no {error.filename}; prepare {name} with dataset_prep first."
-            ) from error
-        except (OSError, ValueError) as error:
-            raise DeltaError(f"Cannot read {path} ({error}).") from error
-        return cls(name, path, Path(f"{name}-{digest[:8]}"))
-
-    def content(self, settings: Mapping[str, Any]) -> str:
-        """SHA-256, in hex, of the content file that a run reads; empty if there is none.
-
-        Args:
-            settings: settings of the run.
-        """
-        try:
-            file = Path(settings.get("content_file") or find_content(self.path, self.name))
-            if file not in self._contents:
-                self._contents[file] = _digest(file.read_bytes())
-        except (DeltaError, OSError):
-            return ""  # ID models need none; for the others the run says what is missing
-        return self._contents[file]
 
 
 @dataclass(frozen=True)
@@ -117,7 +28,10 @@ class Plan:
 
     Attributes:
         path: path of the file.
-        specs: the runs, in the order of the file, the first seed of every row first.
+        labels: the rows of the table, in the order of the file.
+        seeds: the seeds of the file.
+        specs: the runs of rows that are settled, the first seed of every row first.
+        searches: the rows whose settings validation chooses.
         data: data sets by name.
         data_path: folder of the data sets.
         threads: number of threads of each run, on which the last bits of its numbers depend.
@@ -125,16 +39,55 @@ class Plan:
     """
 
     path: Path
+    labels: list[str]
+    seeds: list[int]
     specs: list[Spec]
+    searches: list[Search]
     data: dict[str, Data]
     data_path: Path
     threads: int
     report: dict[str, Any]
 
     @property
-    def labels(self) -> list[str]:
-        """The rows of the table, in order."""
-        return list(dict.fromkeys(spec.label for spec in self.specs))
+    def runs(self) -> list[Spec]:
+        """All runs that can be done now: of settled rows, and the trials of searches."""
+        return [*self.specs, *(trial for each in self.searches for trial in each.trials)]
+
+    def record_folder(self, spec: Spec, out: Path) -> Path:
+        """Folder of a run's record, whether the run is done or not.
+
+        Args:
+            spec: a run of the plan.
+            out: folder of the bench.
+        """
+        return out / "records" / spec.folder(self.data[spec.dataset])
+
+    def settled(self, out: Path) -> Plan:
+        """The plan with the runs of each row whose search is done, at what it has chosen.
+
+        Args:
+            out: folder of the bench, whose records the searches choose by.
+
+        Raises:
+            DeltaError: a record is not whole.
+        """
+        chosen = [
+            spec
+            for search in self.searches
+            for spec in search.chosen(lambda trial: self.record_folder(trial, out))
+        ]
+        return self.with_specs([*(spec for spec in self.specs if not spec.searched), *chosen])
+
+    def with_specs(self, specs: Iterable[Spec]) -> Plan:
+        """The plan with these runs, in its order."""
+        seeds = {seed: position for position, seed in enumerate(self.seeds)}
+        data = {name: position for position, name in enumerate(self.data)}
+        labels = {label: position for position, label in enumerate(self.labels)}
+
+        def place(spec: Spec) -> tuple[int, int, int]:
+            return seeds.get(spec.seed, len(seeds)), data[spec.dataset], labels[spec.label]
+
+        return replace(self, specs=sorted(specs, key=place))
 
 
 def read_plan(path: str | Path, data_path: str | Path | None = None) -> Plan:
@@ -158,9 +111,13 @@ def read_plan(path: str | Path, data_path: str | Path | None = None) -> Plan:
         plan = _plan(path, given, Path(data_path or given.get("data_path") or "dataset").absolute())
         metrics = plan.report["metrics"]
         specs = [_complete(spec, metrics, plan.data_path) for spec in plan.specs]
+        searches = [
+            replace(each, trials=[_complete(spec, metrics, plan.data_path) for spec in each.trials])
+            for each in plan.searches
+        ]
     except DeltaError as error:
         raise DeltaError(f"{path}: {error}") from error
-    return replace(plan, specs=specs)
+    return replace(plan, specs=specs, searches=searches)
 
 
 def _plan(path: Path, given: dict[str, Any], data_path: Path) -> Plan:
@@ -182,13 +139,18 @@ def _plan(path: Path, given: dict[str, Any], data_path: Path) -> Plan:
         if name in _datasets_of(label, entry, datasets)
         for spec in _specs(label, entry, str(name), {**shared, **(own or {})}, seeds)
     ]
-    specs.sort(key=lambda spec: seeds.index(spec.seed) if spec.seed in seeds else len(seeds))
-    plan = Plan(path, specs, {str(n): Data.at(data_path, str(n)) for n in datasets}, data_path,
-                threads, report)  # fmt: skip
-    check_names(report.get("published", []), plan.labels, plan.data)
+    labels = list(dict.fromkeys(spec.entry if spec.searched else spec.label for spec in specs))
+    trials = groupby((spec for spec in specs if spec.searched), lambda s: (s.dataset, s.entry))
+    searches = [
+        Search(list(each), models[entry].get("seeds", seeds)) for (_, entry), each in trials
+    ]
+    data = {str(name): Data.at(data_path, str(name)) for name in datasets}
+    plan = Plan(path, labels, seeds, [], searches, data, data_path, threads, report)
+    plan = plan.with_specs(spec for spec in specs if not spec.searched)
+    check_names(report.get("published", []), labels, data)
     reference = report.get("reference")
-    if reference is not None and reference not in plan.labels:
-        raise DeltaError(f"report: reference {reference!r} is none of {', '.join(plan.labels)}.")
+    if reference is not None and reference not in labels:
+        raise DeltaError(f"report: reference {reference!r} is none of {', '.join(labels)}.")
     return plan
 
 
@@ -212,14 +174,23 @@ def _specs(
     if not isinstance(entry, Mapping) or "model" not in entry:
         raise DeltaError(f"models: {label} must say its model, as in {{model: SASRecDelta}}.")
     settings = {**shared, **{k: v for k, v in entry.items() if k not in NOT_SETTINGS}}
-    vary = entry.get("vary") or {}
-    if not isinstance(vary, Mapping) or not all(isinstance(v, list) for v in vary.values()):
-        raise DeltaError(f"models: vary of {label} must hold lists, as in {{delta_max: [.2, .5]}}.")
-    for seed in _seeds(entry.get("seeds", seeds)):
-        for values in itertools.product(*vary.values()):
-            varied = dict(zip(vary, values))
-            named = ", ".join([label, *(f"{name} {value}" for name, value in varied.items())])
-            yield Spec(named, label, varied, dataset, entry["model"], seed, {**settings, **varied})
+    vary, search = (_lists(label, key, entry.get(key) or {}) for key in ("vary", "search"))
+    if vary and search:
+        raise DeltaError(f"models: {label} must have vary, a row each, or search, one row.")
+    seeds = _seeds(entry.get("seeds", seeds))
+    for seed in seeds[:1] if search else seeds:
+        for varied in combinations(vary or search):
+            row = ", ".join([label, *([named(varied)] if varied else [])])
+            own = {**settings, **varied}
+            yield Spec(row, label, varied, dataset, entry["model"], seed, own, search)
+
+
+def _lists(label: str, key: str, value: Any) -> dict[str, list[Any]]:
+    if not isinstance(value, dict) or not all(isinstance(v, list) and v for v in value.values()):
+        raise DeltaError(
+            f"models: {key} of {label} must hold lists, as in {{delta_max: [.2, .5]}}."
+        )
+    return value
 
 
 def _complete(spec: Spec, metrics: list[str], data_path: Path) -> Spec:
@@ -234,21 +205,6 @@ def _complete(spec: Spec, metrics: list[str], data_path: Path) -> Spec:
     except DeltaError as error:
         raise DeltaError(f"{spec.label}: {error}") from error
     return spec
-
-
-def run_config(spec: Spec, data_path: Path, **others: Any) -> RunConfig:
-    """RecBole's ``Config`` of a run.
-
-    Args:
-        spec: the run.
-        data_path: folder of the data sets.
-        others: further settings, above those of the run.
-
-    Raises:
-        DeltaError: a setting does not exist or has a value that cannot be used.
-    """
-    settings = {**spec.settings, "data_path": str(data_path), "seed": spec.seed, **others}
-    return RunConfig(spec.model, spec.dataset, None, settings)
 
 
 def _settings(name: str, value: Any, what: str, empty: bool = False) -> dict[str, Any]:
@@ -269,10 +225,3 @@ def _seeds(value: Any) -> list[int]:
     for seed in value:
         check_seed(seed)
     return value
-
-
-def _digest(*parts: bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()

@@ -157,6 +157,11 @@ class Record:
         return read_npz(self.path / RANKS)
 
 
+def is_done(folder: Path) -> bool:
+    """Whether a run has left its record in a folder."""
+    return (folder / RECORD).is_file()
+
+
 @dataclass(frozen=True)
 class Cases:
     """``n`` test cases of a data set.

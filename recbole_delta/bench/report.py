@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from recbole_delta.bench.compare import comparisons
 from recbole_delta.bench.dial import dials
 from recbole_delta.bench.dial_section import make_dial_section
 from recbole_delta.bench.page import html_page, markdown_page
-from recbole_delta.bench.plan import Plan, Spec
-from recbole_delta.bench.record import Record
+from recbole_delta.bench.plan import Plan
+from recbole_delta.bench.record import Record, is_done
+from recbole_delta.bench.search import search_csv, search_frame
 from recbole_delta.bench.section import Section, make_section
+from recbole_delta.bench.spec import Spec
 
 
 def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> None:
@@ -26,7 +29,7 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     Args:
         plan: what the bench file asks for.
         done: runs that have a record.
-        out: folder of the report.
+        out: folder of the bench, in which the report has one of its own.
 
     Raises:
         DeltaError: records of one data set have different test cases, or a file cannot be written.
@@ -34,21 +37,45 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     compared = comparisons(plan, done)
     dialled = dials(compared)
     within = {each.dataset for dial in dialled for each in dial.by_shots.values()}
+    folders = {plan.record_folder(spec, out) for spec in plan.runs}
     sections = [
         *(make_dial_section(plan, dial) for dial in dialled),
         *(make_section(plan, each) for each in compared if each.dataset not in within),
     ]
+    for section in sections:
+        _add_searches(section, plan, out)
+    out = out / plan.path.stem
     for section in sections:
         _save_tables(section, out / "tables")
         _save_pictures(section, out / "figures")
     heading = {
         "title": plan.report.get("title") or plan.path.stem,
         "notes": plan.report.get("notes") or "",
-        "missing": len(plan.specs) - len(done),
-        "runs": len(plan.specs),
+        "missing": sum(not is_done(folder) for folder in folders),
+        "runs": len(folders),
     }
     write_text(out / "report.md", markdown_page(sections, heading))
     write_text(out / "report.html", html_page(sections, heading))
+
+
+def _add_searches(section: Section, plan: Plan, out: Path) -> None:
+    """What the rows of a section were tuned over, on validation data, and to."""
+    searches = [each for each in plan.searches if each.dataset == section.dataset]
+    if not searches:
+        return
+    folder_of = partial(plan.record_folder, out=out)
+    heading = "What was tuned"
+    section.tables[heading] = search_frame(searches, folder_of)
+    section.notes[heading] = (
+        "Every combination of the values, with the first seed; the one with the best validation "
+        "score is the row of this report, run with every seed. No test figure decides anything."
+    )
+    section.data["-search"] = search_csv(searches, folder_of)
+    for search in searches:
+        if not search.chosen(folder_of):
+            section.remarks.append(
+                f"{search.label}: not in the tables yet, its search is not done."
+            )
 
 
 def _save_tables(section: Section, folder: Path) -> None:

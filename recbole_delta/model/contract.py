@@ -88,7 +88,7 @@ class CatalogueModel(SequenceTraits):
         return []
 
     def vectors_of_all(self) -> Tensor | None:
-        """``[n_catalogue, d]``: items with equal rows score alike but for an offset; None without."""
+        """``[n_catalogue, d]``: items with equal rows score alike but for their offset, if any."""
         return None
 
     def calibrate(self, offset: float) -> None:

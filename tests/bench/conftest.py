@@ -10,7 +10,7 @@ import pytest
 from support.benches import REPORT, write_bench
 
 import recbole_delta.bench.bench as bench_module
-from recbole_delta.bench.bench import bench, record_folder
+from recbole_delta.bench.bench import bench
 from recbole_delta.bench.engine import Outcome
 from recbole_delta.bench.one import perform
 from recbole_delta.bench.plan import read_plan
@@ -64,7 +64,7 @@ def lay_down(benched):
     def lay_down(path: Path) -> Path:
         plan = read_plan(path)
         for spec in plan.specs:
-            theirs, here = (record_folder(plan, spec, out) for out in (benched, path.parent))
+            theirs, here = (plan.record_folder(spec, out) for out in (benched, path.parent))
             shutil.copytree(theirs, here, dirs_exist_ok=True)
             shutil.copy(theirs.parent / "cases.npz", here.parent)
         return path

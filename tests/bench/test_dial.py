@@ -19,8 +19,8 @@ from recbole_delta.bench.compare import Comparison, Row
 from recbole_delta.bench.dial import Dial, dials, differences, intervals
 from recbole_delta.bench.dial_figure import dial_figure
 from recbole_delta.bench.interval import interval
-from recbole_delta.bench.plan import Spec
 from recbole_delta.bench.record import Cases
+from recbole_delta.bench.spec import Spec
 from recbole_delta.evaluator.ranking import MISS, TargetRanks
 
 

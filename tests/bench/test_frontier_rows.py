@@ -20,8 +20,8 @@ from recbole_delta.bench.frontier_tables import (
     frontier_note,
 )
 from recbole_delta.bench.palette import looks
-from recbole_delta.bench.plan import Spec
 from recbole_delta.bench.regret import Regret, regret_csv, regret_frame, regrets
+from recbole_delta.bench.spec import Spec
 from recbole_delta.bench.tables import NOT_RUN
 from recbole_delta.evaluator.evaluate import Evaluation, Mode
 from recbole_delta.evaluator.frontier import Frontier

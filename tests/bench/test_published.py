@@ -15,8 +15,9 @@ import yaml
 from sklearn.metrics import ndcg_score
 from support.paths import RESULTS
 
-from recbole_delta.bench.plan import Spec, read_plan
+from recbole_delta.bench.plan import read_plan
 from recbole_delta.bench.record import Record
+from recbole_delta.bench.spec import Spec
 
 TABLES = sorted(
     each

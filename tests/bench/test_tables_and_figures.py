@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from recbole_delta.bench import figures, tables
 from recbole_delta.bench.compare import Comparison, Row
-from recbole_delta.bench.plan import Spec
+from recbole_delta.bench.spec import Spec
 from recbole_delta.evaluator.metrics import metric_key
 
 COUNT = np.array([0, 0, 1, 1, 2, 30])

@@ -74,7 +74,7 @@ def test_a_cold_twin_of_a_warm_item_keeps_its_offset(train):
     warm, cold = (prepared.items.loc[mask, "item_id"].tolist() for mask in (~is_cold, is_cold))
     same = {token: prepared.vectors[w] for token, w in zip(cold, warm)}
     prepared = prepared.replace(vectors={**prepared.vectors, **same})
-    _, (_, model, dataset, _, _, test) = train(prepared, item_embedding="frozen", epochs=1)
+    _, (_, model, _, _, _, test) = train(prepared, item_embedding="frozen", epochs=1)
     cases, targets = test.dataset, test.dataset.instances.target
     for offset in (0.0, 0.7, -0.7):
         model.calibrate(offset)

@@ -1,0 +1,125 @@
+"""One run of a bench and the data set it reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dataset_prep.errors import DeltaError, check_folder_name
+from dataset_prep.format.content import find_content
+from recbole_delta.config.run_config import RunConfig
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One run of a plan.
+
+    Attributes:
+        label: label of the row of the table that it belongs to.
+        entry: name of the model entry; an entry that varies a setting has several rows.
+        varied: values of the settings that the entry varies or searches, by name.
+        dataset: name of the prepared data set.
+        model: name of the model.
+        seed: seed of the run.
+        settings: all other settings of the run.
+        searched: all values that validation chooses from, by setting; empty without a search.
+    """
+
+    label: str
+    entry: str
+    varied: dict[str, Any]
+    dataset: str
+    model: str
+    seed: int
+    settings: dict[str, Any]
+    searched: dict[str, list[Any]] = field(default_factory=dict)
+
+    def folder(self, data: Data) -> Path:
+        """Folder of its record, below the folder of records: by content, not by label.
+
+        Args:
+            data: the data set of the run.
+        """
+        identity = {"settings": self.settings, "content": data.content(self.settings)}
+        digest = _digest(json.dumps(identity, sort_keys=True, default=str).encode())
+        return data.folder / f"{self.model}-{self.seed}-{digest[:10]}"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A prepared data set of a plan.
+
+    Attributes:
+        name: name of the data set.
+        path: folder of its files.
+        folder: name of the folder of its records, with a digest of its files.
+    """
+
+    name: str
+    path: Path
+    folder: Path
+    _contents: dict[Path, str] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def at(cls, data_path: Path, name: str) -> Data:
+        """The data set of a name.
+
+        Args:
+            data_path: folder of the data sets.
+            name: name of the data set.
+
+        Raises:
+            DeltaError: it is not there or cannot be read.
+        """
+        check_folder_name("datasets", name)
+        path = data_path / name
+        files = [path / f"{name}.{ending}" for ending in ("inter", "item")]
+        try:
+            digest = _digest(*(file.read_bytes() for file in files))
+        except FileNotFoundError as error:
+            raise DeltaError(
+                f"There is no {error.filename}; prepare {name} with dataset_prep first."
+            ) from error
+        except (OSError, ValueError) as error:
+            raise DeltaError(f"Cannot read {path} ({error}).") from error
+        return cls(name, path, Path(f"{name}-{digest[:8]}"))
+
+    def content(self, settings: Mapping[str, Any]) -> str:
+        """SHA-256, in hex, of the content file that a run reads; empty if there is none.
+
+        Args:
+            settings: settings of the run.
+        """
+        try:
+            file = Path(settings.get("content_file") or find_content(self.path, self.name))
+            if file not in self._contents:
+                self._contents[file] = _digest(file.read_bytes())
+        except (DeltaError, OSError):
+            return ""  # ID models need none; for the others the run says what is missing
+        return self._contents[file]
+
+
+def run_config(spec: Spec, data_path: Path, **others: Any) -> RunConfig:
+    """RecBole's ``Config`` of a run.
+
+    Args:
+        spec: the run.
+        data_path: folder of the data sets.
+        others: further settings, above those of the run.
+
+    Raises:
+        DeltaError: a setting does not exist or has a value that cannot be used.
+    """
+    settings = {**spec.settings, "data_path": str(data_path), "seed": spec.seed, **others}
+    return RunConfig(spec.model, spec.dataset, None, settings)
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

@@ -1,0 +1,98 @@
+"""Rows whose settings validation chooses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from support.benches import MODELS
+
+from dataset_prep.errors import DeltaError
+from recbole_delta.audit.audit import audit_bench
+from recbole_delta.bench.bench import bench
+from recbole_delta.bench.record import Record
+
+SEARCHED = {
+    "plain": {"model": "SASRecDelta", "seeds": [1]},
+    "tuned": {"model": "SASRecDelta", "search": {"learning_rate": [1e-9, 0.01], "n_layers": [1]}},
+}
+
+
+def records(folder: Path) -> dict[tuple[int, float], Record]:
+    found = (Record.read(path.parent) for path in folder.glob("records/*/SASRec*/record.json"))
+    return {(each.facts["seed"], each.facts["settings"]["learning_rate"]): each for each in found}
+
+
+@pytest.mark.slow
+def test_validation_alone_chooses_and_the_other_seeds_follow(plan, in_process):
+    path = plan(models=SEARCHED, report={"reference": "plain"})
+    out = bench(path)
+    found = records(path.parent)
+    assert set(found) == {(1, 0.001), (1, 1e-9), (1, 0.01), (2, 0.01)}
+    by_score = sorted([1e-9, 0.01], key=lambda rate: found[1, rate].facts["best_valid_score"])
+    assert by_score == [1e-9, 0.01]
+
+    # The test figures of the other trial become the best there are: nothing changes.
+    loser = found[1, 1e-9]
+    for mode in loser.facts["modes"]:
+        mode["metrics"] = dict.fromkeys(mode["metrics"], 0.99)
+    (loser.path / "record.json").write_text(json.dumps(loser.facts))
+    assert bench(path, train=False) == out
+    table = pd.read_csv(out / "tables" / "tiny.csv")
+    tuned = table[(table["row"] == "tuned") & (table["metric"] == "ndcg@10")]
+    values = {
+        (seed, group): value for seed, group, value in tuned[["seed", "group", "value"]].values
+    }
+    for seed in (1, 2):
+        assert values[seed, "total"] == found[seed, 0.01].mode["metrics"]["ndcg@10"]
+
+    trials = pd.read_csv(out / "tables" / "tiny-search.csv")
+    assert trials["tried"].tolist() == [
+        "learning_rate 1e-09, n_layers 1", "learning_rate 0.01, n_layers 1",
+    ]  # fmt: skip
+    scores = [found[1, rate].facts["best_valid_score"] for rate in (1e-9, 0.01)]
+    assert trials["validation"].tolist() == scores
+    report = (out / "report.md").read_text()
+    [line] = [
+        each for each in report.splitlines() if "learning_rate 1e-09, 0.01; n_layers 1" in each
+    ]
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert cells[0] == "tuned"
+    assert cells[2:] == [
+        "2 of 2",
+        "learning_rate 0.01, n_layers 1",
+        *(f"{s:.4f}" for s in scores[::-1]),
+    ]
+    [audit] = audit_bench(path)
+    [finding] = [each for each in audit.findings if each.check == "unequal tuning"]
+    assert finding.examples == ("tuned",)
+
+
+@pytest.mark.slow
+def test_a_search_that_is_not_done_decides_nothing(plan, in_process, capsys):
+    search = {"model": "SASRecDelta", "search": {"n_heads": [2, 3]}}
+    path = plan(models={"content": MODELS["content"], "tuned": search})
+    with pytest.raises(Exception, match="hidden size"):
+        bench(path)
+    out = bench(path, train=False)
+    report = (out / "report.md").read_text()
+    assert "tuned: not in the tables yet, its search is not done." in report
+    assert "1 of 3 runs are missing" in report
+    assert set(pd.read_csv(out / "tables" / "tiny.csv")["row"]) == {"content"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"search": {"delta_max": 1}}, "search of x must hold lists"),
+        ({"search": {"delta_max": []}}, "search of x must hold lists"),
+        ({"search": {"delta_mx": [1, 2]}}, "did you mean 'delta_max'"),
+        ({"search": {"delta_max": [1, -1]}}, "delta_max must be"),
+        ({"search": {"n_layers": [1]}, "vary": {"delta_max": [1]}}, "x must have vary.* or search"),
+    ],
+)
+def test_a_search_is_checked_before_anything_runs(plan, entry, message):
+    with pytest.raises(DeltaError, match=message):
+        bench(plan(models={"x": {"model": "SASRecDelta", **entry}}))
