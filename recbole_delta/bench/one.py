@@ -1,7 +1,8 @@
 """``python -m recbole_delta.bench.one``: one run of a bench, in a process of its own.
 
 It reads its task as one line of JSON and leaves a record. It ends with the process that started
-it: then the pipe that it reads from closes.
+it: then the pipe that it reads from closes. What it had trained until then is gone on from the next
+time, by the same code, and gives the record of a run that nothing had disturbed.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from filelock import FileLock
 from torch.nn import functional as F
 
 from dataset_prep.errors import DeltaError
+from dataset_prep.files import write_text
 from recbole_delta._version import versions
 from recbole_delta.bench.record import CASES, RECORD, Cases, save_record
 from recbole_delta.bench.spec import Spec, run_config
@@ -38,6 +40,7 @@ from recbole_delta.evaluator.evaluate import MODES
 from recbole_delta.evaluator.recommended import recommended_counts
 from recbole_delta.quick_start.build import Parts, make_parts
 from recbole_delta.quick_start.run import train
+from recbole_delta.trainer.checkpoint import Checkpoint
 
 MACHINE_SETTINGS = (
     "data_path",
@@ -88,13 +91,11 @@ def main() -> None:
     with FileLock(work.with_name(f"{work.name}.lock")):
         if (Path(task.record) / RECORD).is_file():
             return
-        # What a run that was killed has left.
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
+        checkpoint = _begin(work, task.threads)
         # RecBole writes its logs into the working directory.
         os.chdir(work)
         try:
-            perform(task)
+            perform(task, checkpoint)
         except DeltaError as error:
             print(f"error: {error}")
             sys.exit(2)
@@ -103,11 +104,29 @@ def main() -> None:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def perform(task: Task) -> None:
+def _begin(work: Path, threads: int) -> Path | None:
+    """Make the working directory; the checkpoint of a run that was killed there, if it may go on.
+
+    A record belongs to one commit: what other code, or code in no commit, has trained is removed.
+    """
+    revision = _revision()
+    code = {"revision": revision, "versions": versions(), "threads": threads}
+    left, file = sorted(work.glob("*.safetensors")), work / "code.json"
+    of_a_commit = revision is not None and not revision.endswith("-dirty")
+    if of_a_commit and left and file.is_file() and json.loads(file.read_text()) == code:
+        return left[-1]
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    write_text(file, json.dumps(code))
+    return None
+
+
+def perform(task: Task, checkpoint: Path | None = None) -> None:
     """Train, test and write the record.
 
     Args:
         task: the run to do.
+        checkpoint: what an interrupted run of this very task has left, to go on from.
 
     Raises:
         DeltaError: settings or data that cannot be used.
@@ -119,8 +138,11 @@ def perform(task: Task) -> None:
     logging.getLogger().setLevel(logging.WARNING)
     quiet = {"checkpoint_dir": task.work, "show_progress": False, "state": "WARNING"}
     config = run_config(spec, Path(task.data_path), **quiet)
-    parts = make_parts(config)
+    parts = make_parts(config, Checkpoint.load(checkpoint) if checkpoint else None)
     trainer = parts.trainer(config, parts.model)
+    if checkpoint:
+        trainer.resume_checkpoint(checkpoint)
+    before = sum(epoch["seconds"] for epoch in trainer.curve)
     prepared = time.perf_counter()
     result, evaluations = train(parts, trainer, saved=True)
     ended = time.perf_counter()
@@ -149,7 +171,7 @@ def perform(task: Task) -> None:
     measured = {
         "seconds": {
             "prepare": prepared - started,
-            "train_and_evaluate": ended - prepared,
+            "train_and_evaluate": before + ended - prepared,
             "epoch": float(np.median([epoch["seconds"] for epoch in result.curve] or [0])),
         },
         "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
