@@ -20,6 +20,7 @@ from recbole_delta.audit.leakage import leakage
 from recbole_delta.audit.popularity import debiased, popularity
 from recbole_delta.audit.prepared import PreparedRows
 from recbole_delta.audit.provenance import provenance
+from recbole_delta.audit.renewal import renewal
 from recbole_delta.audit.softmax import softmax
 from recbole_delta.bench.bench import finished_runs
 from recbole_delta.bench.compare import Comparison, comparisons
@@ -35,7 +36,8 @@ class Audit:
     Attributes:
         dataset: name of the data set.
         findings: the worst first.
-        rows: figures of each row of a bench, by its label; None for the data set itself.
+        rows: figures of each row of a bench, by its label; of a data set, the share of new items
+            by how often a model would be trained again, or None where its times do not tell.
     """
 
     dataset: str
@@ -63,7 +65,7 @@ def audit_dataset(folder: str | Path) -> Audit:
     rows = PreparedRows.read(folder)
     checks = (leakage, history, births, flags, content)
     found = in_order(chain.from_iterable(check(rows) for check in checks))
-    return Audit(rows.folder.resolve().name, found)
+    return Audit(rows.folder.resolve().name, found, renewal(rows))
 
 
 def audit_bench(
@@ -110,7 +112,7 @@ def audit_rows(comparison: Comparison) -> Audit:
             "coverage@10 warm": coverage(row, "warm"),
         }
         for row in ran
-    ).set_axis([row.label for row in ran])
+    ).set_axis(pd.Index([row.label for row in ran], name="row"))
     values = dict(zip(rows.index, zip(rows["NDCG@10 warm"], rows["warm, debiased"])))
     found = [
         *softmax(comparison),

@@ -63,7 +63,7 @@ def _print(audit: Audit) -> None:
         print(tabulate(shown, header, maxcolwidths=widths, disable_numparse=True), end="\n\n")
     if audit.rows is not None:
         shown = [[label, *map(_cell, values)] for label, *values in audit.rows.itertuples()]
-        header = ["row", *audit.rows.columns]
+        header = [audit.rows.index.name, *audit.rows.columns]
         print(tabulate(shown, header, disable_numparse=True), end="\n\n")
 
 
