@@ -15,6 +15,7 @@ CANDIDATES = ("all", "warm")
 COLD_HISTORY = ("keep", "drop")
 TRAIN_POSITIONS = ("all", "last")
 COLD_OFFSETS = ("none", "auto")
+WARM_OFFSETS = ("none", "auto")
 COLD_VALIDATION = ("newest", "random")
 COLD_DELTA = ("zero", "neighbours")
 RECIPES: dict[str, dict[str, Any]] = {
@@ -35,6 +36,7 @@ _CHOICES: dict[str, Any] = {
     "cold_history": COLD_HISTORY,
     "mask_history": (True, False),
     "require_cold": (True, False),
+    "warm_offset": WARM_OFFSETS,
     "cold_validation": COLD_VALIDATION,
     "cold_delta": COLD_DELTA,
     "recipe": RECIPES.keys(),
@@ -58,6 +60,8 @@ class DeltaSettings:
         require_cold: whether a data set without cold test targets is refused.
         cold_offset: constant added to the scores of all cold items: ``none``, ``auto`` (chosen on
             validation data) or a number.
+        warm_offset: constants added to the scores of warm items by their number of training rows,
+            ``none`` or ``auto`` (chosen on validation data).
         cold_share: expected share of cold targets; None for the estimate of ``dataset_prep``.
         cold_validation: warm items that ``cold_offset: auto`` holds out of a training of its own
             where validation has no cold targets, ``newest`` or ``random``.
@@ -80,6 +84,7 @@ class DeltaSettings:
     mask_history: bool
     require_cold: bool
     cold_offset: str | float
+    warm_offset: str
     cold_share: float | None
     cold_validation: str
     cold_delta: str

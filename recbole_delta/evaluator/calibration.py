@@ -76,7 +76,7 @@ def choose_offset(
 
     Args:
         model: a :class:`recbole_delta.model.contract.CatalogueModel` with vectors for cold items
-            and no offset.
+            and no offset on them.
         cases: validation data with cold and warm targets; no training row has seen the cold ones.
         odds: :func:`log_odds` of the model on ``cases``.
         metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.

@@ -208,13 +208,13 @@ def scored_alike(model: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
     """Items that score as an earlier one in every case, and that one; None if it cannot be told.
 
     Args:
-        model: a :class:`recbole_delta.model.contract.CatalogueModel`, whose offset on cold items
-            may keep items with one vector apart.
+        model: a :class:`recbole_delta.model.contract.CatalogueModel`, whose offsets may keep items
+            with one vector apart.
     """
     vectors = model.vectors_of_all()
     if vectors is None:
         return None
-    if model.cold_offset:
+    if model.has_offsets:
         vectors = torch.cat([vectors, model.offsets(len(vectors)).to(vectors.device)[:, None]], 1)
     return twin_items(vectors)
 

@@ -147,17 +147,17 @@ class ContentBackbone(SequenceBackbone):
     def scored_items(self) -> Tensor:
         """``[n_items, D]``: their products with :meth:`scored_session` are the scores.
 
-        D is d, or d + 1 with an offset on cold items: the last number of an item's vector.
+        D is d, or d + 1 with offsets: the last number of an item's vector.
         """
         rows = self.as_candidates(self.item_embedding.weight)
-        if not self.cold_offset:
+        if not self.has_offsets:
             return rows
         return torch.cat([rows, self.offsets(len(rows)).to(rows)[:, None]], 1)
 
     def scored_session(self, hidden: Tensor) -> Tensor:
         """``[B, D]`` what item vectors are multiplied by, from outputs ``[B, d]``."""
         query = self.as_query(hidden)
-        return F.pad(query, (0, 1), value=1.0) if self.cold_offset else query
+        return F.pad(query, (0, 1), value=1.0) if self.has_offsets else query
 
     @property
     def content_embedding(self) -> ContentEmbedding | None:

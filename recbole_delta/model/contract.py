@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor
@@ -28,14 +29,18 @@ class CatalogueModel(SequenceTraits):
     Attributes:
         n_catalogue: items of the data set, padding included.
         n_warm: items with a training row, which come first.
+        row_class: ``[n_warm]`` int64 :func:`row_class` of each warm item.
     """
 
     n_catalogue: int
     n_items: int
     n_warm: int
+    row_class: Tensor
 
     cold_offset: float = 0.0
     """Constant added to the scores of cold items."""
+    warm_offsets: tuple[float, ...] = ()
+    """Constants added to the scores of warm items with 1, 2, 3 to 4, 5 to 8, ... training rows."""
     own_delta: frozenset[int] = frozenset()
     """Cold items that interactions have given a delta of their own: they get no offset."""
 
@@ -52,6 +57,7 @@ class CatalogueModel(SequenceTraits):
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         super().__init__(config, dataset)  # type: ignore[call-arg]  # of RecBole's class behind it
         self.n_catalogue, self.n_warm = dataset.n_catalogue, dataset.n_warm
+        self.row_class = row_class(dataset.train_counts())
 
     def row_tables(self) -> list[str]:
         """Names of the parameters of which a step changes few rows; see :attr:`updates_rows`."""
@@ -91,9 +97,19 @@ class CatalogueModel(SequenceTraits):
         """``[n_catalogue, d]``: items with equal rows score alike but for their offset, if any."""
         return None
 
-    def calibrate(self, offset: float) -> None:
-        """Add ``offset`` to the scores of cold items from now on, instead of the present one."""
-        self.cold_offset = float(offset)
+    def calibrate(self, cold: float, warm: Iterable[float] = ()) -> None:
+        """Add constants to the scores from now on, instead of the present ones.
+
+        Args:
+            cold: for cold items.
+            warm: for warm items, one for each :func:`row_class`; empty for none.
+        """
+        self.cold_offset, self.warm_offsets = float(cold), tuple(warm)
+
+    @property
+    def has_offsets(self) -> bool:
+        """Whether something is added to scores."""
+        return bool(self.cold_offset or self.warm_offsets)
 
     def exempt(self, items: Iterable[int]) -> None:
         """Give ``items`` no offset any more: interactions have given them a delta of their own."""
@@ -102,6 +118,8 @@ class CatalogueModel(SequenceTraits):
     def offsets(self, n_items: int) -> Tensor:
         """``[n_items]`` float32: what is added to the score of each item, padding first."""
         offset = torch.zeros(n_items)
+        if self.warm_offsets:
+            offset[1 : self.n_warm + 1] = torch.tensor(self.warm_offsets)[self.row_class]
         offset[self.n_warm + 1 :] = self.cold_offset
         offset[[item for item in self.own_delta if item < n_items]] = 0.0
         return offset
@@ -113,7 +131,7 @@ class CatalogueModel(SequenceTraits):
             scores: ``[B, n]`` scores of padding and the first items, or ``[B]`` of ``items``.
             items: ``[B]`` item ids, one for each score.
         """
-        if not self.cold_offset:
+        if not self.has_offsets:
             return scores
         if items is None:
             return scores + self.offsets(scores.size(1)).to(scores)
@@ -122,3 +140,16 @@ class CatalogueModel(SequenceTraits):
     def extend_catalogue(self, n_items: int) -> None:
         """Score ``n_items`` from now on, padding included; their content is there already."""
         self.n_catalogue = self.n_items = n_items
+
+
+def row_class(count: np.ndarray) -> Tensor:
+    """Classes of items by training rows: 0 for one row, 1 for 2, 2 for 3 to 4, 3 for 5 to 8, ...
+
+    Args:
+        count: ``[n]`` training rows, at least 1.
+
+    Example:
+        >>> row_class(np.array([1, 2, 3, 4, 5, 8, 9])).tolist()
+        [0, 1, 2, 2, 3, 3, 4]
+    """
+    return torch.from_numpy(np.ceil(np.log2(count)).astype(np.int64))

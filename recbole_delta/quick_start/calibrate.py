@@ -1,4 +1,4 @@
-"""``cold_offset``: the calibration of a trained run, on validation data alone."""
+"""``cold_offset``, ``warm_offset``: the calibration of a trained run, on validation data alone."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from recbole_delta.evaluator.calibration import (
     log_odds,
     quantiles,
 )
+from recbole_delta.evaluator.warm_offsets import choose_warm_offsets
 from recbole_delta.quick_start.build import Parts, make_parts
 from recbole_delta.trainer.checkpoint import Checkpoint
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 
 
 def calibrate(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> Calibration | None:
-    """Give the trained model its offset on cold items, and write it into its checkpoint.
+    """Give the trained model its offsets, and write them into its checkpoint.
 
-    ``cold_offset: auto`` chooses it on cold validation targets. Where the protocol gives none, a
+    ``warm_offset: auto`` chooses those of warm items on warm validation targets. Then
+    ``cold_offset: auto`` chooses that of cold items on cold ones. Where the protocol gives none, a
     second training holds as many warm items out as there are cold ones, and its offset is carried
     over. Where neither can be, cold items get the expected share of the softmax's mass. No test row
     is looked at.
@@ -40,24 +42,44 @@ def calibrate(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> Calibratio
     Returns:
         what ``cold_offset: auto`` has found; None where the offset was not chosen but given.
     """
-    wish, model = trainer.settings.cold_offset, parts.model
-    if wish == "none" or not model.embeds_cold_items:
-        return None
-    cases = parts.valid.dataset
-    odds = log_odds(model, cases, parts.config["eval_batch_size"])
-    found = _chosen(parts, trainer, odds) if wish == "auto" else None
-    offset = found.offset if found else float(wish)
-    model.calibrate(offset)
-    if saved and rank() == 0:
+    model, cases = parts.model, parts.valid.dataset
+    model.calibrate(0.0, _warm_offsets(parts))
+    if model.warm_offsets:
+        classes = ", ".join(f"{offset:+.2f}" for offset in model.warm_offsets)
+        getLogger().info(f"warm_offset {classes} for 1, 2, 3 to 4, 5 to 8, ... training rows")
+    wish, found, more = trainer.settings.cold_offset, None, {}
+    if wish != "none" and model.embeds_cold_items:
+        odds = log_odds(model, cases, parts.config["eval_batch_size"])
+        found = _chosen(parts, trainer, odds) if wish == "auto" else None
+        model.calibrate(found.offset if found else float(wish), model.warm_offsets)
+        more = {
+            "cold_log_odds": list(quantiles(odds)),
+            "cold_candidates": cases.n_catalogue - 1 - cases.n_warm,
+        }
+    if (more or model.has_offsets) and saved and rank() == 0:
         checkpoint = Checkpoint.load(trainer.saved_model_file)
         checkpoint.metadata = replace(
             checkpoint.metadata,
-            cold_offset=offset,
-            cold_log_odds=list(quantiles(odds)),
-            cold_candidates=cases.n_catalogue - 1 - cases.n_warm,
+            cold_offset=model.cold_offset,
+            warm_offsets=list(model.warm_offsets),
+            **more,
         )
         checkpoint.save(trainer.saved_model_file)
     return found
+
+
+def _warm_offsets(parts: Parts) -> tuple[float, ...]:
+    """What ``warm_offset: auto`` finds for the trained model of ``parts``."""
+    cases, config = parts.valid.dataset, parts.config
+    if cases.settings.warm_offset == "none":
+        return ()
+    return choose_warm_offsets(parts.model, cases, *_metric(config), config["eval_batch_size"])
+
+
+def _metric(config: RunConfig) -> tuple[str, int]:
+    """``valid_metric`` whatever its group, and its k."""
+    name, k = config["valid_metric"].lower().split("@")
+    return name.split("_")[0], int(k)
 
 
 def _chosen(parts: Parts, trainer: ColdWarmTrainer, odds: np.ndarray) -> Calibration:
@@ -88,10 +110,9 @@ def _chosen(parts: Parts, trainer: ColdWarmTrainer, odds: np.ndarray) -> Calibra
 
 
 def _best_for(parts: Parts, odds: np.ndarray, share: float | None) -> Calibration:
-    """The choice on the validation cases of ``parts``, by ``valid_metric`` whatever its group."""
-    name, k = parts.config["valid_metric"].lower().split("@")
-    metric, batch_size = name.split("_")[0], parts.config["eval_batch_size"]
-    return choose_offset(parts.model, parts.valid.dataset, odds, metric, int(k), share, batch_size)
+    """The choice on the validation cases of ``parts``."""
+    cases, batch_size = parts.valid.dataset, parts.config["eval_batch_size"]
+    return choose_offset(parts.model, cases, odds, *_metric(parts.config), share, batch_size)
 
 
 def _probe(config: RunConfig) -> Parts:
@@ -102,6 +123,7 @@ def _probe(config: RunConfig) -> Parts:
         trainer = probe.trainer(probe.config, probe.model)
         trainer.fit(probe.train, probe.valid, show_progress=config["show_progress"])
         trainer.load_best()
+    probe.model.calibrate(0.0, _warm_offsets(probe))
     return probe
 
 

@@ -196,7 +196,8 @@ class Recommender:
             DeltaError: the run was not calibrated (``cold_offset: auto``), or has no cold items.
         """
         n_cold, path = len(self._items) - 1 - self._items.n_warm, self._checkpoint.path
-        self._model.calibrate(offset_for_share(self._checkpoint.metadata, n_cold, share, path))
+        offset = offset_for_share(self._checkpoint.metadata, n_cold, share, path)
+        self._model.calibrate(offset, self._model.warm_offsets)
 
     def recommend(
         self,

@@ -103,7 +103,7 @@ class VectorSearch:
         chosen = torch.nonzero(candidate).flatten()
         with torch.no_grad(), quick_float32(model_device(self._model)):
             n = len(candidate)
-            offset = self._model.offsets(n) if self._model.cold_offset else None
+            offset = self._model.offsets(n) if self._model.has_offsets else None
             all_scored = len(chosen) <= max(SMALL, 4 * GROUP * k)
             vectors = self._vectors(chosen) if all_scored else None
             step = (

@@ -69,7 +69,7 @@ def test_the_test_metrics_are_those_of_the_frontier_at_the_offset(tiny, train, m
 def test_no_test_row_is_looked_at(train, change):
     """Other targets, of other items, in every test row: the same weights, the same offset."""
     prepared = change(planted(n_users=80, length=11))
-    settings = {"cold_offset": "auto", "cold_share": 0.4, **ALL}
+    settings = {"cold_offset": "auto", "warm_offset": "auto", "cold_share": 0.4, **ALL}
     one, _ = train(prepared, **settings)
     rows = prepared.rows.copy()
     test = rows["split"] == "test"
@@ -78,6 +78,7 @@ def test_no_test_row_is_looked_at(train, change):
     two, _ = train(prepared.replace(rows=rows), **settings)
     first, second = (Checkpoint.load(each.checkpoint).metadata for each in (one, two))
     assert first.cold_offset == second.cold_offset != 0
+    assert first.warm_offsets == second.warm_offsets
     for name, value in weights(one.checkpoint).items():
         if "content" not in name:  # rows of cold items are in the order of their appearance
             assert torch.equal(value, weights(two.checkpoint)[name]), name

@@ -1,0 +1,122 @@
+"""Constants for warm items by their number of training rows, chosen on validation data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from scipy.special import logsumexp, softmax
+
+from recbole_delta.data.dataset import ColdWarmDataset
+from recbole_delta.evaluator.calibration import DIGITS
+from recbole_delta.evaluator.evaluate import Mode, case_scores, evaluate_modes, with_history
+from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
+
+PARTS = (0.0, 0.5, 1.0)
+"""What part of the likeliest constants is tried: a model that ranks rare items badly among each
+other gains nothing from more of them."""
+
+
+def choose_warm_offsets(
+    model: Any, cases: ColdWarmDataset, metric: str, k: int, batch_size: int
+) -> tuple[float, ...]:
+    """The constants that warm items deserve, for 1, 2, 3 to 4, 5 to 8, ... training rows.
+
+    Training takes an item with a row or two for what it was there: the right answer once or twice,
+    and a wrong one everywhere else. What people take next is less sure of that, as in Good and
+    Turing's estimate of what was seen once. The constants are the likeliest ones of validation's
+    warm targets, with a standard normal prior on each: in the softmax over warm items, the items of
+    a class then have the mass that its targets have a share of. Of these, the part that has the
+    best validation metric is taken, none at all included.
+
+    Args:
+        model: a :class:`recbole_delta.model.contract.CatalogueModel` without offsets.
+        cases: validation data; training knows how many rows each warm item has, but not these.
+        metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
+        k: k of the metric.
+        batch_size: most sequences at a time.
+
+    Returns:
+        a constant for each class that there is, with mean 0 over the targets; empty where none is
+        better, or there are no warm targets.
+    """
+    mass, target = class_masses(model, cases, batch_size)
+    if not len(target):
+        return ()
+    best, chosen = -1.0, ()
+    likeliest = likeliest_offsets(mass, target)
+    mode = Mode("warm", cases.settings.cold_history)
+    for part in PARTS:
+        offsets = tuple((part * likeliest).round(DIGITS).tolist()) if part else ()
+        model.calibrate(0.0, offsets)
+        [found] = evaluate_modes(model, cases, [mode], k=k, batch_size=batch_size)
+        value = found.metrics([metric], [k])[f"{metric}_warm@{k}"]
+        if value > best:
+            best, chosen = value, offsets
+    model.calibrate(0.0)
+    return chosen
+
+
+def class_masses(
+    model: Any, cases: ColdWarmDataset, batch_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """How the softmax over warm items divides among the classes of training rows.
+
+    Args:
+        model: a :class:`recbole_delta.model.contract.CatalogueModel` without offsets.
+        cases: n of them have a warm target, that is a candidate, and a history.
+        batch_size: most sequences at a time.
+
+    Returns:
+        ``[n, classes]`` float64 log-masses, −inf for a class without a candidate, and ``[n]`` the
+        class of each target.
+    """
+    model.eval()
+    drop = cases.settings.cold_history == "drop" or not model.embeds_cold_items
+    step = min(batch_size, cases_at_once(cases.item_num, model_device(model)))
+    n_classes = int(model.row_class.max()) + 1
+    members = [torch.nonzero(model.row_class == n).flatten() + 1 for n in range(n_classes)]
+    masses, targets = [np.empty((0, n_classes))], [np.empty(0, dtype=np.int64)]
+    with inference_mode(model):
+        for index in with_history(cases, drop, step):
+            target = cases.instances.target[index]
+            index, target = index[target <= cases.n_warm], target[target <= cases.n_warm]
+            if not len(index):
+                continue
+            scores = case_scores(model, cases, index, drop, None).cpu()
+            known = torch.isfinite(scores.gather(1, target[:, None]).flatten())  # not seen before
+            scores, target = scores[known], target[known]
+            mass = torch.stack([scores[:, each].double().logsumexp(1) for each in members], 1)
+            masses.append(mass.numpy())
+            targets.append(model.row_class[target - 1].numpy())
+    return np.concatenate(masses), np.concatenate(targets)
+
+
+def likeliest_offsets(mass: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Offsets of classes with the largest posterior, standard normal a priori, ``[classes]``.
+
+    Args:
+        mass: ``[n, classes]`` log-masses.
+        target: ``[n]`` classes of the targets.
+
+    Returns:
+        float64 with mean 0 over the targets.
+
+    Example:
+        >>> mass = np.log(np.tile([0.9, 0.1], (10_000, 1)))  # class 1 has a tenth of the mass
+        >>> target = np.arange(10_000) % 2  # and half of the targets
+        >>> gap = np.diff(likeliest_offsets(mass, target))
+        >>> gap.round(1), round(float(np.log(9)), 1)
+        (array([2.2]), 2.2)
+    """
+    count = np.bincount(target, minlength=mass.shape[1])
+
+    def loss(offset: np.ndarray) -> tuple[float, np.ndarray]:
+        odds = mass + offset
+        value = logsumexp(odds, axis=1).sum() - count @ offset + offset @ offset / 2
+        return value, softmax(odds, axis=1).sum(0) - count + offset
+
+    found = minimize(loss, np.zeros(mass.shape[1]), jac=True, method="L-BFGS-B", tol=1e-12).x
+    return found - count @ found / count.sum()

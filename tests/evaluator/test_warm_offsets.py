@@ -1,0 +1,128 @@
+"""Constants on warm items by training rows: what is likeliest, and whether it helps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import softmax
+from support.datasets import planted
+
+from recbole_delta.evaluator import warm_offsets
+from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
+from recbole_delta.evaluator.warm_offsets import (
+    choose_warm_offsets,
+    class_masses,
+    likeliest_offsets,
+)
+
+ALL = {"valid_candidates": "all", "valid_metric": "NDCG@10"}
+
+
+@pytest.fixture
+def uneven(train):
+    """A model, and its data, in which items have from one training row to dozens."""
+    prepared = planted(n_users=150, n_items=60, length=12)
+    rows = prepared.rows
+    rank = rows["item_id"].str[1:].astype(int) % 15
+    kept = (rows["split"] != "train") | (rows.groupby("item_id").cumcount() < 2 ** (rank // 3))
+    counts = rows[kept & (rows["split"] == "train")]["item_id"].value_counts()
+    items = prepared.items.assign(
+        train_count=prepared.items["item_id"].map(counts).fillna(0).astype(int)
+    )
+    items["is_cold"] = np.where(items["train_count"] > 0, "0", "1")
+    _, parts = train(prepared.replace(rows=rows[kept], items=items), epochs=8, anew=False, **ALL)
+    return parts
+
+
+def warm_ndcg(model, cases):
+    [found] = evaluate_modes(model, cases, [Mode("warm", "keep")], batch_size=64)
+    return found.metrics(["ndcg"], [10])["ndcg_warm@10"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_likeliest_give_each_class_the_share_of_its_targets(seed):
+    rng = np.random.default_rng(seed)
+    mass = rng.normal(0, 2, (4000, 5)) - [0, 1, 2, 3, 4]
+    target = rng.choice(5, 4000, p=[0.1, 0.3, 0.05, 0.35, 0.2])
+    found = likeliest_offsets(mass, target)
+    count = np.bincount(target)
+    assert count @ found == pytest.approx(0, abs=1e-6)
+    share = softmax(mass + found, axis=1).mean(0)
+    assert share == pytest.approx(count / 4000, abs=2e-3)  # the prior holds a little back
+    # At the largest posterior the offsets themselves are what is left of the gradient.
+    own = found - found.mean()
+    left = count - softmax(mass + own, axis=1).sum(0)
+    assert left == pytest.approx(own, abs=1e-3)
+
+
+def test_a_class_without_candidates_is_left_alone():
+    mass = np.array([[0.0, -np.inf], [0.0, -np.inf]])
+    assert np.isfinite(likeliest_offsets(mass, np.array([0, 0]))).all()
+
+
+def test_masses_are_those_of_the_scores(uneven):
+    _, model, dataset, _, valid, _ = uneven
+    counts = dataset.train_counts()
+    assert set(model.row_class.tolist()) >= {0, 1, 2, 3}
+    mass, target = class_masses(model, valid.dataset, 32)
+    cases, row = valid.dataset, 0
+    for case in range(len(cases)):
+        item = int(cases.instances.target[case])
+        index = torch.tensor([case])
+        history = cases.instances.history.flat(index)[1].tolist()
+        if item > cases.n_warm or not history or item in history:
+            continue
+        with torch.no_grad():
+            scores = model.full_sort_predict(cases.batch(index))[0].double()
+        total = {}
+        for each in set(range(1, cases.n_warm + 1)) - set(history):
+            bits = int(counts[each - 1] - 1).bit_length()
+            total[bits] = total.get(bits, 0.0) + float(scores[each].exp())
+        expected = [np.log(total[n]) if n in total else -np.inf for n in range(mass.shape[1])]
+        assert mass[row] == pytest.approx(expected, abs=1e-4)
+        assert target[row] == int(counts[item - 1] - 1).bit_length()
+        row += 1
+    assert row == len(mass) > 50
+
+
+def test_what_was_taken_from_rare_items_is_given_back(uneven, monkeypatch):
+    """Scores of rare items that are lowered after training: chosen on validation, right on test."""
+    _, model, _, _, valid, test = uneven
+    classes = int(model.row_class.max()) + 1
+    predict, lowered = model.score_known, torch.linspace(-6, 0, classes)
+
+    def biased(interaction):
+        scores = predict(interaction).clone()
+        scores[:, 1 : model.n_warm + 1] += lowered[model.row_class]
+        return scores
+
+    model.calibrate(0.0)
+    whole = warm_ndcg(model, test.dataset)
+    monkeypatch.setattr(model, "score_known", biased)
+    before = warm_ndcg(model, test.dataset)
+    offsets = choose_warm_offsets(model, valid.dataset, "ndcg", 10, 64)
+    assert not model.has_offsets
+    assert np.corrcoef(offsets, -lowered)[0, 1] > 0.9
+    model.calibrate(0.0, offsets)
+    assert warm_ndcg(model, test.dataset) - before > 0.8 * (whole - before) > 0.05
+    model.calibrate(0.0)
+
+
+def test_they_are_the_part_that_is_best_on_validation(uneven, monkeypatch):
+    _, model, _, _, valid, _ = uneven
+    model.calibrate(0.0)
+    likeliest = likeliest_offsets(*class_masses(model, valid.dataset, 64))
+    values = {}
+    for part in (0.0, 0.5, 1.0):
+        model.calibrate(0.0, (part * likeliest).tolist() if part else ())
+        values[part] = warm_ndcg(model, valid.dataset)
+    model.calibrate(0.0)
+    best = max(values, key=values.get)
+    chosen = choose_warm_offsets(model, valid.dataset, "ndcg", 10, 64)
+    assert chosen == pytest.approx((best * likeliest).tolist() if best else (), abs=1e-4)
+    # What is harmful is not taken, however likely.
+    monkeypatch.setattr(
+        warm_offsets, "likeliest_offsets", lambda *_: np.linspace(9, -9, len(likeliest))
+    )
+    assert choose_warm_offsets(model, valid.dataset, "ndcg", 10, 64) == ()
