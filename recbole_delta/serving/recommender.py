@@ -263,6 +263,7 @@ class Recommender:
             kind=RECOMMENDER,
             removed=sorted(self._items.removed),
             cold_offset=self._model.cold_offset,
+            warm_offsets=list(self._model.warm_offsets),
             own_delta=[self._items.tokens[n] for n in sorted(self._model.own_delta)],
         )
         catalogue = catalogue_of(self.known_items, count)

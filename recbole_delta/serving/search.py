@@ -86,7 +86,8 @@ class ScoreSearch:
 class VectorSearch:
     """Finds the items with the largest products, without the scores of all of them.
 
-    Item vectors are laid out at the first search, in half a second for a million, and kept.
+    Item vectors are laid out at the first search, in half a second for a million, and kept; side by
+    side those to whose products one constant is added, so that a group of them has one.
 
     Args:
         model: one of our backbones on a CPU, in evaluation mode.
@@ -95,6 +96,8 @@ class VectorSearch:
     def __init__(self, model: ContentBackbone) -> None:
         self._model = model
         self._all: ScreenedVectors | None = None
+        self._item = self._place = torch.empty(0, dtype=torch.int64)
+        """``[n]`` the item of each vector that is laid out, and the place of each item's."""
 
     def best(
         self, histories: list[Tensor], k: int, candidate: Tensor, exclude_seen: bool
@@ -115,22 +118,35 @@ class VectorSearch:
             for start in range(0, len(histories), step):
                 part = histories[start : start + step]
                 row, item = _members(part if exclude_seen else [])
-                allowed = Allowed(candidate, offset, row, item)
                 query = self._query(part)
                 if vectors is None:
-                    yield from _found(*self._screened().best(query, k, allowed))
+                    everything, item_at = self._screened(), self._item
+                    moved = None if offset is None else offset[item_at]
+                    allowed = Allowed(candidate[item_at], moved, row, self._place[item])
+                    scores, place = everything.best(query, k, allowed)
+                    # What fills a list up lies behind the last item.
+                    yield from _found(scores, item_at[place.clamp(max=len(item_at) - 1)])
                 else:
+                    allowed = Allowed(candidate, offset, row, item)
                     yield from _found(*_best_of_all(query, vectors, chosen, k, allowed))
 
     def update(self, items: Tensor) -> None:
         """Lay out the vectors of some items anew; all others stay as they are."""
         if self._all is not None:
+            known = len(self._item)
+            more = torch.arange(known, max(known, int(items.max()) + 1))  # they go to the end
+            self._item, self._place = (torch.cat([x, more]) for x in (self._item, self._place))
             with torch.no_grad():
-                self._all.put(items, self._vectors(items))
+                self._all.put(self._place[items], self._vectors(items))
 
     def _screened(self) -> ScreenedVectors:
         if self._all is None:
             rows = self._model.as_candidates(self._model.item_embedding.weight)
+            self._item = torch.arange(len(rows))
+            if self._model.warm_offsets:
+                self._item = self._model.offsets(len(rows)).argsort(stable=True)
+                rows = rows[self._item]
+            self._place = self._item.argsort()
             self._all = ScreenedVectors(rows.float(), bytes_are_quick(rows.size(1)))
         return self._all
 

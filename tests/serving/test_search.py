@@ -68,9 +68,19 @@ LISTS = [
 ]
 
 
+def with_warm_offsets(recommender: Recommender) -> Recommender:
+    """The same with a constant for each number of training rows, of either sign."""
+    model = recommender.model
+    classes = int(model.row_class.max()) + 1
+    assert classes > 2
+    model.calibrate(model.cold_offset, torch.linspace(2, -1, classes).tolist())
+    return recommender
+
+
+@pytest.mark.parametrize("offsets", [lambda r: r, with_warm_offsets], ids=["plain", "warm offsets"])
 @pytest.mark.parametrize("options", LISTS)
-def test_what_is_found_is_what_all_scores_say(tiny, trained, always_screened, options):
-    recommender = Recommender(trained)
+def test_what_is_found_is_what_all_scores_say(tiny, trained, always_screened, options, offsets):
+    recommender = offsets(Recommender(trained))
     recommender.add_items(["new"], content_of(tiny, ["i5"]) + 0.01)
     recommender.remove_items(["i4"])
     assert_as_by_all_scores(recommender, [*HISTORIES, ["new", "i1"], ["i1"] * 30], **options)
@@ -88,10 +98,11 @@ def test_every_backbone_is_searched_by_its_vectors(
 
 
 @pytest.mark.filterwarnings("ignore:3 of 3 histories hold a cold item")
+@pytest.mark.parametrize("offsets", [lambda r: r, with_warm_offsets], ids=["plain", "warm offsets"])
 @pytest.mark.parametrize("settings", [{}, {"cold_delta": "neighbours"}], ids=["delta", "lent"])
-def test_a_search_takes_notice_of_every_change(tiny, train, always_screened, settings):
+def test_a_search_takes_notice_of_every_change(tiny, train, always_screened, settings, offsets):
     """Each change is followed by a search, so that nothing is laid out anew by chance."""
-    recommender = Recommender(train(tiny, cold_offset="auto", **settings)[0].checkpoint)
+    recommender = offsets(Recommender(train(tiny, cold_offset="auto", **settings)[0].checkpoint))
     assert_as_by_all_scores(recommender)
     cold, warm = recommender.cold_items[0], "i3"
     recommender.add_items(["twin", "other"], content_of(tiny, [cold, "i5"]) + 0.01)
