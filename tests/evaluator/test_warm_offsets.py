@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import softmax
-from support.datasets import planted
+from support.datasets import uneven
 
 from recbole_delta.evaluator import warm_offsets
 from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
@@ -20,18 +20,9 @@ ALL = {"valid_candidates": "all", "valid_metric": "NDCG@10"}
 
 
 @pytest.fixture
-def uneven(train):
-    """A model, and its data, in which items have from one training row to dozens."""
-    prepared = planted(n_users=150, n_items=60, length=12)
-    rows = prepared.rows
-    rank = rows["item_id"].str[1:].astype(int) % 15
-    kept = (rows["split"] != "train") | (rows.groupby("item_id").cumcount() < 2 ** (rank // 3))
-    counts = rows[kept & (rows["split"] == "train")]["item_id"].value_counts()
-    items = prepared.items.assign(
-        train_count=prepared.items["item_id"].map(counts).fillna(0).astype(int)
-    )
-    items["is_cold"] = np.where(items["train_count"] > 0, "0", "1")
-    _, parts = train(prepared.replace(rows=rows[kept], items=items), epochs=8, anew=False, **ALL)
+def trained(train):
+    """A model whose items have from one training row to sixteen."""
+    _, parts = train(uneven(), epochs=8, anew=False, **ALL)
     return parts
 
 
@@ -61,8 +52,8 @@ def test_a_class_without_candidates_is_left_alone():
     assert np.isfinite(likeliest_offsets(mass, np.array([0, 0]))).all()
 
 
-def test_masses_are_those_of_the_scores(uneven):
-    _, model, dataset, _, valid, _ = uneven
+def test_masses_are_those_of_the_scores(trained):
+    _, model, dataset, _, valid, _ = trained
     counts = dataset.train_counts()
     assert set(model.row_class.tolist()) >= {0, 1, 2, 3}
     mass, target = class_masses(model, valid.dataset, 32)
@@ -86,9 +77,9 @@ def test_masses_are_those_of_the_scores(uneven):
     assert row == len(mass) > 50
 
 
-def test_what_was_taken_from_rare_items_is_given_back(uneven, monkeypatch):
+def test_what_was_taken_from_rare_items_is_given_back(trained, monkeypatch):
     """Scores of rare items that are lowered after training: chosen on validation, right on test."""
-    _, model, _, _, valid, test = uneven
+    _, model, _, _, valid, test = trained
     classes = int(model.row_class.max()) + 1
     predict, lowered = model.score_known, torch.linspace(-6, 0, classes)
 
@@ -109,8 +100,8 @@ def test_what_was_taken_from_rare_items_is_given_back(uneven, monkeypatch):
     model.calibrate(0.0)
 
 
-def test_they_are_the_part_that_is_best_on_validation(uneven, monkeypatch):
-    _, model, _, _, valid, _ = uneven
+def test_they_are_the_part_that_is_best_on_validation(trained, monkeypatch):
+    _, model, _, _, valid, _ = trained
     model.calibrate(0.0)
     likeliest = likeliest_offsets(*class_masses(model, valid.dataset, 64))
     values = {}

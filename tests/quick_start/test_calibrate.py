@@ -1,4 +1,4 @@
-"""cold_offset: chosen without test rows, kept in the checkpoint, honoured wherever items are scored."""
+"""cold_offset, warm_offset: chosen without test rows, kept in the checkpoint, honoured wherever items are scored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from support.datasets import planted
+from support.datasets import planted, uneven
 from support.served import content_of
 
 import recbole_delta
@@ -122,6 +122,35 @@ def test_serving_ranks_as_the_evaluation(tiny, train, model):
     )
 
 
+@pytest.mark.parametrize("model", ["SASRecDelta", "GRU4Rec"], ids=["ours", "RecBole's"])
+def test_constants_of_warm_items_are_kept_and_honoured(train, model):
+    """In the checkpoint, the evaluation, a resumed run; and by what serves, where it can."""
+    settings = {**ALL, "warm_offset": "auto", "epochs": 8, "stopping_step": 9}
+    if model == "SASRecDelta":
+        settings["cold_offset"] = "auto"
+    result, (_, net, dataset, *_) = train(uneven(), model, **settings)
+    offsets = Checkpoint.load(result.checkpoint).metadata.warm_offsets
+    assert offsets
+    assert list(net.warm_offsets) == offsets
+    half, _ = train(uneven(), model, **{**settings, "epochs": 3})
+    resumed = recbole_delta.resume(half.checkpoint, {"epochs": 8})
+    assert resumed.test_modes == result.test_modes
+    plain, (_, bare, *_) = train(uneven(), model, **{**settings, "warm_offset": "none"})
+    assert plain.test_result["ndcg_warm@10"] != result.test_result["ndcg_warm@10"]
+    ids = torch.tensor([[dataset.field2token_id["item_id"][each] for each in ("i1", "i5")]])
+    asked = {net.ITEM_SEQ: ids, net.ITEM_SEQ_LEN: torch.tensor([2])}
+    with torch.no_grad():
+        scores, without = (each.eval().full_sort_predict(asked)[0] for each in (net, bare))
+    warm = slice(1, dataset.n_warm + 1)
+    classes = [int(n - 1).bit_length() for n in dataset.train_counts()]
+    expected = torch.tensor([offsets[each] for each in classes])
+    torch.testing.assert_close(scores[warm] - without[warm], expected, atol=1e-5, rtol=0)
+    if model == "SASRecDelta":
+        best = scores[1:].topk(20)
+        found = Recommender(result.checkpoint).recommend([["i1", "i5"]], k=20, exclude_seen=False)
+        assert [each.score for each in found[0]] == pytest.approx(best.values.tolist(), abs=1e-5)
+
+
 def test_a_share_moves_along_the_frontier(tiny, train):
     result, _ = train(tiny, cold_offset="auto", **ALL)
     recommender = Recommender(result.checkpoint)
@@ -174,7 +203,7 @@ def test_an_item_with_a_delta_of_its_own_has_no_offset(tiny, train):
 def test_resuming_and_loading_keep_the_offset(tiny, train):
     whole, _ = train(tiny, cold_offset="auto", **{**ALL, "epochs": 4, "stopping_step": 9})
     half, _ = train(tiny, cold_offset="auto", **{**ALL, "epochs": 2, "stopping_step": 9})
-    resumed = recbole_delta.resume(half.checkpoint, {"epochs": 4})
+    resumed = recbole_delta.recbole_delta.resume(half.checkpoint, {"epochs": 4})
     assert resumed.test_result == whole.test_result
     _, model, *_ = recbole_delta.load_run(resumed.checkpoint)
     assert model.cold_offset == Checkpoint.load(whole.checkpoint).metadata.cold_offset

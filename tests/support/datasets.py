@@ -84,6 +84,20 @@ def planted(n_users=60, n_items=48, n_clusters=4, length=9, dim=24, seed=0, shot
     return Prepared(rows, items, vectors)
 
 
+def uneven() -> Prepared:
+    """The same, where warm items have from one training row to sixteen."""
+    prepared = planted(n_users=150, n_items=60, length=12)
+    rows = prepared.rows
+    most = 2 ** (rows["item_id"].str[1:].astype(int) % 15 // 3)
+    rows = rows[(rows["split"] != "train") | (rows.groupby("item_id").cumcount() < most)]
+    counts = rows.loc[rows["split"] == "train", "item_id"].value_counts()
+    count = prepared.items["item_id"].map(counts).fillna(0).astype(int)
+    is_cold = np.where(count > 0, "0", "1")
+    return prepared.replace(
+        rows=rows, items=prepared.items.assign(train_count=count, is_cold=is_cold)
+    )
+
+
 def random_interactions(seed, n=300, users=20, items=25):
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(
