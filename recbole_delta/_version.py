@@ -12,7 +12,7 @@ __all__ = ["__version__", "versions"]
 
 def versions() -> dict[str, str]:
     """Versions by package: this one, and those that a run's numbers depend on."""
-    others = ("recbole", "torch", "numpy", "pandas", "scikit-learn")
+    others = ("recbole", "torch", "numpy", "pandas", "scikit-learn", "scipy")
     return {"recbole_delta": __version__} | {name: _installed(name) for name in others}
 
 

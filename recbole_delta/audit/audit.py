@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -36,13 +37,15 @@ class Audit:
     Attributes:
         dataset: name of the data set.
         findings: the worst first.
-        rows: figures of each row of a bench, by its label; of a data set, the share of new items
-            by how often a model would be trained again, or None where its times do not tell.
+        rows: figures of each row of a bench, by its label; None for the data set itself.
+        renewal: shares of new items in a data set, :func:`~recbole_delta.audit.renewal.renewal`;
+            None for a bench, and where its times do not tell.
     """
 
     dataset: str
     findings: list[Finding]
     rows: pd.DataFrame | None = None
+    renewal: pd.DataFrame | None = None
 
 
 def audit_dataset(folder: str | Path) -> Audit:
@@ -65,7 +68,7 @@ def audit_dataset(folder: str | Path) -> Audit:
     rows = PreparedRows.read(folder)
     checks = (leakage, history, births, flags, content)
     found = in_order(chain.from_iterable(check(rows) for check in checks))
-    return Audit(rows.folder.resolve().name, found, renewal(rows))
+    return Audit(rows.folder.resolve().name, found, renewal=renewal(rows))
 
 
 def audit_bench(
@@ -92,14 +95,19 @@ def audit_bench(
     done = finished_runs(plan, out)
     if not done:
         raise DeltaError(f"{path} has no record yet; recbole-delta bench {path} does its runs.")
-    return [audit_rows(each) for each in comparisons(plan, done)]
+    pending = [search for search in plan.searches if not search.chosen(plan.folder_of(out))]
+    return [
+        audit_rows(each, [s.label for s in pending if s.dataset == each.dataset])
+        for each in comparisons(plan, done)
+    ]
 
 
-def audit_rows(comparison: Comparison) -> Audit:
+def audit_rows(comparison: Comparison, searching: Sequence[str] = ()) -> Audit:
     """Every check of a bench's rows over one data set.
 
     Args:
         comparison: the rows, of which one has a record.
+        searching: labels of rows whose search is not done, which are no rows yet.
     """
     count, ran = comparison.cases.train_count, [row for row in comparison.rows if row.records]
     rows = pd.DataFrame(
@@ -117,7 +125,7 @@ def audit_rows(comparison: Comparison) -> Audit:
     found = [
         *softmax(comparison),
         *budget(comparison),
-        *provenance(comparison),
+        *provenance(comparison, searching),
         *popularity(comparison, values),
         *unknown_coverage(comparison),
     ]

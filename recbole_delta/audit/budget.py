@@ -70,7 +70,7 @@ def _setting(rows: Sequence[Row], setting: str) -> Iterator[Finding]:
         row.label: settings[setting]
         for row in rows
         if setting in (settings := row.records[0].facts["settings"])
-        and setting not in row.spec.varied
+        and setting not in {*row.spec.varied, *row.spec.searched}
     }
     by_value = _grouped({label: json.dumps(value) for label, value in given.items()})
     if len(by_value) > 1:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from recbole_delta.audit.finding import NOTE, WARNING, Finding, some
 from recbole_delta.bench.compare import Comparison
 
 
-def provenance(comparison: Comparison) -> Iterator[Finding]:
+def provenance(comparison: Comparison, searching: Sequence[str]) -> Iterator[Finding]:
     """Several commits, code that is in no commit, and runs without a record.
 
     Args:
         comparison: rows of a data set.
+        searching: labels of rows whose search is not done.
     """
     code = [(row.label, r.facts["revision"]) for row in comparison.rows for r in row.records]
     commits = {revision for _, revision in code if revision is not None}
@@ -52,4 +53,12 @@ def provenance(comparison: Comparison) -> Iterator[Finding]:
             f"{len(missing)} of {len(missing) + len(code)} runs have no record.",
             len(missing),
             some(missing),
+        )
+    if searching:
+        yield Finding(
+            WARNING,
+            "searches not done",
+            f"{len(searching)} rows are not there yet, as trials of their search have no record.",
+            len(searching),
+            some(searching),
         )

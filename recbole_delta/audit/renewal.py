@@ -10,6 +10,8 @@ from recbole_delta.audit.prepared import PreparedRows
 DAY = 86_400.0
 INTERVALS = {"every day": 1, "every 7 days": 7, "every 30 days": 30, "every 90 days": 90}
 """Days between two trainings."""
+LATEST = 1e11
+"""Seconds since 1970, in the year 5138: larger numbers are of another unit."""
 FEW = 5
 """Training rows up to which an item has few."""
 
@@ -23,12 +25,13 @@ def renewal(rows: PreparedRows) -> pd.DataFrame | None:
     rows the filters of its preparation have left.
 
     Args:
-        rows: rows of a prepared data set, with times in seconds.
+        rows: rows of a prepared data set, with times in seconds since 1970.
 
     Returns:
         a line for each interval that fits into the later half of the log: ``new`` and ``1 to 5
         rows``, the shares of interactions with items of no row before, and of one to :data:`FEW`;
-        ``interactions`` that these are shares of. None without such an interval.
+        ``interactions`` that these are shares of. None without such an interval, and for times
+        in another unit.
 
     Example:
         >>> from pathlib import Path
@@ -37,7 +40,7 @@ def renewal(rows: PreparedRows) -> pd.DataFrame | None:
         >>> renewal(PreparedRows.read(folder)) is None  # a log of nine hours
         True
     """
-    if not rows.has_clock:
+    if not rows.has_clock or rows.time.max() > LATEST:
         return None
     user_item_time = pd.DataFrame({"user": rows.user, "item": rows.item, "time": rows.time})
     log = user_item_time.drop_duplicates()  # a row may be history of one case and train another

@@ -74,8 +74,8 @@ def bench(
         write_report(plan, done, out)
     if failed:
         raise DeltaError(
-            f"{len(failed)} of {len(plan.runs)} runs failed, first {failed[0]} Their output is in "
-            f"{out / 'failed'}; the same command tries them again."
+            f"{len(failed)} of {len(plan.records(out))} runs failed, first {failed[0]} Their "
+            f"output is in {out / 'failed'}; the same command tries them again."
         )
     return out / plan.path.stem
 
@@ -102,7 +102,7 @@ def _perform(
     todo = {plan.record_folder(spec, out): spec for spec in reversed(specs)}
     todo = {folder: spec for folder, spec in reversed(todo.items()) if not is_done(folder)}
     tasks = [
-        Task(asdict(spec), str(plan.data_path), str(folder), str(out / "work" / folder.name),
+        Task(asdict(spec), str(plan.data_path), str(folder), str(out / "work" / _name(folder)),
              plan.threads, imported_modules(), str(Path.cwd()))
         for folder, spec in todo.items()
     ]  # fmt: skip
@@ -116,14 +116,19 @@ def _perform(
             spec, folder = specs[position], folders[position]
             name = f"{spec.label}, {spec.dataset}, seed {spec.seed}"
             if is_done(folder):
-                (out / "failed" / f"{folder.name}.log").unlink(missing_ok=True)
+                (out / "failed" / f"{_name(folder)}.log").unlink(missing_ok=True)
                 bar.write(f"{name}: {_figures(Record.read(folder))}")
             else:
                 failed.append(f"{name}: {outcome.reason}")
                 bar.write(f"failed: {failed[-1]}")
-                write_text(out / "failed" / f"{folder.name}.log", outcome.output)
+                write_text(out / "failed" / f"{_name(folder)}.log", outcome.output)
             bar.update()
     return failed
+
+
+def _name(folder: Path) -> str:
+    """A name of a run's record in one word, with that of its data set."""
+    return f"{folder.parent.name}-{folder.name}"
 
 
 def _until_stopped(

@@ -62,7 +62,7 @@ class Task:
         spec: fields of the run's :class:`~recbole_delta.bench.spec.Spec`.
         data_path: folder of the data sets.
         record: folder of the record to write.
-        work: working directory of the run, which is removed afterwards.
+        work: working directory of the run, which is removed once there is a record.
         threads: number of torch's threads.
         modules: names of the user's modules, which register models.
         folder: folder where these are, if they are not installed.
@@ -91,7 +91,7 @@ def main() -> None:
     with FileLock(work.with_name(f"{work.name}.lock")):
         if (Path(task.record) / RECORD).is_file():
             return
-        checkpoint = _begin(work, task.threads)
+        checkpoint = _begin(work, task)
         # RecBole writes its logs into the working directory.
         os.chdir(work)
         try:
@@ -104,21 +104,28 @@ def main() -> None:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _begin(work: Path, threads: int) -> Path | None:
+def _begin(work: Path, task: Task) -> Path | None:
     """Make the working directory; the checkpoint of a run that was killed there, if it may go on.
 
-    A record belongs to one commit: what other code, or code in no commit, has trained is removed.
+    A record belongs to one commit and one kind of machine: what other code, code in no commit or
+    of the user's own, or another processor has trained is removed.
     """
     revision = _revision()
-    code = {"revision": revision, "versions": versions(), "threads": threads}
+    code = {"revision": revision, "versions": versions(), "threads": task.threads, "on": _machine()}
     left, file = sorted(work.glob("*.safetensors")), work / "code.json"
-    of_a_commit = revision is not None and not revision.endswith("-dirty")
+    of_a_commit = revision is not None and not revision.endswith("-dirty") and not task.modules
     if of_a_commit and left and file.is_file() and json.loads(file.read_text()) == code:
         return left[-1]
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     write_text(file, json.dumps(code))
     return None
+
+
+def _machine() -> str:
+    """What the last bits of a run's numbers depend on besides code and threads."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {gpu}"
 
 
 def perform(task: Task, checkpoint: Path | None = None) -> None:
@@ -142,7 +149,9 @@ def perform(task: Task, checkpoint: Path | None = None) -> None:
     trainer = parts.trainer(config, parts.model)
     if checkpoint:
         trainer.resume_checkpoint(checkpoint)
+    # Their validations are not in it; what is stored beside says for how many epochs.
     before = sum(epoch["seconds"] for epoch in trainer.curve)
+    epochs_before = len(trainer.curve)
     prepared = time.perf_counter()
     result, evaluations = train(parts, trainer, saved=True)
     ended = time.perf_counter()
@@ -162,7 +171,7 @@ def perform(task: Task, checkpoint: Path | None = None) -> None:
         "best_valid_result": result.best_valid_result,
         "curve": curve,
         "calibration": result.calibration,
-        "warm_offsets": list(parts.model.warm_offsets),
+        "warm_offsets": result.warm_offsets,
         "softmax_items": _softmax_items(parts),
         "parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
         "threads": task.threads,
@@ -175,6 +184,7 @@ def perform(task: Task, checkpoint: Path | None = None) -> None:
             "train_and_evaluate": before + ended - prepared,
             "epoch": float(np.median([epoch["seconds"] for epoch in result.curve] or [0])),
         },
+        "epochs_before_it_was_killed": epochs_before,
         "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "device": str(config["device"]),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from dataset_prep.errors import DeltaError, at_least_1, check_options, check_seed
-from recbole_delta.bench.search import Search, combinations, named
+from recbole_delta.bench.search import NOT_SEARCHED, FolderOf, Search, combinations, named
 from recbole_delta.bench.spec import Data, Spec, run_config
 from recbole_delta.bench.wanted import check_names, cutoffs, lacking, read_report
 from recbole_delta.compute.modules import import_modules
@@ -53,6 +54,14 @@ class Plan:
         """All runs that can be done now: of settled rows, and the trials of searches."""
         return [*self.specs, *(trial for each in self.searches for trial in each.trials)]
 
+    def records(self, out: Path) -> set[Path]:
+        """Folders of the records of :attr:`runs`; rows may share a run.
+
+        Args:
+            out: folder of the bench.
+        """
+        return {self.record_folder(spec, out) for spec in self.runs}
+
     def record_folder(self, spec: Spec, out: Path) -> Path:
         """Folder of a run's record, whether the run is done or not.
 
@@ -61,6 +70,14 @@ class Plan:
             out: folder of the bench.
         """
         return out / "records" / spec.folder(self.data[spec.dataset])
+
+    def folder_of(self, out: Path) -> FolderOf:
+        """:meth:`record_folder` below one folder.
+
+        Args:
+            out: folder of the bench.
+        """
+        return partial(self.record_folder, out=out)
 
     def settled(self, out: Path) -> Plan:
         """The plan with the runs of each row whose search is done, at what it has chosen.
@@ -71,15 +88,15 @@ class Plan:
         Raises:
             DeltaError: a record is not whole.
         """
-        chosen = [
-            spec
-            for search in self.searches
-            for spec in search.chosen(lambda trial: self.record_folder(trial, out))
-        ]
+        chosen = [spec for search in self.searches for spec in search.chosen(self.folder_of(out))]
         return self.with_specs([*(spec for spec in self.specs if not spec.searched), *chosen])
 
     def with_specs(self, specs: Iterable[Spec]) -> Plan:
-        """The plan with these runs, in its order."""
+        """The plan with other runs in the place of its own.
+
+        Args:
+            specs: runs of settled rows, in any order.
+        """
         seeds = {seed: position for position, seed in enumerate(self.seeds)}
         data = {name: position for position, name in enumerate(self.data)}
         labels = {label: position for position, label in enumerate(self.labels)}
@@ -177,6 +194,8 @@ def _specs(
     vary, search = (_lists(label, key, entry.get(key) or {}) for key in ("vary", "search"))
     if vary and search:
         raise DeltaError(f"models: {label} must have vary, a row each, or search, one row.")
+    for name in set(search) & set(NOT_SEARCHED):
+        raise DeltaError(f"models: {label} cannot search {name}: {NOT_SEARCHED[name]}.")
     seeds = _seeds(entry.get("seeds", seeds))
     for seed in seeds[:1] if search else seeds:
         for varied in combinations(vary or search):

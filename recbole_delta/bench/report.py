@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +36,15 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     compared = comparisons(plan, done)
     dialled = dials(compared)
     within = {each.dataset for dial in dialled for each in dial.by_shots.values()}
-    folders = {plan.record_folder(spec, out) for spec in plan.runs}
+    folders = plan.records(out)
     sections = [
         *(make_dial_section(plan, dial) for dial in dialled),
         *(make_section(plan, each) for each in compared if each.dataset not in within),
     ]
-    for section in sections:
-        _add_searches(section, plan, out)
+    names = [*([each.dataset for each in dial.by_shots.values()] for dial in dialled),
+             *([each.dataset] for each in compared if each.dataset not in within)]  # fmt: skip
+    for section, datasets in zip(sections, names, strict=True):
+        _add_searches(section, datasets, plan, out)
     out = out / plan.path.stem
     for section in sections:
         _save_tables(section, out / "tables")
@@ -58,12 +59,12 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     write_text(out / "report.html", html_page(sections, heading))
 
 
-def _add_searches(section: Section, plan: Plan, out: Path) -> None:
-    """What the rows of a section were tuned over, on validation data, and to."""
-    searches = [each for each in plan.searches if each.dataset == section.dataset]
+def _add_searches(section: Section, datasets: list[str], plan: Plan, out: Path) -> None:
+    """What the rows of a section over some data sets were tuned over, and to."""
+    searches = [each for each in plan.searches if each.dataset in datasets]
     if not searches:
         return
-    folder_of = partial(plan.record_folder, out=out)
+    folder_of = plan.folder_of(out)
     heading = "What was tuned"
     section.tables[heading] = search_frame(searches, folder_of)
     section.notes[heading] = (

@@ -11,11 +11,21 @@ from typing import Any
 
 import pandas as pd
 
+from dataset_prep.errors import DeltaError
 from recbole_delta.bench.record import Record, is_done
 from recbole_delta.bench.spec import Spec
 
 FolderOf = Callable[[Spec], Path]
 """The folder of a run's record."""
+
+_LATER = "it acts after the validation scores that a search compares"
+_OTHERS = "the validation scores of its values are not comparable"
+NOT_SEARCHED = {
+    **dict.fromkeys(("cold_offset", "warm_offset", "cold_share", "cold_validation"), _LATER),
+    **dict.fromkeys(("recipe", "metrics", "topk", "test_candidates"), _LATER),
+    **dict.fromkeys(("valid_metric", "valid_candidates", "mask_history", "cold_history"), _OTHERS),
+}
+"""Settings that no search can choose, and why."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,18 @@ class Search:
     Attributes:
         trials: runs that differ by :attr:`Spec.varied` alone, with the first of the seeds.
         seeds: seeds of the row.
+
+    Example:
+        >>> lists = {"delta_max": [0.3, 0.5]}
+        >>> trials = [
+        ...     Spec(named(one), "delta", one, "shop", "SASRecDelta", 42, one, lists)
+        ...     for one in combinations(lists)
+        ... ]
+        >>> search = Search(trials, seeds=[42, 221])
+        >>> search.label, [trial.label for trial in search.trials]
+        ('delta', ['delta_max 0.3', 'delta_max 0.5'])
+        >>> search.chosen(lambda trial: Path("records", trial.label))  # nothing has run yet
+        []
     """
 
     trials: Sequence[Spec]
@@ -43,6 +65,9 @@ class Search:
     def done(self, folder_of: FolderOf) -> list[tuple[Spec, Record]]:
         """The trials that have a record, each with it.
 
+        Args:
+            folder_of: folder of a run's record.
+
         Raises:
             DeltaError: a record is not whole.
         """
@@ -54,21 +79,31 @@ class Search:
 
         Of equal ones the first is taken. Test figures decide nothing.
 
+        Args:
+            folder_of: folder of a run's record.
+
         Returns:
             empty while a trial has no record.
 
         Raises:
-            DeltaError: a record is not whole.
+            DeltaError: a record is not whole, or a trial was not validated.
         """
         done = self.done(folder_of)
         if len(done) < len(self.trials):
             return []
-        best, _ = max(done, key=lambda each: each[1].facts["best_valid_score"])
-        return [replace(best, label=self.label, seed=seed) for seed in self.seeds]
+        scores = [record.facts["best_valid_score"] for _, record in done]
+        if not all(map(math.isfinite, scores)):
+            raise DeltaError(f"{self.label} has no validation score to choose by.")
+        best, _ = done[scores.index(max(scores))]
+        return [replace(best, label=self.label, varied={}, seed=seed) for seed in self.seeds]
 
 
 def combinations(lists: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
-    """Every combination of the values of some settings, by name."""
+    """Every combination of the values of some settings, by name.
+
+    Args:
+        lists: values of each setting; without any there is one combination, of nothing.
+    """
     return (dict(zip(lists, values)) for values in itertools.product(*lists.values()))
 
 
@@ -92,7 +127,9 @@ def _line(search: Search, folder_of: FolderOf) -> dict[str, str]:
             for name, values in search.trials[0].searched.items()
         ),
         "trials": f"{len(done)} of {math.prod(map(len, search.trials[0].searched.values()))}",
-        "chosen": named(runs[0].varied) if runs else "not yet",
+        "chosen": named({name: runs[0].settings[name] for name in runs[0].searched})
+        if runs
+        else "not yet",
         "validation, best": f"{max(scores):.4f}" if scores else "–",
         "validation, worst": f"{min(scores):.4f}" if scores else "–",
     }
@@ -120,5 +157,10 @@ def search_csv(searches: Sequence[Search], folder_of: FolderOf) -> pd.DataFrame:
 
 
 def named(values: dict[str, Any]) -> str:
-    """Settings and their values in a line."""
+    """Settings and their values in a line.
+
+    Example:
+        >>> named({"delta_max": 0.3, "n_layers": 1})
+        'delta_max 0.3, n_layers 1'
+    """
     return ", ".join(f"{name} {value}" for name, value in values.items())

@@ -21,7 +21,7 @@ class Spec:
     Attributes:
         label: label of the row of the table that it belongs to.
         entry: name of the model entry; an entry that varies a setting has several rows.
-        varied: values of the settings that the entry varies or searches, by name.
+        varied: values by which the entry's rows, or the trials of its search, differ, by name.
         dataset: name of the prepared data set.
         model: name of the model.
         seed: seed of the run.

@@ -61,9 +61,9 @@ def _print(audit: Audit) -> None:
         widths = [None, 20, None, (width - 44) * 2 // 3, (width - 44) // 3]
         header = ["severity", "check", "number", "finding", "for example"]
         print(tabulate(shown, header, maxcolwidths=widths, disable_numparse=True), end="\n\n")
-    if audit.rows is not None:
-        shown = [[label, *map(_cell, values)] for label, *values in audit.rows.itertuples()]
-        header = [audit.rows.index.name, *audit.rows.columns]
+    for table in (each for each in (audit.rows, audit.renewal) if each is not None):
+        shown = [[label, *map(_cell, values)] for label, *values in table.itertuples()]
+        header = [table.index.name, *table.columns]
         print(tabulate(shown, header, disable_numparse=True), end="\n\n")
 
 
@@ -74,7 +74,13 @@ def _cell(value: float | None) -> str:
 
 
 def _as_json(audit: Audit) -> dict[str, Any]:
-    rows = audit.rows
-    table = None if rows is None else json.loads(rows.to_json(orient="index"))
     findings = [asdict(each) for each in audit.findings]
-    return {"dataset": audit.dataset, "findings": findings, "rows": table}
+    tables = {"rows": audit.rows, "renewal": audit.renewal}
+    return {
+        "dataset": audit.dataset,
+        "findings": findings,
+        **{
+            name: None if table is None else json.loads(table.to_json(orient="index"))
+            for name, table in tables.items()
+        },
+    }

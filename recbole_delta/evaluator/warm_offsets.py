@@ -9,6 +9,8 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
+from recbole_delta.compute.distributed import of_first
+from recbole_delta.compute.transfer import to_device
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.calibration import DIGITS
 from recbole_delta.evaluator.evaluate import Mode, case_scores, evaluate_modes, with_history
@@ -33,14 +35,24 @@ def choose_warm_offsets(
 
     Args:
         model: a :class:`recbole_delta.model.contract.CatalogueModel` without offsets.
-        cases: validation data; training knows how many rows each warm item has, but not these.
+        cases: validation data, which is in no training row.
         metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
         k: k of the metric.
         batch_size: most sequences at a time.
 
     Returns:
-        a constant for each class that there is, with mean 0 over the targets; empty where none is
-        better, or there are no warm targets.
+        a constant for each class that there is; empty where none is better, or there are no warm
+        targets. Together they leave warm items the mass that they have beside cold ones, in the
+        mean over cases of its logarithm.
+
+    Example:
+        >>> import recbole_delta
+        >>> from recbole_delta.quick_start.example import example_data
+        >>> settings = {**example_data(), "epochs": 3}
+        >>> result = recbole_delta.run("SASRecDelta", "example", settings=settings)
+        >>> *_, model, _, _, valid, _ = recbole_delta.load_run(result.checkpoint)
+        >>> offsets = choose_warm_offsets(model, valid.dataset, "ndcg", 10, 256)
+        >>> model.calibrate(model.cold_offset, offsets)
     """
     mass, target = class_masses(model, cases, batch_size)
     if not len(target):
@@ -49,7 +61,9 @@ def choose_warm_offsets(
     likeliest = likeliest_offsets(mass, target)
     mode = Mode("warm", cases.settings.cold_history)
     for part in PARTS:
-        offsets = tuple((part * likeliest).round(DIGITS).tolist()) if part else ()
+        level = (logsumexp(mass + part * likeliest, axis=1) - logsumexp(mass, axis=1)).mean()
+        offsets = tuple((part * likeliest - level).round(DIGITS).tolist()) if part else ()
+        offsets = of_first(offsets)  # another processor may have found other last bits
         model.calibrate(0.0, offsets)
         [found] = evaluate_modes(model, cases, [mode], k=k, batch_size=batch_size)
         value = found.metrics([metric], [k])[f"{metric}_warm@{k}"]
@@ -66,7 +80,7 @@ def class_masses(
 
     Args:
         model: a :class:`recbole_delta.model.contract.CatalogueModel` without offsets.
-        cases: n of them have a warm target, that is a candidate, and a history.
+        cases: cases, of which the n count that have a history and a warm target outside of it.
         batch_size: most sequences at a time.
 
     Returns:
@@ -76,8 +90,9 @@ def class_masses(
     model.eval()
     drop = cases.settings.cold_history == "drop" or not model.embeds_cold_items
     step = min(batch_size, cases_at_once(cases.item_num, model_device(model)))
-    n_classes = int(model.row_class.max()) + 1
-    members = [torch.nonzero(model.row_class == n).flatten() + 1 for n in range(n_classes)]
+    n_classes, device = int(model.warm_class.max()) + 1, model_device(model)
+    members = [torch.nonzero(model.warm_class == n).flatten() + 1 for n in range(n_classes)]
+    members = [to_device(each, device) for each in members]
     masses, targets = [np.empty((0, n_classes))], [np.empty(0, dtype=np.int64)]
     with inference_mode(model):
         for index in with_history(cases, drop, step):
@@ -85,12 +100,12 @@ def class_masses(
             index, target = index[target <= cases.n_warm], target[target <= cases.n_warm]
             if not len(index):
                 continue
-            scores = case_scores(model, cases, index, drop, None).cpu()
-            known = torch.isfinite(scores.gather(1, target[:, None]).flatten())  # not seen before
-            scores, target = scores[known], target[known]
-            mass = torch.stack([scores[:, each].double().logsumexp(1) for each in members], 1)
-            masses.append(mass.numpy())
-            targets.append(model.row_class[target - 1].numpy())
+            scores = case_scores(model, cases, index, drop, None)
+            own = scores.gather(1, to_device(target, device)[:, None]).flatten().cpu()
+            mass = torch.stack([scores[:, each].logsumexp(1) for each in members], 1).cpu()
+            known = torch.isfinite(own)  # what was seen before is no candidate
+            masses.append(mass[known].double().numpy())
+            targets.append(model.warm_class[target[known] - 1].numpy())
     return np.concatenate(masses), np.concatenate(targets)
 
 
@@ -102,7 +117,7 @@ def likeliest_offsets(mass: np.ndarray, target: np.ndarray) -> np.ndarray:
         target: ``[n]`` classes of the targets.
 
     Returns:
-        float64 with mean 0 over the targets.
+        float64 with mean 0.
 
     Example:
         >>> mass = np.log(np.tile([0.9, 0.1], (10_000, 1)))  # class 1 has a tenth of the mass
@@ -118,5 +133,4 @@ def likeliest_offsets(mass: np.ndarray, target: np.ndarray) -> np.ndarray:
         value = logsumexp(odds, axis=1).sum() - count @ offset + offset @ offset / 2
         return value, softmax(odds, axis=1).sum(0) - count + offset
 
-    found = minimize(loss, np.zeros(mass.shape[1]), jac=True, method="L-BFGS-B", tol=1e-12).x
-    return found - count @ found / count.sum()
+    return minimize(loss, np.zeros(mass.shape[1]), jac=True, method="L-BFGS-B", tol=1e-12).x

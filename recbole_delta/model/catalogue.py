@@ -48,9 +48,8 @@ class GeneralCatalogue(CatalogueModel, GeneralRecommender):
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``; −inf for an item without a vector."""
         user = interaction[self.USER_ID]
-        scores = _padded(
-            super().full_sort_predict(interaction).view(len(user), -1), self.n_catalogue
-        )
+        scores = super().full_sort_predict(interaction).view(len(user), -1)
+        scores = _padded(self.calibrated(scores), self.n_catalogue)
         return scores.masked_fill(~self.known_users[user.cpu(), None].to(scores.device), -inf)
 
 
@@ -68,8 +67,8 @@ class PopularityCatalogue(CatalogueModel, GeneralRecommender):
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``: training rows of each item; −inf for an item without any."""
-        users = len(interaction[self.USER_ID])
-        return _padded(super().full_sort_predict(interaction).view(users, -1), self.n_catalogue)
+        scores = super().full_sort_predict(interaction).view(len(interaction[self.USER_ID]), -1)
+        return _padded(self.calibrated(scores), self.n_catalogue)
 
 
 class HistoryCatalogue(CatalogueModel, GeneralRecommender):
@@ -103,7 +102,7 @@ class HistoryCatalogue(CatalogueModel, GeneralRecommender):
         )
         sums = seen @ self.similarity
         scores = torch.from_numpy(sums.toarray() if issparse(sums) else np.asarray(sums))
-        return _padded(scores.float().to(self.device), self.n_catalogue)
+        return _padded(self.calibrated(scores.float().to(self.device)), self.n_catalogue)
 
 
 class EaseCatalogue(HistoryCatalogue):

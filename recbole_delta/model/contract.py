@@ -29,13 +29,14 @@ class CatalogueModel(SequenceTraits):
     Attributes:
         n_catalogue: items of the data set, padding included.
         n_warm: items with a training row, which come first.
-        row_class: ``[n_warm]`` int64 :func:`row_class` of each warm item.
+        warm_class: ``[n_warm]`` int64 class of each warm item by its training rows, as of
+            :func:`row_class`.
     """
 
     n_catalogue: int
     n_items: int
     n_warm: int
-    row_class: Tensor
+    warm_class: Tensor
 
     cold_offset: float = 0.0
     """Constant added to the scores of cold items."""
@@ -57,7 +58,7 @@ class CatalogueModel(SequenceTraits):
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         super().__init__(config, dataset)  # type: ignore[call-arg]  # of RecBole's class behind it
         self.n_catalogue, self.n_warm = dataset.n_catalogue, dataset.n_warm
-        self.row_class = row_class(dataset.train_counts())
+        self.warm_class = row_class(dataset.train_counts())
 
     def row_tables(self) -> list[str]:
         """Names of the parameters of which a step changes few rows; see :attr:`updates_rows`."""
@@ -119,7 +120,7 @@ class CatalogueModel(SequenceTraits):
         """``[n_items]`` float32: what is added to the score of each item, padding first."""
         offset = torch.zeros(n_items)
         if self.warm_offsets:
-            offset[1 : self.n_warm + 1] = torch.tensor(self.warm_offsets)[self.row_class]
+            offset[1 : self.n_warm + 1] = torch.tensor(self.warm_offsets)[self.warm_class]
         offset[self.n_warm + 1 :] = self.cold_offset
         offset[[item for item in self.own_delta if item < n_items]] = 0.0
         return offset
@@ -152,4 +153,4 @@ def row_class(count: np.ndarray) -> Tensor:
         >>> row_class(np.array([1, 2, 3, 4, 5, 8, 9])).tolist()
         [0, 1, 2, 2, 3, 3, 4]
     """
-    return torch.from_numpy(np.ceil(np.log2(count)).astype(np.int64))
+    return torch.from_numpy(np.frexp(np.maximum(count, 1) - 1)[1].astype(np.int64))

@@ -44,9 +44,9 @@ def calibrate(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> Calibratio
     """
     model, cases = parts.model, parts.valid.dataset
     model.calibrate(0.0, _warm_offsets(parts))
-    if model.warm_offsets:
-        classes = ", ".join(f"{offset:+.2f}" for offset in model.warm_offsets)
-        getLogger().info(f"warm_offset {classes} for 1, 2, 3 to 4, 5 to 8, ... training rows")
+    if trainer.settings.warm_offset == "auto":
+        chosen = ", ".join(f"{each:+.2f}" for each in model.warm_offsets) or "none, as none helps,"
+        getLogger().info(f"warm_offset {chosen} for 1, 2, 3 to 4, 5 to 8, ... training rows")
     wish, found, more = trainer.settings.cold_offset, None, {}
     if wish != "none" and model.embeds_cold_items:
         odds = log_odds(model, cases, parts.config["eval_batch_size"])

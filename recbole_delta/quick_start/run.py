@@ -46,6 +46,8 @@ class RunResult:
         curve: an entry for each epoch: its number, training loss, seconds, validation metrics.
         calibration: how ``cold_offset: auto`` came to its offset, the fields of
             :class:`recbole_delta.evaluator.calibration.Calibration`; None for any other offset.
+        warm_offsets: what ``warm_offset: auto`` has chosen for 1, 2, 3 to 4, 5 to 8, ... training
+            rows; empty for none.
         checkpoint: path of the saved file; None where nothing is saved.
     """
 
@@ -57,6 +59,7 @@ class RunResult:
     test_modes: list[dict[str, Any]]
     curve: list[dict[str, float]]
     calibration: dict[str, Any] | None
+    warm_offsets: list[float]
     checkpoint: str | None
 
 
@@ -218,6 +221,7 @@ def train(
         test_modes=modes,
         curve=trainer.curve,
         calibration=asdict(calibration) if calibration else None,
+        warm_offsets=list(parts.model.warm_offsets),
         checkpoint=trainer.saved_model_file if saved else None,
     )
     return result, evaluations

@@ -86,8 +86,8 @@ class ScoreSearch:
 class VectorSearch:
     """Finds the items with the largest products, without the scores of all of them.
 
-    Item vectors are laid out at the first search, in half a second for a million, and kept; side by
-    side those to whose products one constant is added, so that a group of them has one.
+    Item vectors are laid out at the first search, in half a second for a million, and kept. Items
+    with the same offset lie side by side, so that a group of them has one.
 
     Args:
         model: one of our backbones on a CPU, in evaluation mode.

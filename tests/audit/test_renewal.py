@@ -60,5 +60,12 @@ def test_against_a_loop(seed):
         )
 
 
+@pytest.mark.parametrize("unit", [1e3, 1e9])
+def test_times_in_another_unit_say_nothing(unit):
+    start = 1_700_000_000 / DAY
+    rows = log([0, 0, 1, 1], [0, 1, 0, 1], (start + np.array([0, 5, 1, 6])) * unit)
+    assert renewal(rows) is None
+
+
 def test_a_log_without_a_clock_says_nothing():
     assert renewal(log([0, 0, 1, 1], [0, 1, 0, 1], [0, 5, 0, 5])) is None

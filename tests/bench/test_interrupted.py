@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.benches import SETTINGS
 
+import recbole_delta.bench.bench as bench_module
+from dataset_prep.errors import DeltaError
 from recbole_delta.bench import one
+from recbole_delta.bench.engine import Outcome
 from recbole_delta.bench.plan import read_plan
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 
@@ -39,7 +42,7 @@ def task(plan, tmp_path, monkeypatch):
 
 def perform(task: one.Task, monkeypatch) -> Path | None:
     """Do the task as its process would; the checkpoint that it has gone on from."""
-    checkpoint = one._begin(Path(task.work), task.threads)
+    checkpoint = one._begin(Path(task.work), task)
     monkeypatch.chdir(task.work)
     one.perform(task, checkpoint)
     return checkpoint
@@ -83,6 +86,30 @@ def test_a_killed_run_leaves_the_record_of_an_undisturbed_one(name, task, monkey
     assert left_by(broken) == left_by(whole)
 
 
+def test_two_data_sets_are_not_taken_for_one(plan, tiny, tmp_path, monkeypatch):
+    """Runs alike in settings and content, over other rows, are kept apart while they run."""
+    tiny.write(tmp_path / "dataset", "other")
+    asked = []
+
+    def refused(tasks, workers, cluster):
+        asked.extend(tasks)
+        yield from ((n, Outcome(1, "error: not today")) for n in range(len(tasks)))
+
+    monkeypatch.setattr(bench_module, "in_order_of_completion", refused)
+    path = plan(models={"row": {"model": "SASRecDelta"}}, datasets=["tiny", "other"], seeds=[1])
+    with pytest.raises(DeltaError, match="2 of 2 runs failed"):
+        bench_module.bench(path)
+    assert len({task.work for task in asked}) == len(asked) == 2
+    assert len(list((path.parent / "failed").glob("*.log"))) == 2
+
+
+def test_a_model_of_the_users_own_is_trained_anew(task, monkeypatch):
+    """Its code is in no commit of ours."""
+    broken = task(MODELS["RecBole's GRU4Rec"], "broken")
+    killed_in(3, broken, monkeypatch)
+    assert one._begin(Path(broken.work), replace(broken, modules=["my_models"])) is None
+
+
 def test_what_other_code_has_trained_is_not_gone_on_from(task, monkeypatch):
     broken = task(MODELS["RecBole's GRU4Rec"], "broken")
     for revision in ("other", "c0ffee-dirty", None):
@@ -90,5 +117,5 @@ def test_what_other_code_has_trained_is_not_gone_on_from(task, monkeypatch):
         killed_in(3, broken, monkeypatch)
         assert list(Path(broken.work).glob("*.safetensors"))
         monkeypatch.setattr(one, "_revision", lambda said=revision: said)
-        assert one._begin(Path(broken.work), broken.threads) is None
+        assert one._begin(Path(broken.work), broken) is None
         assert not list(Path(broken.work).glob("*.safetensors"))

@@ -65,6 +65,9 @@ def test_validation_alone_chooses_and_the_other_seeds_follow(plan, in_process):
         "learning_rate 0.01, n_layers 1",
         *(f"{s:.4f}" for s in scores[::-1]),
     ]
+    # A tuned row is a row like any other in the figures.
+    drawn = (out / "figures" / "tiny-overview.svg").read_text()
+    assert "<!-- tuned -->" in drawn
     [audit] = audit_bench(path)
     [finding] = [each for each in audit.findings if each.check == "unequal tuning"]
     assert finding.examples == ("tuned",)
@@ -83,9 +86,21 @@ def test_a_search_that_is_not_done_decides_nothing(plan, in_process, capsys):
     assert set(pd.read_csv(out / "tables" / "tiny.csv")["row"]) == {"content"}
 
 
+@pytest.mark.slow
+def test_without_validation_there_is_nothing_to_choose_by(plan, in_process):
+    search = {"model": "SASRecDelta", "eval_step": 0, "search": {"n_layers": [1, 2]}}
+    with pytest.raises(DeltaError, match="tuned has no validation score to choose by"):
+        bench(plan(models={"tuned": search}, seeds=[1]))
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
+        (
+            {"search": {"warm_offset": ["none", "auto"]}},
+            "x cannot search warm_offset: it acts after",
+        ),
+        ({"search": {"valid_metric": ["NDCG@10", "MRR@10"]}}, "x cannot search .* not comparable"),
         ({"search": {"delta_max": 1}}, "search of x must hold lists"),
         ({"search": {"delta_max": []}}, "search of x must hold lists"),
         ({"search": {"delta_mx": [1, 2]}}, "did you mean 'delta_max'"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
 from support.datasets import uneven
 
 from recbole_delta.evaluator import warm_offsets
-from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
+from recbole_delta.evaluator.evaluate import Mode, evaluate_modes, with_history
 from recbole_delta.evaluator.warm_offsets import (
     choose_warm_offsets,
     class_masses,
@@ -38,13 +41,11 @@ def test_the_likeliest_give_each_class_the_share_of_its_targets(seed):
     target = rng.choice(5, 4000, p=[0.1, 0.3, 0.05, 0.35, 0.2])
     found = likeliest_offsets(mass, target)
     count = np.bincount(target)
-    assert count @ found == pytest.approx(0, abs=1e-6)
     share = softmax(mass + found, axis=1).mean(0)
     assert share == pytest.approx(count / 4000, abs=2e-3)  # the prior holds a little back
     # At the largest posterior the offsets themselves are what is left of the gradient.
-    own = found - found.mean()
-    left = count - softmax(mass + own, axis=1).sum(0)
-    assert left == pytest.approx(own, abs=1e-3)
+    left = count - softmax(mass + found, axis=1).sum(0)
+    assert left == pytest.approx(found, abs=1e-3)
 
 
 def test_a_class_without_candidates_is_left_alone():
@@ -55,7 +56,7 @@ def test_a_class_without_candidates_is_left_alone():
 def test_masses_are_those_of_the_scores(trained):
     _, model, dataset, _, valid, _ = trained
     counts = dataset.train_counts()
-    assert set(model.row_class.tolist()) >= {0, 1, 2, 3}
+    assert set(model.warm_class.tolist()) >= {0, 1, 2, 3}
     mass, target = class_masses(model, valid.dataset, 32)
     cases, row = valid.dataset, 0
     for case in range(len(cases)):
@@ -80,12 +81,12 @@ def test_masses_are_those_of_the_scores(trained):
 def test_what_was_taken_from_rare_items_is_given_back(trained, monkeypatch):
     """Scores of rare items that are lowered after training: chosen on validation, right on test."""
     _, model, _, _, valid, test = trained
-    classes = int(model.row_class.max()) + 1
+    classes = int(model.warm_class.max()) + 1
     predict, lowered = model.score_known, torch.linspace(-6, 0, classes)
 
     def biased(interaction):
         scores = predict(interaction).clone()
-        scores[:, 1 : model.n_warm + 1] += lowered[model.row_class]
+        scores[:, 1 : model.n_warm + 1] += lowered[model.warm_class]
         return scores
 
     model.calibrate(0.0)
@@ -100,20 +101,53 @@ def test_what_was_taken_from_rare_items_is_given_back(trained, monkeypatch):
     model.calibrate(0.0)
 
 
-def test_they_are_the_part_that_is_best_on_validation(trained, monkeypatch):
+def test_they_leave_warm_items_their_mass_beside_cold_ones(trained):
     _, model, _, _, valid, _ = trained
     model.calibrate(0.0)
-    likeliest = likeliest_offsets(*class_masses(model, valid.dataset, 64))
-    values = {}
-    for part in (0.0, 0.5, 1.0):
-        model.calibrate(0.0, (part * likeliest).tolist() if part else ())
-        values[part] = warm_ndcg(model, valid.dataset)
+    mass, _ = class_masses(model, valid.dataset, 64)
+    offsets = choose_warm_offsets(model, valid.dataset, "ndcg", 10, 64)
+    assert max(offsets) - min(offsets) > 0.1
+    before, after = logsumexp(mass, axis=1), logsumexp(mass + offsets, axis=1)
+    assert after.mean() == pytest.approx(before.mean(), abs=1e-3)
+
+
+def test_what_does_harm_on_validation_is_not_taken(trained, monkeypatch):
+    _, model, _, _, valid, _ = trained
     model.calibrate(0.0)
-    best = max(values, key=values.get)
-    chosen = choose_warm_offsets(model, valid.dataset, "ndcg", 10, 64)
-    assert chosen == pytest.approx((best * likeliest).tolist() if best else (), abs=1e-4)
-    # What is harmful is not taken, however likely.
+    before = warm_ndcg(model, valid.dataset)
+    model.calibrate(0.0, choose_warm_offsets(model, valid.dataset, "ndcg", 10, 64))
+    assert warm_ndcg(model, valid.dataset) >= before
+    model.calibrate(0.0)
+    classes = int(model.warm_class.max()) + 1
     monkeypatch.setattr(
-        warm_offsets, "likeliest_offsets", lambda *_: np.linspace(9, -9, len(likeliest))
+        warm_offsets, "likeliest_offsets", lambda *_: np.linspace(-9, 9, classes) ** 3
     )
     assert choose_warm_offsets(model, valid.dataset, "ndcg", 10, 64) == ()
+
+
+def test_without_warm_targets_there_is_nothing_to_choose_by(trained):
+    _, model, _, _, valid, _ = trained
+    cases = copy.copy(valid.dataset)
+    only_cold = torch.full_like(cases.instances.target, cases.n_warm + 1)
+    cases.instances = replace(cases.instances, target=only_cold)
+    model.calibrate(0.0)
+    assert choose_warm_offsets(model, cases, "ndcg", 10, 64) == ()
+
+
+@pytest.mark.parametrize("model", ["BPR", "Pop", "ItemKNN", "EASE", "GRU4Rec"])
+def test_recboles_models_honour_them_too(train, model):
+    _, (_, net, _, _, valid, _) = train(uneven(), model, warm_offset="none", epochs=1)
+    classes = int(net.warm_class.max()) + 1
+    index = with_history(valid.dataset, True, 8)[0]
+    batch = valid.dataset.batch(index, drop_cold=True)
+    with torch.no_grad():
+        plain = net.eval().full_sort_predict(batch)
+        net.calibrate(0.0, np.arange(classes).tolist())
+        moved = net.full_sort_predict(batch)
+    warm = slice(1, net.n_warm + 1)
+    known = torch.isfinite(plain[:, warm])
+    assert known.any()
+    gain = (moved - plain)[:, warm].float()
+    expected = net.warm_class.float().expand_as(gain)
+    torch.testing.assert_close(gain[known], expected[known], atol=1e-4, rtol=0)
+    net.calibrate(0.0)

@@ -95,6 +95,16 @@ def test_an_export_recommends_as_the_checkpoint(tiny, train, tmp_path, model, se
     assert facts["n_items"] == len(known)
 
 
+def test_offsets_are_in_the_vectors(tiny, train, tmp_path):
+    recommender = Recommender(train(tiny, cold_offset=0.7)[0].checkpoint)
+    classes = int(recommender.model.warm_class.max()) + 1
+    recommender.model.calibrate(0.7, torch.linspace(2, -1, classes).tolist())
+    recommender.export(tmp_path / "exported")
+    exported = Exported(tmp_path / "exported")
+    assert_same_recommendations(exported, recommender, HISTORIES)
+    assert len(next(iter(exported.items.values()))) == 16 + 1
+
+
 @pytest.fixture
 def trained(tiny, train):
     return train(tiny, "STAMPDelta")[0].checkpoint

@@ -71,7 +71,7 @@ LISTS = [
 def with_warm_offsets(recommender: Recommender) -> Recommender:
     """The same with a constant for each number of training rows, of either sign."""
     model = recommender.model
-    classes = int(model.row_class.max()) + 1
+    classes = int(model.warm_class.max()) + 1
     assert classes > 2
     model.calibrate(model.cold_offset, torch.linspace(2, -1, classes).tolist())
     return recommender

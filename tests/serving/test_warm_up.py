@@ -31,15 +31,17 @@ def rank_of(recommender, item, history):
 
 
 class Products:
-    """A model that scores by plain products."""
+    """A model that scores by plain products, with or without constants on warm items."""
+
+    def __init__(self, offset):
+        self.offset = offset
 
     @staticmethod
     def as_candidates(rows):
         return rows
 
-    @staticmethod
-    def offsets(n_items):
-        return torch.zeros(n_items)
+    def offsets(self, n_items):
+        return torch.arange(n_items) % 3 * self.offset
 
 
 class Table:
@@ -49,33 +51,36 @@ class Table:
         self.content, self.weight, self.delta_max = content, content, delta_max
 
 
-def loss_of(delta, content, n_warm, contexts, ids):
+def loss_of(delta, content, n_warm, contexts, ids, offset):
     rows = torch.cat([content[1 : n_warm + 1], content[ids] + delta])
     row = {int(item): n_warm + n for n, item in enumerate(ids)}
     target = torch.tensor([row.get(int(t), int(t) - 1) for t in contexts.target])
-    each = F.cross_entropy(contexts.hidden @ rows.T, target, reduction="none")
+    added = F.pad(Products(offset).offsets(n_warm + 1)[1:], (0, len(ids)))
+    each = F.cross_entropy(contexts.hidden @ rows.T + added, target, reduction="none")
     return (each * contexts.weight).sum()
 
 
-@pytest.mark.parametrize("delta_max", [0.3, 1.0, float("inf")])
-def test_the_fitted_deltas_have_the_least_cross_entropy_in_the_ball(delta_max):
+@pytest.mark.parametrize(
+    ("delta_max", "offset"), [(0.3, 0.0), (1.0, 0.0), (float("inf"), 0.0), (1.0, 0.9)]
+)
+def test_the_fitted_deltas_have_the_least_cross_entropy_in_the_ball(delta_max, offset):
     torch.manual_seed(0)
     content = F.normalize(torch.randn(31, 6), dim=1)
     content[0] = 0
     ids, n_warm = torch.tensor([25, 28, 30]), 24
     target = torch.cat([torch.randint(1, 25, (150,)), ids.repeat(5)])
     contexts = Contexts(2 * torch.randn(165, 6), target, torch.where(target > 24, 1.0, 0.7))
-    found = fit_deltas(Products, Table(content, delta_max), n_warm, contexts, ids)
+    found = fit_deltas(Products(offset), Table(content, delta_max), n_warm, contexts, ids)
     assert found.norm(dim=1).max() <= delta_max + 1e-6
     # Many small steps down the gradient that autograd gives, back into the ball after each.
     best = torch.zeros(3, 6, requires_grad=True)
     for _ in range(4000):
-        [slope] = torch.autograd.grad(loss_of(best, content, n_warm, contexts, ids), best)
+        [slope] = torch.autograd.grad(loss_of(best, content, n_warm, contexts, ids, offset), best)
         with torch.no_grad():
             best -= 0.02 * slope
             best *= (delta_max / best.norm(dim=1, keepdim=True)).clamp(max=1)
     start, least, reached = (
-        float(loss_of(each.detach(), content, n_warm, contexts, ids))
+        float(loss_of(each.detach(), content, n_warm, contexts, ids, offset))
         for each in (torch.zeros(3, 6), best, found)
     )
     assert least < start - 1
