@@ -115,6 +115,20 @@ def rows_that_do_not_fit(table: pd.DataFrame, specs: dict[tuple[str, str, int], 
     return wrong
 
 
+SEVERAL = {
+    *("beauty", "beauty-delta-max", "beauty-gru4rec", "beauty-warm-offset"),
+    *("ml-100k-delta-max", "zoo"),
+}
+"""Reports with rows of several commits, of which docs/results.md warns."""
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*/report.md")), ids=lambda p: p.parent.name)
+def test_a_published_report_is_of_one_commit(path):
+    commits = set(re.findall(r"^Code: (.*)\.$", path.read_text(), re.MULTILINE))
+    one = len(commits) == 1 and re.fullmatch("[0-9a-f]{12}", *commits) is not None
+    assert one == (path.parent.name not in SEVERAL), commits
+
+
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parts[-3])
 def test_published_figures_follow_from_the_ranks(path, specs):
     assert rows_that_do_not_fit(pd.read_csv(path), specs(path)) == []
