@@ -46,19 +46,16 @@ def renewal(rows: PreparedRows) -> pd.DataFrame | None:
     log = user_item_time.drop_duplicates()  # a row may be history of one case and train another
     item, time = log["item"].to_numpy(), log["time"].to_numpy()
     end, middle = time.max(), np.median(time)
-    lines = {
-        name: _shares(
-            item, time, end - np.arange(1, (end - middle) // (days * DAY) + 1) * days * DAY
-        )
-        for name, days in INTERVALS.items()
-        if end - middle >= days * DAY
-    }
+    lines = {}
+    for name, days in INTERVALS.items():
+        n = int((end - middle) // (days * DAY))
+        if n:
+            lines[name] = _shares(item, time, end - np.arange(n, 0, -1) * days * DAY)
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("trained") if lines else None
 
 
 def _shares(item: np.ndarray, time: np.ndarray, cuts: np.ndarray) -> dict[str, float]:
-    """Shares over all rows after the first of ``cuts``, which fall."""
-    cuts = cuts[::-1]
+    """Shares over all rows after the first of ``cuts``, which rise."""
     later = time > cuts[0]
     latest = cuts[np.searchsorted(cuts, time[later], side="left") - 1]
     before = _rows_until(item, time, item[later], latest)

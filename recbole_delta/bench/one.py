@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from dataset_prep.errors import DeltaError
 from dataset_prep.files import write_text
 from recbole_delta._version import versions
-from recbole_delta.bench.record import CASES, RECORD, Cases, save_record
+from recbole_delta.bench.record import CASES, Cases, is_done, save_record
 from recbole_delta.bench.spec import Spec, run_config
 from recbole_delta.compute.modules import import_modules
 from recbole_delta.data.dataset import ColdWarmDataset, train_positions
@@ -89,7 +89,7 @@ def main() -> None:
     work.parent.mkdir(parents=True, exist_ok=True)
     # Another bench may be at the same run.
     with FileLock(work.with_name(f"{work.name}.lock")):
-        if (Path(task.record) / RECORD).is_file():
+        if is_done(Path(task.record)):
             return
         checkpoint = _begin(work, task)
         # RecBole writes its logs into the working directory.

@@ -199,7 +199,7 @@ def _specs(
     seeds = _seeds(entry.get("seeds", seeds))
     for seed in seeds[:1] if search else seeds:
         for varied in combinations(vary or search):
-            row = ", ".join([label, *([named(varied)] if varied else [])])
+            row = f"{label}, {named(varied)}" if varied else label
             own = {**settings, **varied}
             yield Spec(row, label, varied, dataset, entry["model"], seed, own, search)
 

@@ -37,14 +37,16 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     dialled = dials(compared)
     within = {each.dataset for dial in dialled for each in dial.by_shots.values()}
     folders = plan.records(out)
-    sections = [
-        *(make_dial_section(plan, dial) for dial in dialled),
-        *(make_section(plan, each) for each in compared if each.dataset not in within),
-    ]
-    names = [*([each.dataset for each in dial.by_shots.values()] for dial in dialled),
-             *([each.dataset] for each in compared if each.dataset not in within)]  # fmt: skip
-    for section, datasets in zip(sections, names, strict=True):
-        _add_searches(section, datasets, plan, out)
+    sections = []
+    for dial in dialled:
+        section = make_dial_section(plan, dial)
+        _add_searches(section, [each.dataset for each in dial.by_shots.values()], plan, out)
+        sections.append(section)
+    for each in compared:
+        if each.dataset not in within:
+            section = make_section(plan, each)
+            _add_searches(section, [each.dataset], plan, out)
+            sections.append(section)
     out = out / plan.path.stem
     for section in sections:
         _save_tables(section, out / "tables")

@@ -126,7 +126,7 @@ def _line(search: Search, folder_of: FolderOf) -> dict[str, str]:
             f"{name} {', '.join(map(str, values))}"
             for name, values in search.trials[0].searched.items()
         ),
-        "trials": f"{len(done)} of {math.prod(map(len, search.trials[0].searched.values()))}",
+        "trials": f"{len(done)} of {len(search.trials)}",
         "chosen": named({name: runs[0].settings[name] for name in runs[0].searched})
         if runs
         else "not yet",

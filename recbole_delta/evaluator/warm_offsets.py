@@ -16,9 +16,9 @@ from recbole_delta.evaluator.calibration import DIGITS
 from recbole_delta.evaluator.evaluate import Mode, case_scores, evaluate_modes, with_history
 from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
 
-PARTS = (0.0, 0.5, 1.0)
-"""What part of the likeliest constants is tried: a model that ranks rare items badly among each
-other gains nothing from more of them."""
+PARTS = (0.5, 1.0)
+"""What part of the likeliest constants is tried besides none: a model that ranks rare items badly
+among each other gains nothing from more of them."""
 
 
 def choose_warm_offsets(
@@ -57,13 +57,12 @@ def choose_warm_offsets(
     mass, target = class_masses(model, cases, batch_size)
     if not len(target):
         return ()
-    best, chosen = -1.0, ()
     likeliest = likeliest_offsets(mass, target)
+    # Another processor may have found other last bits.
+    tried = of_first([(), *(_levelled(part * likeliest, mass) for part in PARTS)])
+    best, chosen = -1.0, ()
     mode = Mode("warm", cases.settings.cold_history)
-    for part in PARTS:
-        level = (logsumexp(mass + part * likeliest, axis=1) - logsumexp(mass, axis=1)).mean()
-        offsets = tuple((part * likeliest - level).round(DIGITS).tolist()) if part else ()
-        offsets = of_first(offsets)  # another processor may have found other last bits
+    for offsets in tried:
         model.calibrate(0.0, offsets)
         [found] = evaluate_modes(model, cases, [mode], k=k, batch_size=batch_size)
         value = found.metrics([metric], [k])[f"{metric}_warm@{k}"]
@@ -71,6 +70,12 @@ def choose_warm_offsets(
             best, chosen = value, offsets
     model.calibrate(0.0)
     return chosen
+
+
+def _levelled(offsets: np.ndarray, mass: np.ndarray) -> tuple[float, ...]:
+    """Offsets that leave warm items their mean log-mass, rounded."""
+    level = (logsumexp(mass + offsets, axis=1) - logsumexp(mass, axis=1)).mean()
+    return tuple((offsets - level).round(DIGITS).tolist())
 
 
 def class_masses(
