@@ -22,6 +22,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "paper": {},
     "calibrated": {
         "cold_offset": "auto",
+        "warm_offset": "auto",
         "cold_delta": "neighbours",
     },
 }

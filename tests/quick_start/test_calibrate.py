@@ -232,7 +232,7 @@ def test_a_model_without_vectors_for_cold_items_is_left_alone(tiny, train):
 
 
 def test_the_recipe_is_what_it_says_and_gives_way_to_the_user(tiny, train):
-    spelt_out = {"cold_offset": "auto", "cold_delta": "neighbours"}
+    spelt_out = {"cold_offset": "auto", "warm_offset": "auto", "cold_delta": "neighbours"}
     recipe, (_, model, *_) = train(tiny, recipe="calibrated", **ALL)
     assert recipe.test_modes == train(tiny, **spelt_out, **ALL)[0].test_modes
     assert model.cold_offset != 0
