@@ -95,7 +95,7 @@ def audit_bench(
     done = finished_runs(plan, out)
     if not done:
         raise DeltaError(f"{path} has no record yet; recbole-delta bench {path} does its runs.")
-    pending = [search for search in plan.searches if not search.chosen(plan.folder_of(out))]
+    pending = [search for search in plan.searches if not search.read(plan.folder_of(out)).chosen]
     return [
         audit_rows(each, [s.label for s in pending if s.dataset == each.dataset])
         for each in comparisons(plan, done)

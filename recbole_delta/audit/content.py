@@ -11,7 +11,7 @@ import torch
 from dataset_prep.format.content import read_content
 from recbole_delta.audit.finding import FAULT, NOTE, Finding, some
 from recbole_delta.audit.prepared import PreparedRows
-from recbole_delta.evaluator.evaluate import twin_items
+from recbole_delta.evaluator.scoring import twin_items
 
 
 def content(rows: PreparedRows) -> Iterator[Finding]:

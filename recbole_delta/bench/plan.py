@@ -88,7 +88,8 @@ class Plan:
         Raises:
             DeltaError: a record is not whole.
         """
-        chosen = [spec for search in self.searches for spec in search.chosen(self.folder_of(out))]
+        folder_of = self.folder_of(out)
+        chosen = [spec for search in self.searches for spec in search.read(folder_of).chosen]
         return self.with_specs([*(spec for spec in self.specs if not spec.searched), *chosen])
 
     def with_specs(self, specs: Iterable[Spec]) -> Plan:

@@ -17,7 +17,7 @@ from recbole_delta.bench.dial_section import make_dial_section
 from recbole_delta.bench.page import html_page, markdown_page
 from recbole_delta.bench.plan import Plan
 from recbole_delta.bench.record import Record, is_done
-from recbole_delta.bench.search import search_csv, search_frame
+from recbole_delta.bench.search import Tuned, search_csv, search_frame
 from recbole_delta.bench.section import Section, make_section
 from recbole_delta.bench.spec import Spec
 
@@ -36,16 +36,18 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     compared = comparisons(plan, done)
     dialled = dials(compared)
     within = {each.dataset for dial in dialled for each in dial.by_shots.values()}
-    folders = plan.records(out)
+    folders, folder_of = plan.records(out), plan.folder_of(out)
+    tuned = [search.read(folder_of) for search in plan.searches]
+    unknown = sum(each.unknown for each in tuned)
     sections = []
     for dial in dialled:
         section = make_dial_section(plan, dial)
-        _add_searches(section, [each.dataset for each in dial.by_shots.values()], plan, out)
+        _add_searches(section, [each.dataset for each in dial.by_shots.values()], tuned)
         sections.append(section)
     for each in compared:
         if each.dataset not in within:
             section = make_section(plan, each)
-            _add_searches(section, [each.dataset], plan, out)
+            _add_searches(section, [each.dataset], tuned)
             sections.append(section)
     out = out / plan.path.stem
     for section in sections:
@@ -54,30 +56,29 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     heading = {
         "title": plan.report.get("title") or plan.path.stem,
         "notes": plan.report.get("notes") or "",
-        "missing": sum(not is_done(folder) for folder in folders),
-        "runs": len(folders),
+        "missing": sum(not is_done(folder) for folder in folders) + unknown,
+        "runs": len(folders) + unknown,
     }
     write_text(out / "report.md", markdown_page(sections, heading))
     write_text(out / "report.html", html_page(sections, heading))
 
 
-def _add_searches(section: Section, datasets: list[str], plan: Plan, out: Path) -> None:
+def _add_searches(section: Section, datasets: list[str], tuned: Sequence[Tuned]) -> None:
     """What the rows of a section over some data sets were tuned over, and to."""
-    searches = [each for each in plan.searches if each.dataset in datasets]
-    if not searches:
+    tuned = [each for each in tuned if each.search.dataset in datasets]
+    if not tuned:
         return
-    folder_of = plan.folder_of(out)
     heading = "What was tuned"
-    section.tables[heading] = search_frame(searches, folder_of)
+    section.tables[heading] = search_frame(tuned)
     section.notes[heading] = (
         "Every combination of the values, with the first seed; the one with the best validation "
         "score is the row of this report, run with every seed. No test figure decides anything."
     )
-    section.data["-search"] = search_csv(searches, folder_of)
-    for search in searches:
-        if not search.chosen(folder_of):
+    section.data["-search"] = search_csv(tuned)
+    for each in tuned:
+        if not each.chosen:
             section.remarks.append(
-                f"{search.label}: not in the tables yet, its search is not done."
+                f"{each.search.label}: not in the tables yet, its search is not done."
             )
 
 

@@ -45,7 +45,7 @@ class Search:
         >>> search = Search(trials, seeds=[42, 221])
         >>> search.label, [trial.label for trial in search.trials]
         ('delta', ['delta_max 0.3', 'delta_max 0.5'])
-        >>> search.chosen(lambda trial: Path("records", trial.label))  # nothing has run yet
+        >>> search.read(lambda trial: Path("records", trial.label)).chosen  # nothing has run yet
         []
     """
 
@@ -62,40 +62,46 @@ class Search:
         """Name of the data set."""
         return self.trials[0].dataset
 
-    def done(self, folder_of: FolderOf) -> list[tuple[Spec, Record]]:
-        """The trials that have a record, each with it.
+    def read(self, folder_of: FolderOf) -> Tuned:
+        """The trials that have a record, and what they choose.
 
         Args:
             folder_of: folder of a run's record.
 
         Raises:
-            DeltaError: a record is not whole.
+            DeltaError: a record is not whole, or all trials are done and one was not validated.
         """
         folders = [(spec, folder_of(spec)) for spec in self.trials]
-        return [(spec, Record.read(folder)) for spec, folder in folders if is_done(folder)]
+        done = [(spec, Record.read(folder)) for spec, folder in folders if is_done(folder)]
+        return Tuned(self, done, self._chosen(done) if len(done) == len(self.trials) else [])
 
-    def chosen(self, folder_of: FolderOf) -> list[Spec]:
-        """The runs of the row, a seed each, at the values with the best validation score.
-
-        Of equal ones the first is taken. Test figures decide nothing.
-
-        Args:
-            folder_of: folder of a run's record.
-
-        Returns:
-            empty while a trial has no record.
-
-        Raises:
-            DeltaError: a record is not whole, or a trial was not validated.
-        """
-        done = self.done(folder_of)
-        if len(done) < len(self.trials):
-            return []
+    def _chosen(self, done: Sequence[tuple[Spec, Record]]) -> list[Spec]:
         scores = [record.facts["best_valid_score"] for _, record in done]
         if not all(map(math.isfinite, scores)):
             raise DeltaError(f"{self.label} has no validation score to choose by.")
         best, _ = done[scores.index(max(scores))]
         return [replace(best, label=self.label, varied={}, seed=seed) for seed in self.seeds]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """How far a search has come.
+
+    Attributes:
+        search: the search.
+        done: its trials that have a record, each with it.
+        chosen: the runs of the row, a seed each, at the values with the best validation score, of
+            equal ones the first; empty while a trial has no record. Test figures decide nothing.
+    """
+
+    search: Search
+    done: Sequence[tuple[Spec, Record]]
+    chosen: Sequence[Spec]
+
+    @property
+    def unknown(self) -> int:
+        """Runs that will be asked for once the search is done."""
+        return 0 if self.chosen else len(self.search.seeds) - 1  # a trial is that of the first seed
 
 
 def combinations(lists: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
@@ -107,26 +113,25 @@ def combinations(lists: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
     return (dict(zip(lists, values)) for values in itertools.product(*lists.values()))
 
 
-def search_frame(searches: Sequence[Search], folder_of: FolderOf) -> pd.DataFrame:
+def search_frame(searches: Sequence[Tuned]) -> pd.DataFrame:
     """What each row was tuned over and to, as text; a line a search.
 
     Args:
         searches: searches over one data set.
-        folder_of: folder of a run's record.
     """
-    return pd.DataFrame([_line(each, folder_of) for each in searches]).set_index("")
+    return pd.DataFrame([_line(each) for each in searches]).set_index("")
 
 
-def _line(search: Search, folder_of: FolderOf) -> dict[str, str]:
-    done, runs = search.done(folder_of), search.chosen(folder_of)
-    scores = [record.facts["best_valid_score"] for _, record in done]
+def _line(tuned: Tuned) -> dict[str, str]:
+    search, runs = tuned.search, tuned.chosen
+    scores = [record.facts["best_valid_score"] for _, record in tuned.done]
     return {
         "": search.label,
         "searched": "; ".join(
             f"{name} {', '.join(map(str, values))}"
             for name, values in search.trials[0].searched.items()
         ),
-        "trials": f"{len(done)} of {len(search.trials)}",
+        "trials": f"{len(scores)} of {len(search.trials)}",
         "chosen": named({name: runs[0].settings[name] for name in runs[0].searched})
         if runs
         else "not yet",
@@ -135,24 +140,23 @@ def _line(search: Search, folder_of: FolderOf) -> dict[str, str]:
     }
 
 
-def search_csv(searches: Sequence[Search], folder_of: FolderOf) -> pd.DataFrame:
+def search_csv(searches: Sequence[Tuned]) -> pd.DataFrame:
     """Every trial that is done: row, seed, settings tried, validation score, epochs.
 
     Args:
         searches: searches over one data set.
-        folder_of: folder of a run's record.
     """
     return pd.DataFrame(
         {
-            "row": search.label,
+            "row": each.search.label,
             "seed": spec.seed,
             "tried": named(spec.varied),
             "valid_metric": record.facts["settings"]["valid_metric"],
             "validation": record.facts["best_valid_score"],
             "epochs": len(record.facts["curve"]),
         }
-        for search in searches
-        for spec, record in search.done(folder_of)
+        for each in searches
+        for spec, record in each.done
     )
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from recbole_delta.data.dataset import ColdWarmDataset
-from recbole_delta.evaluator.evaluate import Mode, case_scores, evaluate_modes, with_history
+from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
 from recbole_delta.evaluator.frontier import Frontier
-from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
+from recbole_delta.evaluator.inference import inference_mode
+from recbole_delta.evaluator.scoring import scored_blocks
 
 QUANTILES = 101
 """Numbers by which a checkpoint remembers how log-odds are distributed over histories."""
@@ -138,11 +139,9 @@ def log_odds(model: Any, cases: ColdWarmDataset, batch_size: int) -> np.ndarray:
     """
     model.eval()
     drop = cases.settings.cold_history == "drop"
-    step = min(batch_size, cases_at_once(cases.item_num, model_device(model)))
     found = []
     with inference_mode(model):
-        for index in with_history(cases, drop, step):
-            scores = case_scores(model, cases, index, drop, None)
+        for _, scores in scored_blocks(model, cases, drop, batch_size):
             warm, cold = scores[:, 1 : cases.n_warm + 1], scores[:, cases.n_warm + 1 :]
             found.append(cold.logsumexp(1) - warm.logsumexp(1))
     odds = torch.cat(found).cpu().double().numpy() if found else np.empty(0)

@@ -13,12 +13,12 @@ from tqdm import tqdm
 from recbole_delta.compute.distributed import rank, world_size
 from recbole_delta.compute.transfer import to_device
 from recbole_delta.data.dataset import ColdWarmDataset
-from recbole_delta.data.sequences import FlatSequences
 from recbole_delta.evaluator.frontier_metrics import frontier_metrics
 from recbole_delta.evaluator.group_ranks import Counts, GroupRanks, count_ranks
-from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
+from recbole_delta.evaluator.inference import inference_mode, model_device
 from recbole_delta.evaluator.metrics import group_masks, grouped_metrics
 from recbole_delta.evaluator.ranking import TargetRanks
+from recbole_delta.evaluator.scoring import case_blocks, case_scores, scored_alike, shown_history
 
 
 @dataclass(frozen=True)
@@ -157,14 +157,14 @@ def _evaluate(
     drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
     is_cold = cases.has_cold_target.numpy()
     device = model_device(model)
-    step = min(batch_size, cases_at_once(cases.item_num, device))
-    # Fresh memory for each block would take longer than the comparisons.
-    scratch = torch.empty(step * cases.item_num, device=device)
     groups, empty = {}, {}
     for drop in sorted(set(drops.values())):
-        empty[drop] = (_shown(cases, drop).lengths == 0).numpy()
+        empty[drop] = (shown_history(cases, drop).lengths == 0).numpy()
         groups[drop] = GroupRanks.missed(is_cold, k)
-        blocks = with_history(cases, drop, step)[rank() :: world_size()]
+        blocks = case_blocks(model, cases, drop, batch_size)[rank() :: world_size()]
+        # Fresh memory for each block would take longer than the comparisons.
+        most = max(map(len, blocks), default=0)
+        scratch = torch.empty(most * cases.item_num, device=device)
         found: list[Counts] = []
         for index in tqdm(blocks, "Evaluate", disable=None if show_progress else True, leave=False):
             scores = case_scores(model, cases, index, drop, twins)
@@ -186,68 +186,3 @@ def _evaluate(
         )
         for mode in modes
     ]
-
-
-def with_history(cases: ColdWarmDataset, drop_cold: bool, size: int) -> tuple[torch.Tensor, ...]:
-    """Positions of the cases with a history that the model may see, in blocks of at most ``size``.
-
-    Args:
-        cases: a validation or test data set.
-        drop_cold: whether cold items of a history are not shown.
-        size: most cases of a block.
-    """
-    seen = torch.nonzero(_shown(cases, drop_cold).lengths).flatten()
-    return seen.split(size) if len(seen) else ()
-
-
-def _shown(cases: ColdWarmDataset, drop_cold: bool) -> FlatSequences:
-    return cases.instances.warm_history if drop_cold else cases.instances.history
-
-
-def scored_alike(model: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Items that score as an earlier one in every case, and that one; None if it cannot be told.
-
-    Args:
-        model: a :class:`recbole_delta.model.contract.CatalogueModel`, whose offsets may keep items
-            with one vector apart.
-    """
-    vectors = model.vectors_of_all()
-    if vectors is None:
-        return None
-    if model.has_offsets:
-        vectors = torch.cat([vectors, model.offsets(len(vectors)).to(vectors.device)[:, None]], 1)
-    return twin_items(vectors)
-
-
-def twin_items(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Items whose vector is exactly that of an earlier item, and that earlier item, ``[n]`` ids."""
-    # Rows that differ in column 0 cannot be equal: few are left to compare whole.
-    _, group, size = torch.unique(weight[:, 0], return_inverse=True, return_counts=True)
-    ids = torch.nonzero(size[group] > 1).flatten()
-    _, group = torch.unique(weight[ids], dim=0, return_inverse=True)
-    first = ids.new_full((len(ids),), len(weight)).scatter_reduce(0, group, ids, "amin")[group]
-    later = first != ids
-    return ids[later], first[later]
-
-
-def case_scores(
-    model: Any,
-    cases: ColdWarmDataset,
-    index: torch.Tensor,
-    drop_cold: bool,
-    twins: tuple[torch.Tensor, torch.Tensor] | None,
-) -> torch.Tensor:
-    """Scores ``[B, n_items]``, −inf for items without a vector and, if set, of the history."""
-    device = model_device(model)
-    interaction = cases.batch(index, drop_cold=drop_cold).to(device)
-    scores = model.full_sort_predict(interaction)
-    if twins is not None:
-        # The same product in another column of a small matrix may differ in its last bit,
-        # which would break a tie by item id.
-        later, first = twins
-        scores[:, later] = scores[:, first]
-    if cases.settings.mask_history:
-        # The whole history, not only what the model saw of it.
-        row, item = cases.instances.history.flat(index)
-        scores[to_device(row, device), to_device(item, device)] = -torch.inf
-    return scores

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from recbole_delta.data.dataset import ColdWarmDataset
-from recbole_delta.evaluator.evaluate import Mode, case_scores, scored_alike, with_history
-from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
+from recbole_delta.evaluator.evaluate import Mode
+from recbole_delta.evaluator.inference import inference_mode
+from recbole_delta.evaluator.scoring import scored_blocks
 
 
 def recommended_counts(
@@ -41,13 +42,9 @@ def recommended_counts(
     """
     model.eval()
     with inference_mode(model):
-        twins = scored_alike(model)
-        drop = mode.cold_history == "drop" or not model.embeds_cold_items
-        device, n_items = model_device(model), cases.item_num
+        drop, n_items = mode.cold_history == "drop" or not model.embeds_cold_items, cases.item_num
         counts = torch.zeros(n_items, dtype=torch.int64)
-        step = min(batch_size, cases_at_once(n_items, device))
-        for index in with_history(cases, drop, step):
-            scores = case_scores(model, cases, index, drop, twins)
+        for _, scores in scored_blocks(model, cases, drop, batch_size, alike=True):
             scores[:, 0] = -torch.inf
             if mode.candidates == "warm":
                 scores[:, cases.n_warm + 1 :] = -torch.inf

@@ -13,8 +13,9 @@ from recbole_delta.compute.distributed import of_first
 from recbole_delta.compute.transfer import to_device
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.calibration import DIGITS
-from recbole_delta.evaluator.evaluate import Mode, case_scores, evaluate_modes, with_history
-from recbole_delta.evaluator.inference import cases_at_once, inference_mode, model_device
+from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
+from recbole_delta.evaluator.inference import inference_mode, model_device
+from recbole_delta.evaluator.scoring import scored_blocks
 
 PARTS = (0.5, 1.0)
 """What part of the likeliest constants is tried besides none: a model that ranks rare items badly
@@ -94,18 +95,14 @@ def class_masses(
     """
     model.eval()
     drop = cases.settings.cold_history == "drop" or not model.embeds_cold_items
-    step = min(batch_size, cases_at_once(cases.item_num, model_device(model)))
     n_classes, device = int(model.warm_class.max()) + 1, model_device(model)
     members = [torch.nonzero(model.warm_class == n).flatten() + 1 for n in range(n_classes)]
     members = [to_device(each, device) for each in members]
     masses, targets = [np.empty((0, n_classes))], [np.empty(0, dtype=np.int64)]
     with inference_mode(model):
-        for index in with_history(cases, drop, step):
+        warm = ~cases.has_cold_target
+        for index, scores in scored_blocks(model, cases, drop, batch_size, among=warm):
             target = cases.instances.target[index]
-            index, target = index[target <= cases.n_warm], target[target <= cases.n_warm]
-            if not len(index):
-                continue
-            scores = case_scores(model, cases, index, drop, None)
             own = scores.gather(1, to_device(target, device)[:, None]).flatten().cpu()
             mass = torch.stack([scores[:, each].logsumexp(1) for each in members], 1).cpu()
             known = torch.isfinite(own)  # what was seen before is no candidate

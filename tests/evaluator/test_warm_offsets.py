@@ -12,7 +12,8 @@ from scipy.special import logsumexp, softmax
 from support.datasets import uneven
 
 from recbole_delta.evaluator import warm_offsets
-from recbole_delta.evaluator.evaluate import Mode, evaluate_modes, with_history
+from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
+from recbole_delta.evaluator.scoring import case_blocks
 from recbole_delta.evaluator.warm_offsets import (
     choose_warm_offsets,
     class_masses,
@@ -138,7 +139,7 @@ def test_without_warm_targets_there_is_nothing_to_choose_by(trained):
 def test_recboles_models_honour_them_too(train, model):
     _, (_, net, _, _, valid, _) = train(uneven(), model, warm_offset="none", epochs=1)
     classes = int(net.warm_class.max()) + 1
-    index = with_history(valid.dataset, True, 8)[0]
+    index = case_blocks(net, valid.dataset, True, 8)[0]
     batch = valid.dataset.batch(index, drop_cold=True)
     with torch.no_grad():
         plain = net.eval().full_sort_predict(batch)
