@@ -88,6 +88,8 @@ def ways(vectors: Tensor, folder: Path) -> dict[str, Way]:
     found = {
         "ours, in bytes": ours(vectors, in_bytes=True),
         "ours, in float32": ours(vectors, in_bytes=False),
+        "ours, in bytes, ten constants": with_constants(vectors, side_by_side=True),
+        "the same, constants scattered": with_constants(vectors, side_by_side=False),
         "products alone, torch": Way(lambda query: products(query, vectors), 0.0, 0.0, 0.0),
     }
     for name, factor in [
@@ -110,6 +112,22 @@ def ours(vectors: Tensor, in_bytes: bool) -> Way:
     allowed = Allowed(torch.arange(len(vectors)) > 0, None, NO_ONE, NO_ONE)
     memory = sum(each.nbytes for each in vars(screened).values() if isinstance(each, Tensor))
     return Way(lambda query: screened.best(query, K, allowed)[1].numpy(), built, built, memory)
+
+
+def with_constants(vectors: Tensor, side_by_side: bool) -> Way:
+    """The package's search with one of ten constants on every item, as ``warm_offset`` gives."""
+    drawn = torch.Generator().manual_seed(0)
+    offset = torch.randint(10, (len(vectors),), generator=drawn) / 4
+    if side_by_side:
+        order = offset.argsort(stable=True)
+        vectors, offset = vectors[order], offset[order]
+    screened = ScreenedVectors(vectors, in_bytes=True)
+    allowed = Allowed(torch.ones(len(vectors), dtype=torch.bool), offset, NO_ONE, NO_ONE)
+
+    def search(query: Tensor) -> None:  # what it finds cannot be compared with the others'
+        screened.best(query, K, allowed)
+
+    return Way(search, 0.0, 0.0, 0.0)
 
 
 def products(query: Tensor, vectors: Tensor) -> None:
