@@ -146,8 +146,16 @@ def test_two_rows_that_change_places_are_noticed(path, specs):
         both = {(row, seed) for row, seed in zip(table["row"], table["seed"]) if row in (a, b)}
         seeds = {seed for row, seed in both if row == a} & {seed for row, seed in both if row == b}
         swapped = swapped[~swapped["row"].isin([a, b]) | swapped["seed"].isin(seeds)]
-        expected = sorted((row, seed) for row, seed in both if seed in seeds)
+        # Runs may end alike, as where warm_offset: auto finds that no constant helps.
+        alike = {seed for seed in seeds if figures_of(table, a, seed) == figures_of(table, b, seed)}
+        expected = sorted((row, seed) for row, seed in both if seed in seeds - alike)
+        assert len(alike) < len(seeds), (a, b)
         assert sorted(rows_that_do_not_fit(swapped, asked_for)) == expected, (a, b)
+
+
+def figures_of(table: pd.DataFrame, row: str, seed: int) -> list[float]:
+    """All figures of one run, in the order of the table."""
+    return table.loc[(table["row"] == row) & (table["seed"] == seed), "value"].tolist()
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.parts[-3])
