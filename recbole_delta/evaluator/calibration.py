@@ -13,7 +13,7 @@ from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.inference import inference_mode
-from recbole_delta.evaluator.scoring import scored_blocks
+from recbole_delta.evaluator.scoring import drops_cold, scored_blocks
 
 QUANTILES = 101
 """Numbers by which a checkpoint remembers how log-odds are distributed over histories."""
@@ -138,7 +138,7 @@ def log_odds(model: Any, cases: ColdWarmDataset, batch_size: int) -> np.ndarray:
         batch_size: most sequences at a time.
     """
     model.eval()
-    drop = cases.settings.cold_history == "drop"
+    drop = drops_cold(model, cases.settings.cold_history)
     found = []
     with inference_mode(model):
         for _, scores in scored_blocks(model, cases, drop, batch_size):

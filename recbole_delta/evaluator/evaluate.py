@@ -18,7 +18,13 @@ from recbole_delta.evaluator.group_ranks import Counts, GroupRanks, count_ranks
 from recbole_delta.evaluator.inference import inference_mode, model_device
 from recbole_delta.evaluator.metrics import group_masks, grouped_metrics
 from recbole_delta.evaluator.ranking import TargetRanks
-from recbole_delta.evaluator.scoring import case_blocks, case_scores, scored_alike, shown_history
+from recbole_delta.evaluator.scoring import (
+    case_blocks,
+    case_scores,
+    drops_cold,
+    scored_alike,
+    shown_history,
+)
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ def _evaluate(
     show_progress: bool,
 ) -> list[Evaluation]:
     embeds_cold, twins = model.embeds_cold_items, scored_alike(model)
-    drops = {mode: mode.cold_history == "drop" or not embeds_cold for mode in modes}
+    drops = {mode: drops_cold(model, mode.cold_history) for mode in modes}
     is_cold = cases.has_cold_target.numpy()
     device = model_device(model)
     groups, empty = {}, {}

@@ -10,7 +10,7 @@ import torch
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.evaluate import Mode
 from recbole_delta.evaluator.inference import inference_mode
-from recbole_delta.evaluator.scoring import scored_blocks
+from recbole_delta.evaluator.scoring import drops_cold, scored_blocks
 
 
 def recommended_counts(
@@ -42,7 +42,7 @@ def recommended_counts(
     """
     model.eval()
     with inference_mode(model):
-        drop, n_items = mode.cold_history == "drop" or not model.embeds_cold_items, cases.item_num
+        drop, n_items = drops_cold(model, mode.cold_history), cases.item_num
         counts = torch.zeros(n_items, dtype=torch.int64)
         for _, scores in scored_blocks(model, cases, drop, batch_size, alike=True):
             scores[:, 0] = -torch.inf

@@ -64,6 +64,16 @@ def case_blocks(
     return seen.split(size) if len(seen) else ()
 
 
+def drops_cold(model: Any, cold_history: str) -> bool:
+    """Whether the model is not shown the cold items of a history: by a setting, or it knows none.
+
+    Args:
+        model: a :class:`recbole_delta.model.contract.CatalogueModel`.
+        cold_history: ``keep`` or ``drop``, as set.
+    """
+    return cold_history == "drop" or not model.embeds_cold_items
+
+
 def shown_history(cases: ColdWarmDataset, drop_cold: bool) -> FlatSequences:
     """The histories of all cases, as the model sees them.
 

@@ -15,7 +15,7 @@ from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.calibration import DIGITS
 from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
 from recbole_delta.evaluator.inference import inference_mode, model_device
-from recbole_delta.evaluator.scoring import scored_blocks
+from recbole_delta.evaluator.scoring import drops_cold, scored_blocks
 
 PARTS = (0.5, 1.0)
 """What part of the likeliest constants is tried besides none: a model that ranks rare items badly
@@ -94,7 +94,7 @@ def class_masses(
         class of each target.
     """
     model.eval()
-    drop = cases.settings.cold_history == "drop" or not model.embeds_cold_items
+    drop = drops_cold(model, cases.settings.cold_history)
     n_classes, device = int(model.warm_class.max()) + 1, model_device(model)
     members = [torch.nonzero(model.warm_class == n).flatten() + 1 for n in range(n_classes)]
     members = [to_device(each, device) for each in members]
