@@ -12,6 +12,7 @@ from typing import Any
 from dataset_prep.errors import DeltaError, check_folder_name
 from dataset_prep.format.content import find_content
 from recbole_delta.config.run_config import RunConfig
+from recbole_delta.config.settings import recipe_settings
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,15 @@ class Spec:
     def folder(self, data: Data) -> Path:
         """Folder of its record, below the folder of records: by content, not by label.
 
+        A recipe counts as the settings that it stands for: when it changes, older records are not
+        taken for runs of the new one.
+
         Args:
             data: the data set of the run.
         """
-        identity = {"settings": self.settings, "content": data.content(self.settings)}
+        given = {name: value for name, value in self.settings.items() if name != "recipe"}
+        settings = {**recipe_settings(self.settings.get("recipe")), **given}
+        identity = {"settings": settings, "content": data.content(self.settings)}
         digest = _digest(json.dumps(identity, sort_keys=True, default=str).encode())
         return data.folder / f"{self.model}-{self.seed}-{digest[:10]}"
 

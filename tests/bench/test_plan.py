@@ -8,6 +8,7 @@ import pytest
 from dataset_prep.errors import DeltaError
 from recbole_delta.bench.bench import bench
 from recbole_delta.bench.plan import read_plan
+from recbole_delta.config.settings import RECIPES
 
 PUBLISHED = {"source": "Kang", "row": "default", "dataset": "tiny", "ndcg@10": 0.05}
 
@@ -74,6 +75,29 @@ def test_an_entry_may_be_for_some_data_sets_only(plan, tiny, tmp_path):
         ("both", "tiny"), ("both", "other"), ("one", "other"),
     ]  # fmt: skip
     assert specs[1].settings == specs[2].settings
+
+
+def test_a_record_is_of_what_a_recipe_stands_for(plan, tmp_path, monkeypatch):
+    """Records of an older recipe are not taken for runs of the present one."""
+    ours = {"model": "SASRecDelta"}
+    models = {
+        "recipe": {**ours, "recipe": "calibrated"},
+        "spelt out": {**ours, "cold_offset": "auto", "cold_delta": "neighbours"},
+        "paper": {**ours, "recipe": "paper"},
+        "default": ours,
+    }
+
+    def folders():
+        asked = read_plan(plan(models=models, seeds=[1]))
+        return {spec.label: asked.record_folder(spec, tmp_path) for spec in asked.specs}
+
+    monkeypatch.setitem(RECIPES, "calibrated", {"cold_offset": "auto", "cold_delta": "neighbours"})
+    older = folders()
+    assert older["recipe"] == older["spelt out"] != older["paper"] == older["default"]
+    monkeypatch.setitem(RECIPES, "calibrated", {"cold_offset": "auto"})
+    newer = folders()
+    assert newer.pop("recipe") not in older.values()
+    assert newer.items() <= older.items()
 
 
 def test_a_plan_does_the_first_seed_of_every_row_first(plan, tmp_path):
