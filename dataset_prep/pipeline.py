@@ -27,7 +27,7 @@ from dataset_prep.format.atomic import write_atomic
 from dataset_prep.format.content import write_content
 from dataset_prep.format.fields import SPLITS
 from dataset_prep.interactions.log import occurrences
-from dataset_prep.place import check_name, check_place, hashes, other_options
+from dataset_prep.place import check_name, check_place, hashes, other_preparation
 from dataset_prep.protocols import PROTOCOLS
 from dataset_prep.sources import get_source
 from dataset_prep.sources.registry import RawData
@@ -46,6 +46,7 @@ def prepare(
     protocol: str = "item_holdout",
     protocol_options: Mapping[str, Any] | None = None,
     content: ContentOptions | None = None,
+    renews: bool = False,
 ) -> Path:
     """Prepare a data set; the folder appears whole or not at all.
 
@@ -61,6 +62,7 @@ def prepare(
         protocol: name of a protocol, a key of :data:`dataset_prep.protocols.PROTOCOLS`.
         protocol_options: keyword arguments of the protocol.
         content: how items become vectors; None for their texts by the default encoder.
+        renews: a data set of this name may be replaced though its raw files have changed since.
 
     Returns:
         The folder ``out/name`` with ``name.inter``, ``name.item``,
@@ -97,7 +99,7 @@ def prepare(
     check_texts(data, content)
     origin.check_filtered(data, filters.above)
     inputs = hashes(data.files)
-    replaced = check_place(out / name, source, data.files, inputs)
+    replaced = check_place(out / name, source, data.files, inputs, renews)
     first = data.first or source
     without: dict[str, str] = {}
     while True:
@@ -132,8 +134,8 @@ def prepare(
         "versions": {name: version(name) for name in VERSIONS},
     }
     prepared = _Prepared(name, done, items, data, vectors, preparation)
-    if replaced and (others := other_options(replaced, json.loads(prepared.record()))):
-        print(f"Replaces {out / name}, prepared with {others}.", file=sys.stderr)
+    if replaced and (others := other_preparation(replaced, json.loads(prepared.record()))):
+        print(f"Replaces {out / name}, prepared {others}.", file=sys.stderr)
     with replacing_folder(out / name) as folder:
         prepared.write(folder)
     return out / name

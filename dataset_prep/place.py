@@ -40,7 +40,11 @@ def hashes(files: Iterable[Path]) -> dict[str, str]:
 
 
 def check_place(
-    folder: Path, source: str, files: Iterable[Path], inputs: Mapping[str, str]
+    folder: Path,
+    source: str,
+    files: Iterable[Path],
+    inputs: Mapping[str, str],
+    renews: bool = False,
 ) -> dict[str, Any] | None:
     """Refuse a folder that a prepared data set cannot or must not take the place of.
 
@@ -49,6 +53,7 @@ def check_place(
         source: name of the raw format.
         files: the raw files.
         inputs: their :func:`hashes`.
+        renews: the files may have changed since, as long as their names are the same.
 
     Returns:
         The ``name.json`` of the data set that is there, prepared from the same files; None if
@@ -68,9 +73,9 @@ def check_place(
         raise DeltaError(
             f"{folder} is there and was not made by dataset_prep; choose another --name."
         )
-    # Hashes alone: a folder of raw files may have been moved since.
-    same_files = sorted(map(str, there["inputs"].values())) == sorted(inputs.values())
-    if there["source"] != source or not same_files:
+    same_files = _digests(there) == sorted(inputs.values())
+    same_data = same_files or (renews and there["inputs"].keys() & inputs.keys())
+    if there["source"] != source or not same_data:
         made_of = ", ".join(there["inputs"]) or "other data"
         raise DeltaError(
             f"{folder} was prepared from other data ({there['source']}: {made_of}); choose another "
@@ -79,18 +84,18 @@ def check_place(
     return there
 
 
-def other_options(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """The options of one preparation that differ in another, in words; empty if none does.
+def other_preparation(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """How one preparation differs from another, in words; empty if it does not.
 
     Args:
         there: the ``name.json`` of the one.
         here: the ``name.json`` of the other.
 
     Example:
-        >>> from dataset_prep.place import other_options
+        >>> from dataset_prep.place import other_preparation
         >>> there = {"protocol": "paper", "filters": {"core": 5, "users": None}}
-        >>> other_options(there, {"protocol": "paper", "filters": {"core": 1, "users": None}})
-        'filters core=5'
+        >>> other_preparation(there, {"protocol": "paper", "filters": {"core": 1, "users": None}})
+        'with filters core=5'
     """
     differing = []
     for kind in ("source_options", "filters", "protocol", "protocol_options", "content"):
@@ -100,7 +105,15 @@ def other_options(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
             differing += [f"{kind} {name}={old.get(name)!r}" for name in names]
         elif old != new:
             differing.append(f"{kind}={old!r}")
-    return ", ".join(differing)
+    said = [f"with {', '.join(differing)}"] if differing else []
+    if _digests(there) != _digests(here):
+        said.append("from files that have changed")
+    return " and ".join(said)
+
+
+def _digests(record: Mapping[str, Any]) -> list[str]:
+    """Hashes of the raw files alone: their folder may have been moved since."""
+    return sorted(map(str, record.get("inputs", {}).values()))
 
 
 def _record(folder: Path) -> dict[str, Any] | None:

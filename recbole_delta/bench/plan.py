@@ -21,6 +21,13 @@ KEYS = ("import", "datasets", "data_path", "settings", "models", "seeds", "threa
 """Keys of a bench file."""
 NOT_SETTINGS = ("model", "vary", "search", "seeds", "datasets")
 """Keys of a model entry that are no settings of the run."""
+ELSEWHERE = {
+    "seed": "list them under seeds",
+    "dataset": "list them under datasets",
+    "data_path": "it stands at the top of the file",
+    "nproc": "each run is one process, and --workers says how many at a time",
+}
+"""Settings that a row cannot have, and what to do instead."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +204,8 @@ def _specs(
         raise DeltaError(f"models: {label} must have vary, a row each, or search, one row.")
     for name in set(search) & set(NOT_SEARCHED):
         raise DeltaError(f"models: {label} cannot search {name}: {NOT_SEARCHED[name]}.")
+    for name in (settings.keys() | vary.keys() | search.keys()) & ELSEWHERE.keys():
+        raise DeltaError(f"{label}: {name} is no setting of a row: {ELSEWHERE[name]}.")
     seeds = _seeds(entry.get("seeds", seeds))
     for seed in seeds[:1] if search else seeds:
         for varied in combinations(vary or search):

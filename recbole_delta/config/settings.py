@@ -107,7 +107,8 @@ class DeltaSettings:
         if self.train_positions is not None:
             yield partial(one_of, "train_positions", self.train_positions, TRAIN_POSITIONS)
         if self.cold_share is not None:
-            yield partial(number, "cold_share", self.cold_share, 0.0, 1.0)
+            # At either end one of the groups has no target, and its constant no limit.
+            yield partial(number, "cold_share", self.cold_share, 1e-6, 1 - 1e-6)
 
     @property
     def embedding_spec(self) -> EmbeddingSpec:

@@ -16,11 +16,7 @@ from filelock import FileLock
 from dataset_prep import prepare
 from dataset_prep.format.fields import SPLIT_FIELD
 from dataset_prep.place import hashes
-from recbole_delta.data.prepare_options import INTERVALS, PrepareOptions
-
-FIELDS = {"USER_ID_FIELD": "user_id", "ITEM_ID_FIELD": "item_id", "TIME_FIELD": "timestamp",
-          "RATING_FIELD": "rating"}  # fmt: skip
-"""Names of RecBole's fields in a prepared data set, by the setting that names them."""
+from recbole_delta.data.prepare_options import FIELDS, INTERVALS, PrepareOptions
 
 
 def prepare_on_the_way(config: Any) -> None:
@@ -51,20 +47,22 @@ def prepare_on_the_way(config: Any) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with FileLock(out / f".{prepared}.lock"):
         if not _is_current(out / prepared, [inter, folder / f"{name}.item"]):
-            source = {"name": name, **_named(config)}
+            source = {"name": name, **options.columns}
             prepare(
                 "recbole", out, raw=folder, source_options=source, name=prepared,
                 filters=options.filters, protocol=options.protocol,
                 protocol_options=options.protocol_options,
-                content=options.content,
+                content=options.content, renews=True,
             )  # fmt: skip
     said = json.loads((out / prepared / f"{prepared}.json").read_text(encoding="utf-8"))
     getLogger().warning(_sentence(name, out / prepared, said))
     config["dataset"], config["data_path"] = prepared, str(out / prepared)
-    for setting, field in FIELDS.items():
-        config[setting] = field
-    for setting in (*INTERVALS, "val_interval"):
-        config[setting] = None
+    applied = {**FIELDS, **dict.fromkeys((*INTERVALS, "val_interval"))}
+    given = config.external_config_dict
+    for setting, value in applied.items():
+        config[setting] = value
+        if setting in given:  # it is stored with the run, which stands on the prepared data set
+            given[setting] = value
 
 
 def _is_current(folder: Path, files: list[Path]) -> bool:
@@ -75,14 +73,6 @@ def _is_current(folder: Path, files: list[Path]) -> bool:
         return False
     found = hashes(each for each in files if each.is_file())
     return set(found.values()) <= set(said["inputs"].values())
-
-
-def _named(config: Any) -> dict[str, str]:
-    """Options of the source: the names of the fields, where they are the user's own."""
-    own = {"user": "USER_ID_FIELD", "item": "ITEM_ID_FIELD", "time": "TIME_FIELD",
-           "rating": "RATING_FIELD"}  # fmt: skip
-    return {option: config[setting] for option, setting in own.items()
-            if config[setting] != FIELDS[setting]}  # fmt: skip
 
 
 def _asked(config: Any, setting: str) -> str:

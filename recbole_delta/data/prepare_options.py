@@ -18,8 +18,22 @@ from dataset_prep import ContentOptions, Filters
 from dataset_prep.errors import DeltaError, one_of
 from dataset_prep.protocols import PROTOCOLS
 
+FIELDS = {"USER_ID_FIELD": "user_id", "ITEM_ID_FIELD": "item_id", "TIME_FIELD": "timestamp",
+          "RATING_FIELD": "rating"}  # fmt: skip
+"""Names of RecBole's fields in a prepared data set, by the setting that names them."""
+
+_COLUMNS = {"user": "USER_ID_FIELD", "item": "ITEM_ID_FIELD", "time": "TIME_FIELD",
+            "rating": "RATING_FIELD"}  # fmt: skip
+"""The source's options that name the columns, and RecBole's settings."""
+
 INTERVALS = ("user_inter_num_interval", "item_inter_num_interval")
 """RecBole's filters by the number of interactions."""
+
+PATHS = {"vectors", "audio", "cache"}
+"""Options of the content that are paths."""
+
+FILES = {"vectors", "audio", "encoder"}
+"""Options of the content that name files of the user's; an encoder may be the folder of one."""
 
 WORD = re.compile(r"[^\W\d_]{3}")
 """Three letters in a row: what a text has, and most codes have not."""
@@ -30,6 +44,7 @@ class PrepareOptions:
     """What the settings of a run ask of :func:`dataset_prep.prepare`.
 
     Attributes:
+        columns: the user's own names of the columns, by the source's option for them.
         protocol: name of the protocol.
         protocol_options: its keyword arguments.
         filters: what is kept of the interactions.
@@ -37,6 +52,7 @@ class PrepareOptions:
         suffix: ends the name of the prepared data set, another for all that is not default.
     """
 
+    columns: dict[str, str]
     protocol: str
     protocol_options: dict[str, Any]
     filters: Filters
@@ -76,13 +92,23 @@ class PrepareOptions:
         content = {"without_content": "drop", **_part(asked, of_content)}
         if not {"template", "vectors", "audio"} & content.keys():
             content["template"] = _template(items)
-        for name in ("vectors", "audio"):
-            if name in content:
-                content[name] = Path(content[name])
-        text = json.dumps(asked, sort_keys=True, default=str)
-        suffix = f"-{hashlib.sha256(text.encode()).hexdigest()[:6]}" if asked else ""
+        for name in PATHS & content.keys():
+            content[name] = Path(content[name])
+        columns = {
+            option: config[setting]
+            for option, setting in _COLUMNS.items()
+            if config[setting] != FIELDS[setting]
+        }
+        made_of = {
+            **asked,
+            **{f"column {option}": name for option, name in columns.items()},
+            **{f"files of {name}": _state(Path(content[name])) for name in FILES & content.keys()},
+        }
+        text = json.dumps(made_of, sort_keys=True, default=str)
+        suffix = f"-{hashlib.sha256(text.encode()).hexdigest()[:6]}" if made_of else ""
         try:
             return cls(
+                columns,
                 protocol,
                 _part(asked, own),
                 Filters(**_part(asked, of_filters)),
@@ -91,6 +117,13 @@ class PrepareOptions:
             )
         except TypeError as error:
             raise DeltaError(f"prepare: a value is of another kind ({error}).") from error
+
+
+def _state(path: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of a file, or of all in a folder: they differ once one is changed."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    stats = [(str(file.resolve()), file.stat()) for file in files if file.is_file()]
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
 
 def _part(values: Mapping[str, Any], names: list[str]) -> dict[str, Any]:

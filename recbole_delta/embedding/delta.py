@@ -141,12 +141,28 @@ class DeltaEmbedding(ContentEmbedding):
         self.n_warm = len(rows) - 1
         self._neighbours = None
 
+    @torch.no_grad()
+    def borrow_again_(self, ids: Tensor) -> None:
+        """Give rows that :meth:`extend_deltas` appended what is lent to their items now.
+
+        Args:
+            ids: ``[n]`` numbers of items that have a row, but nothing of their own in it.
+        """
+        if self._k and len(ids):
+            lent = Neighbours.of(self.content[ids], self._lending(), self._k).mean_of(self.delta)
+            self.delta.index_copy_(0, ids, lent)
+
+    def _lending(self) -> Tensor:
+        """``[n, d]`` content of the items that training has given a delta."""
+        return self.content[1 : self._n_lenders + 1]
+
     def _lenders(self) -> Neighbours:
         """The neighbours of the cold items, looked for when they are first asked for."""
-        if self._neighbours is None:
-            cold, warm = self.content[self.n_warm + 1 :], self.content[1 : self._n_lenders + 1]
-            self._neighbours = Neighbours.of(cold, warm, self._k)
-        return self._neighbours
+        found = self._neighbours
+        if found is None or found.index.device != self.content.device:
+            cold = self.content[self.n_warm + 1 :]
+            found = self._neighbours = Neighbours.of(cold, self._lending(), self._k)
+        return found
 
     def extra_repr(self) -> str:
         """What ``print(model)`` shows."""

@@ -67,7 +67,8 @@ class KnnIdEmbedding(ContentEmbedding):
 
     def _imputed_from(self) -> Neighbours:
         """The neighbours of the cold items, looked for when they are first asked for."""
-        if self._neighbours is None:
+        found = self._neighbours
+        if found is None or found.index.device != self.content.device:
             warm, cold = self.content[1:].tensor_split([self.n_warm])
-            self._neighbours = Neighbours.of(cold, warm, NEIGHBOURS)
-        return self._neighbours
+            found = self._neighbours = Neighbours.of(cold, warm, NEIGHBOURS)
+        return found

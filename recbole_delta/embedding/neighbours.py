@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 COSINES_AT_ONCE = 2**24
 """Numbers held while neighbours are looked for: 64 MiB of float32."""
 
 
-class Neighbours(nn.Module):
+@dataclass(frozen=True)
+class Neighbours:
     """The k warm items nearest to each of m cold ones.
 
-    They follow from the content, so they are in no checkpoint, but move with the model.
+    They follow from the content, so they are in no checkpoint and no part of a module: a new one is
+    made where the content is.
 
-    Args:
+    Attributes:
         index: ``[m, k]`` int64 numbers of warm items.
         weight: ``[m, k]`` their shares, which add up to 1.
     """
 
     index: Tensor
     weight: Tensor
-
-    def __init__(self, index: Tensor, weight: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("index", index, persistent=False)
-        self.register_buffer("weight", weight, persistent=False)
 
     @classmethod
     def of(cls, cold: Tensor, warm: Tensor, k: int) -> Neighbours:

@@ -22,7 +22,7 @@ DIGITS = 4
 """Decimals of an offset: more of them are the noise of float32."""
 
 LARGEST = 30.0
-"""No offset is looked for beyond it, either sign: e to this power is all the mass there is."""
+"""Equal mass is looked for up to it, either sign: e to this power is all the mass there is."""
 
 RESAMPLES = 100
 """Draws of the bootstrap that tells how far the best offset depends on the targets there are."""
@@ -38,8 +38,8 @@ class Calibration:
 
     Attributes:
         offset: is added to the scores of all cold items.
-        best: the offset with the best total of the validation metric; None where validation has no
-            cold targets.
+        best: the offset with the best total of the validation metric, the median of a bootstrap;
+            None where validation has no cold targets.
         spread: standard error of ``best``; None with it.
         equal_mass: the offset at which cold items have the expected share of the softmax's mass.
         share: the expected share of cold targets.
@@ -52,9 +52,15 @@ class Calibration:
     share: float
 
     @classmethod
-    def by_mass(cls, equal_mass: float, share: float) -> Calibration:
-        """The offset of equal mass, for want of anything better."""
-        return cls(round(equal_mass, DIGITS), None, None, equal_mass, share)
+    def by_mass(cls, odds: np.ndarray, share: float) -> Calibration:
+        """The offset of equal mass, for want of anything better; 0 where no item is cold yet.
+
+        Args:
+            odds: :func:`log_odds` of the model; empty where there are no cold candidates.
+            share: the expected share of cold targets.
+        """
+        mass = equal_mass(odds, share) if len(odds) else 0.0
+        return cls(round(mass, DIGITS), None, None, mass, share)
 
 
 def choose_offset(

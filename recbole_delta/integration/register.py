@@ -20,12 +20,12 @@ from recbole_delta.config.run_config import RunConfig
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.recbole_metrics import group_metrics
 from recbole_delta.integration.case_study import let_case_study_answer_by_user
+from recbole_delta.integration.runner import calibrating
 from recbole_delta.model import CEASE, MODELS, RPG, ContentMean, SASRecEnsemble
 from recbole_delta.model.backbone import ContentBackbone
 from recbole_delta.model.registry import _registered, is_registered
 from recbole_delta.quick_start.run import load_run
-from recbole_delta.trainer.trainer import ColdWarmTrainer
-from recbole_delta.trainer.untrained import UntrainedTrainer
+from recbole_delta.trainer.untrained import trainer_of
 
 
 def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
@@ -65,8 +65,7 @@ def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
     module.__spec__ = ModuleSpec(lookup, None)
     setattr(module, name, model)
     sys.modules[lookup] = module
-    trainer = ColdWarmTrainer if model.is_trained else UntrainedTrainer
-    setattr(recbole.trainer, f"{name}Trainer", trainer)
+    setattr(recbole.trainer, f"{name}Trainer", calibrating(trainer_of(model)))
     setattr(recbole.data.dataset, f"{name}Dataset", ColdWarmDataset)
     _registered[model] = dict(defaults or {})
 

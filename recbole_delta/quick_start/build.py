@@ -31,7 +31,7 @@ from recbole_delta.model.registry import is_registered
 from recbole_delta.model.sequence import SequenceBackbone
 from recbole_delta.trainer.checkpoint import Checkpoint, generator_states, restore_generators
 from recbole_delta.trainer.trainer import ColdWarmTrainer
-from recbole_delta.trainer.untrained import UntrainedTrainer
+from recbole_delta.trainer.untrained import UntrainedTrainer, trainer_of
 
 LOOKS_AHEAD = 1e-5
 """Share of the greatest output that a later item may change: additions in another order."""
@@ -239,9 +239,9 @@ def _trainer_class(config: RunConfig) -> type[ColdWarmTrainer]:
     """RecBole's trainer of the model, with our evaluation in front."""
     if config["model"] in BASELINES:
         return UntrainedTrainer
+    if is_registered(config.model_class):
+        return trainer_of(config.model_class)
     stock: type[Trainer] = get_trainer(config["MODEL_TYPE"], config["model"])
-    if issubclass(stock, ColdWarmTrainer):
-        return stock
     if stock.fit is not Trainer.fit:
         raise DeltaError(
             f"{config['model']} has a training of its own in RecBole ({stock.__name__}), which "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from logging import getLogger
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from recbole_delta.data.fingerprint import expected_share
 from recbole_delta.evaluator.calibration import (
     Calibration,
     choose_offset,
-    equal_mass,
     log_odds,
     quantiles,
 )
@@ -25,7 +25,7 @@ from recbole_delta.trainer.checkpoint import Checkpoint
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 
 
-def calibrate(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> Calibration | None:
+def calibrate(trainer: ColdWarmTrainer, cases: ColdWarmDataset, saved: bool) -> Calibration | None:
     """Give the trained model its offsets, and write them into its checkpoint.
 
     ``warm_offset: auto`` chooses those of warm items on warm validation targets. Then
@@ -35,22 +35,22 @@ def calibrate(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> Calibratio
     is looked at.
 
     Args:
-        parts: of the run.
         trainer: has just trained its model.
+        cases: the validation cases.
         saved: whether there is a checkpoint.
 
     Returns:
         what ``cold_offset: auto`` has found; None where the offset was not chosen but given.
     """
-    model, cases = parts.model, parts.valid.dataset
-    model.calibrate(0.0, _warm_offsets(parts))
+    model, config = trainer.model, trainer.config
+    model.calibrate(0.0, _warm_offsets(model, cases, config))
     if trainer.settings.warm_offset == "auto":
         chosen = ", ".join(f"{each:+.2f}" for each in model.warm_offsets) or "none, as none helps,"
         getLogger().info(f"warm_offset {chosen} for 1, 2, 3 to 4, 5 to 8, ... training rows")
     wish, found, more = trainer.settings.cold_offset, None, {}
     if wish != "none" and model.embeds_cold_items:
-        odds = log_odds(model, cases, parts.config["eval_batch_size"])
-        found = _chosen(parts, trainer, odds) if wish == "auto" else None
+        odds = log_odds(model, cases, config["eval_batch_size"])
+        found = _chosen(trainer, cases, odds) if wish == "auto" else None
         model.calibrate(found.offset if found else float(wish), model.warm_offsets)
         more = {
             "cold_log_odds": list(quantiles(odds)),
@@ -68,38 +68,36 @@ def calibrate(parts: Parts, trainer: ColdWarmTrainer, saved: bool) -> Calibratio
     return found
 
 
-def _warm_offsets(parts: Parts) -> tuple[float, ...]:
-    """What ``warm_offset: auto`` finds for the trained model of ``parts``."""
-    cases, config = parts.valid.dataset, parts.config
+def _warm_offsets(model: Any, cases: ColdWarmDataset, config: Any) -> tuple[float, ...]:
+    """What ``warm_offset: auto`` finds for a trained model."""
     if cases.settings.warm_offset == "none":
         return ()
-    return choose_warm_offsets(parts.model, cases, *_metric(config), config["eval_batch_size"])
+    return choose_warm_offsets(model, cases, *_metric(config), config["eval_batch_size"])
 
 
-def _metric(config: RunConfig) -> tuple[str, int]:
+def _metric(config: Any) -> tuple[str, int]:
     """``valid_metric`` whatever its group, and its k."""
     name, k = config["valid_metric"].lower().split("@")
     return name.split("_")[0], int(k)
 
 
-def _chosen(parts: Parts, trainer: ColdWarmTrainer, odds: np.ndarray) -> Calibration:
+def _chosen(trainer: ColdWarmTrainer, cases: ColdWarmDataset, odds: np.ndarray) -> Calibration:
     """What ``cold_offset: auto`` finds; ``odds`` are the model's on the validation cases."""
-    share = expected_share(parts.dataset)
-    if parts.valid.dataset.has_cold_target.any():
-        found = _best_for(parts, odds, share)
+    config, share = trainer.config, expected_share(cases)
+    if cases.has_cold_target.any():
+        found = _best_for(trainer.model, cases, config, odds, share)
         source = "the cold validation targets of the data set"
     else:
-        share = share or _share_of_items(parts.dataset)
-        probe = _probe(parts.config)
-        cases = probe.valid.dataset
-        n_cold = int(cases.has_cold_target.sum())
-        if n_cold:
-            probed = log_odds(probe.model, cases, parts.config["eval_batch_size"])
-            found = _best_for(probe, probed, share)
+        share = _share_of_items(cases) if share is None else share
+        probe = _probe(config)
+        held_out = probe.valid.dataset
+        if n_cold := int(held_out.has_cold_target.sum()):
+            probed = log_odds(probe.model, held_out, config["eval_batch_size"])
+            found = _best_for(probe.model, held_out, config, probed, share)
             which = trainer.settings.cold_validation
             source = f"{n_cold} targets among the {which} items, held out of a second training"
         else:
-            found = Calibration.by_mass(equal_mass(odds, share), share)
+            found = Calibration.by_mass(odds, share or 0.0)
             source = "the expected share of cold targets alone, for want of cold validation targets"
     best = "" if found.best is None else f"best {found.best:.3f} ± {found.spread:.3f}, "
     getLogger().info(
@@ -109,28 +107,36 @@ def _chosen(parts: Parts, trainer: ColdWarmTrainer, odds: np.ndarray) -> Calibra
     return found
 
 
-def _best_for(parts: Parts, odds: np.ndarray, share: float | None) -> Calibration:
-    """The choice on the validation cases of ``parts``."""
-    cases, batch_size = parts.valid.dataset, parts.config["eval_batch_size"]
-    return choose_offset(parts.model, cases, odds, *_metric(parts.config), share, batch_size)
+def _best_for(
+    model: Any, cases: ColdWarmDataset, config: Any, odds: np.ndarray, share: float | None
+) -> Calibration:
+    """The choice on cases that have cold targets."""
+    return choose_offset(model, cases, odds, *_metric(config), share, config["eval_batch_size"])
 
 
-def _probe(config: RunConfig) -> Parts:
+def _probe(config: Any) -> Parts:
     """A training with the same settings that has never seen some warm items."""
     with TemporaryDirectory() as folder:
         settings = {**run_settings(config), "checkpoint_dir": folder}
         probe = make_parts(RunConfig(config_dict=settings), holds_out=True)
         trainer = probe.trainer(probe.config, probe.model)
+        trainer.log.keeps_curves = False
         trainer.fit(probe.train, probe.valid, show_progress=config["show_progress"])
         trainer.load_best()
-    probe.model.calibrate(0.0, _warm_offsets(probe))
+    probe.model.calibrate(0.0, _warm_offsets(probe.model, probe.valid.dataset, probe.config))
     return probe
 
 
-def _share_of_items(dataset: ColdWarmDataset) -> float:
-    """The share of cold items among all: what their targets would have if all were as popular."""
+def _share_of_items(dataset: ColdWarmDataset) -> float | None:
+    """The share of cold items among all: what their targets would have if all were as popular.
+
+    Returns:
+        None where no item is cold yet.
+    """
+    n_cold = dataset.n_catalogue - 1 - dataset.n_warm
+    taken = "that of cold items" if n_cold else "that of the items that a second training holds out"
     getLogger().warning(
         f"{dataset.dataset_name}: no expected share of cold targets is known, so it is taken to be "
-        "that of cold items; set cold_share, or prepare the data set anew, which estimates it."
+        f"{taken}; set cold_share, or prepare the data set anew, which estimates it."
     )
-    return 1 - dataset.n_warm / (dataset.n_catalogue - 1)
+    return n_cold / (dataset.n_catalogue - 1) or None

@@ -207,11 +207,11 @@ def train(
         raise KeyboardInterrupt(_how_to_go_on(trainer.saved_model_file)) from None
     if saved:
         trainer.load_best()
-    calibration = calibrate(parts, trainer, saved)
+    calibration = calibrate(trainer, parts.valid.dataset, saved)
     evaluations = trainer.evaluate_modes(parts.test, MODES)
     modes = [each.as_json(trainer.metrics, config["topk"]) for each in evaluations]
     configured = MODES.index(trainer.configured_mode(parts.test))
-    trainer.log_test(modes)
+    trainer.log.test(modes, configured)
     result = RunResult(
         settings=run_settings(config),
         best_valid_score=score,

@@ -30,7 +30,7 @@ class Explanation:
     Attributes:
         item: id of the item.
         train_count: number of its training rows; 0 for a cold item.
-        delta_norm: ‖d‖₂; 0 for a cold item that is not warmed up.
+        delta_norm: ‖d‖₂; 0 for a cold item that is not warmed up and borrows nothing.
         cosine: cos(c, e), 1 where nothing has drifted.
         by_content: the items whose contents are nearest to its own, nearest first.
         by_adapted: the items whose vectors e are nearest to its own, nearest first.
@@ -72,7 +72,7 @@ class Spaces:
         train_count: ``[n]`` numbers of training rows; 0 for cold items.
         content: ``[n, d]`` directions of c, which have unit length.
         adapted: ``[n, d]`` directions of e = c + d, at unit length too.
-        delta_norm: ``[n]`` ‖d‖₂.
+        delta_norm: ``[n]`` ‖d‖₂, of a borrowed delta too.
         listed: ``[n]`` bool, False for items that were removed: they are nobody's neighbours.
         delta_max: radius of the ball that every d is in.
     """
@@ -101,13 +101,17 @@ class Spaces:
             train_count: ``[n_warm]`` training rows of the first of them; the others are cold.
             removed: ids of items that are recommended no more.
         """
-        delta = embedding.delta.detach()[1:]
+        with torch.no_grad():
+            lent = (
+                embedding.weight[embedding.n_warm + 1 :] - embedding.content[embedding.n_warm + 1 :]
+            )
+            delta = torch.cat([embedding.delta[1:], lent])
         return cls(
             items,
             np.pad(train_count, (0, len(items) - len(train_count))),
             _directions(embedding.content),
             _directions(embedding.weight),
-            np.pad(delta.norm(dim=1).cpu().numpy(), (0, len(items) - len(delta))),
+            delta.norm(dim=1).cpu().numpy(),
             np.array([item not in removed for item in items]),
             embedding.delta_max,
         )

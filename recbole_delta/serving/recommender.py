@@ -124,6 +124,11 @@ class Recommender:
         rows = embedding.content_map(table.align(tokens))  # refuses before anything has changed
         numbers = self._items.add(tokens)
         embedding.put_content(numbers, rows)
+        if isinstance(embedding, DeltaEmbedding):
+            # The warm-up of an item has given rows to all before it.
+            between = set(range(self._items.n_warm + 1, embedding.n_warm + 1))
+            unfitted = sorted(between - self._model.own_delta)
+            embedding.borrow_again_(torch.tensor(unfitted, device=embedding.delta.device))
         self._model.extend_catalogue(len(self._items))
         if (numbers <= self._items.n_warm).any():
             self._search = None  # cold items may borrow from these

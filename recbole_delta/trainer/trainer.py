@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -21,7 +21,6 @@ from recbole_delta.compute.distributed import copy_from_first, mean, of_first, r
 from recbole_delta.compute.matmul import quick_float32
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.evaluator.evaluate import Evaluation, Mode, evaluate_modes
-from recbole_delta.evaluator.labels import result_table
 from recbole_delta.evaluator.recbole_metrics import (
     check_valid_metric,
     check_validation,
@@ -30,6 +29,7 @@ from recbole_delta.evaluator.recbole_metrics import (
 from recbole_delta.trainer.checkpoint import Checkpoint
 from recbole_delta.trainer.loss_sum import LossSum
 from recbole_delta.trainer.optimizer import project, quicker
+from recbole_delta.trainer.run_log import RunLog
 from recbole_delta.trainer.run_state import RunState
 
 
@@ -54,6 +54,8 @@ class ColdWarmTrainer(Trainer):
     best_valid_score: float
     best_valid_result: dict[str, float] | None
     cur_step: int
+    log: RunLog
+    """Where the numbers of the run go."""
 
     def __init__(self, config: Any, model: Any) -> None:
         super().__init__(config, model)
@@ -62,6 +64,9 @@ class ColdWarmTrainer(Trainer):
         check_valid_metric(self.valid_metric, self.metrics, config["topk"])
         name = f"{config['model']}-{config['dataset']}-{get_local_time()}-{uuid.uuid4().hex[:8]}"
         self.saved_model_file = of_first(str(Path(self.checkpoint_dir) / f"{name}.safetensors"))
+        # Where cold items are no candidates, their zeros would look like a failure.
+        shows_cold = self.settings.valid_candidates == "all"
+        self.log = RunLog(self.logger, self.tensorboard, self.wandblogger, shows_cold)
         self.curve: list[dict[str, float]] = []
         """One entry an epoch: ``epoch``, ``train_loss``, ``seconds`` and validation metrics."""
         self._resumed: Checkpoint | None = None
@@ -85,14 +90,14 @@ class ColdWarmTrainer(Trainer):
         for epoch in range(self.start_epoch, self.epochs):
             entry = self._timed_epoch(train_data, epoch, show_progress)
             self.curve.append(entry)
-            self._log("train", entry, epoch, verbose)
+            self.log.epoch("train", entry, epoch, verbose)
             improved = not validates  # without validation, the last epoch is kept
             if validates:
                 if (epoch + 1) % self.eval_step:
                     continue
                 score, result = self._valid_epoch(valid_data, show_progress=show_progress)
                 entry.update(result)
-                self._log("valid", result, epoch, verbose)
+                self.log.epoch("valid", result, epoch, verbose)
                 improved = score > self.best_valid_score
                 self.cur_step = 0 if improved else self.cur_step + 1
                 if improved:
@@ -127,6 +132,7 @@ class ColdWarmTrainer(Trainer):
             losses_of.add(loss)
             scaler.scale(loss).backward()
             if self.clip_grad_norm:
+                scaler.unscale_(self.optimizer)  # RecBole clips gradients that are still scaled
                 clip_grad_norm_(self.model.parameters(), **self.clip_grad_norm)
             scaler.step(self.optimizer)
             scaler.update()
@@ -149,7 +155,8 @@ class ColdWarmTrainer(Trainer):
             eval_data, [self.configured_mode(eval_data)], show_progress
         )
         result = OrderedDict(evaluation.metrics(self.metrics, self.config["topk"]))
-        self.wandblogger.log_eval_metrics(result, head="eval")
+        if _is_test(eval_data):
+            self.wandblogger.log_eval_metrics(result)
         return result
 
     def evaluate_modes(
@@ -167,22 +174,11 @@ class ColdWarmTrainer(Trainer):
 
     def configured_mode(self, eval_data: Any) -> Mode:
         """The mode that the settings ask for on this data: validation or test."""
-        is_test = eval_data.dataset.instances.split == "test"
         settings = self.settings
-        candidates = settings.test_candidates if is_test else settings.valid_candidates
+        candidates = (
+            settings.test_candidates if _is_test(eval_data) else settings.valid_candidates
+        )
         return Mode(candidates, settings.cold_history)
-
-    def log_test(self, modes: Sequence[Mapping[str, Any]]) -> None:
-        """Put test results into the log file and tensorboard, as a table.
-
-        Args:
-            modes: JSON values of the evaluations in all modes.
-        """
-        if rank() == 0:
-            table = result_table(modes)
-            self.logger.info(f"test:\n{table}")
-            self.tensorboard.add_text("test", table)
-            self.tensorboard.flush()  # the process may end before its thread has written
 
     def load_best(self, model_file: str | None = None) -> None:
         """Load the weights of the best epoch, or of another checkpoint.
@@ -268,15 +264,7 @@ class ColdWarmTrainer(Trainer):
         if verbose and rank() == 0:
             self.logger.info(f"Saved {path}")
 
-    def _log(self, head: str, values: dict[str, float], epoch: int, verbose: bool) -> None:
-        if rank():
-            return
-        if head == "valid" and self.settings.valid_candidates == "warm":
-            # Cold items are no candidates, and zeros would look like a failure.
-            values = {name: value for name, value in values.items() if "_cold@" not in name}
-        if verbose:
-            shown = (f"{name} {value:.4f}" for name, value in values.items() if name != "epoch")
-            self.logger.info(f"epoch {epoch} {head}: {'  '.join(shown)}")
-        for name, value in values.items():
-            self.tensorboard.add_scalar(f"{head}/{name}", value, epoch)
-        self.wandblogger.log_metrics({**values, f"{head}_step": epoch}, head=head)
+
+def _is_test(eval_data: Any) -> bool:
+    """Whether a data loader is of the test cases."""
+    return eval_data.dataset.instances.split == "test"

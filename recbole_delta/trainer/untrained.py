@@ -1,4 +1,4 @@
-"""The trainer of a baseline that is computed, not trained."""
+"""The trainer of a baseline that is computed, not trained; which model has which trainer."""
 
 from __future__ import annotations
 
@@ -44,3 +44,12 @@ class UntrainedTrainer(ColdWarmTrainer):
         if saved:
             self._save_checkpoint(0, verbose=verbose)
         return self.best_valid_score, self.best_valid_result
+
+
+def trainer_of(model: type) -> type[ColdWarmTrainer]:
+    """The trainer of one of our models.
+
+    Args:
+        model: a class that knows whether it ``is_trained``.
+    """
+    return ColdWarmTrainer if model.is_trained else UntrainedTrainer  # type: ignore[attr-defined]

@@ -21,6 +21,8 @@ PUBLISHED = {"source": "Kang", "row": "default", "dataset": "tiny", "ndcg@10": 0
         ({"models": {"x": {"model": "SASRecDelta", "delta_mx": 1}}}, "x: .*did you mean 'delta_max'"),
         ({"models": {"x": {"model": "SASRecDelta", "delta_max": -1}}}, "x: delta_max must be"),
         ({"models": {"x": {"model": "SASRecDleta"}}}, "x: Unknown model"),
+        ({"models": {"x": {"model": "Pop", "vary": {"seed": [1, 2]}}}}, "x: seed is .*under seeds"),
+        ({"settings": {"nproc": 2}}, "nproc is no setting of a row: each run is one process"),
         ({"models": {"x": {"model": "SASRecDelta", "vary": {"delta_max": 1}}}}, "must hold lists"),
         ({"models": {"x": {"model": "SASRecDelta", "datasets": ["toni"]}}}, "x must be .* of tiny, but"),
         ({"models": {"x": {"model": "SASRecDelta", "datasets": "tiny"}}}, "x must be a list of some"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import recbole_delta
 from dataset_prep import ContentOptions, Filters, prepare
 from dataset_prep.errors import DeltaError
 from recbole_delta.cli import main
+from recbole_delta.trainer.checkpoint import Checkpoint
 
 THEMES = ("warm bread", "old stones", "night trains", "green tea")
 
@@ -113,26 +115,74 @@ def test_options_make_a_set_of_their_own(data):
 def test_recboles_filters_are_applied_before_the_split(data, tmp_path):
     asked = {"user_inter_num_interval": "[3,inf)", "item_inter_num_interval": "(2,inf)",
              "val_interval": {"rating": "[3,inf)"}}  # fmt: skip
-    result = recbole_delta.run("ContentMean", "shop", settings=settings(data, **asked))
+    result = recbole_delta.run("SASRecDelta", "shop", settings=settings(data, **asked))
     by_hand = prepare("recbole", tmp_path / "hand", raw=data / "shop", name="hand",
                       source_options={"name": "shop"}, filters=Filters(above={"rating": 2}, core=3),
                       content=ContentOptions(template="{title}; {brand}"))  # fmt: skip
+    assert recbole_delta.resume(result.checkpoint).test_result == result.test_result
     assert result.test_mode["cases"]["total"] == sum(
         json.loads((by_hand / "hand.json").read_text())["targets"]["test"][group]
         for group in ("cold", "warm")
     )
 
 
+def rename_columns(data, **names):
+    """``item="sku"`` names the column of items, in both files, so."""
+    for path in (data / "shop" / f"shop.{ending}" for ending in ("inter", "item")):
+        head, _, rows = path.read_text().partition("\n")
+        for old, new in names.items():
+            head = re.sub(rf"\b{old}:", f"{new}:", head)
+        path.write_text(f"{head}\n{rows}")
+
+
 def test_fields_of_other_names(data):
-    for ending, renamed in (("inter", {"user_id:token": "session:token", "item_id:token": "sku:token",
-                                       "timestamp:float": "at:float"}),
-                            ("item", {"item_id:token": "sku:token"})):  # fmt: skip
-        path = data / "shop" / f"shop.{ending}"
-        pd.read_csv(path, sep="\t").rename(columns=renamed).to_csv(path, sep="\t", index=False)
+    rename_columns(data, user_id="session", item_id="sku", timestamp="at")
     names = {"USER_ID_FIELD": "session", "ITEM_ID_FIELD": "sku", "TIME_FIELD": "at",
              "load_col": {"inter": ["session", "sku", "at"]}}  # fmt: skip
     result = recbole_delta.run("SASRecDelta", "shop", settings=settings(data, **names))
     assert result.test_mode["embeds_cold_items"]
+    # So do what trains a second time, and what reads the checkpoint.
+    prepared = {"protocol": "leave_one_out"}
+    asked = settings(data, recipe="calibrated", prepare=prepared, require_cold=False, **names)
+    calibrated = recbole_delta.run("SASRecDelta", "shop", settings=asked)
+    assert Checkpoint.load(calibrated.checkpoint).metadata.cold_offset != 0
+    assert recbole_delta.resume(calibrated.checkpoint).test_result == calibrated.test_result
+
+
+def test_another_column_is_another_data_set(data):
+    rename_columns(data, item_id="sku")
+    for path in (data / "shop" / "shop.inter", data / "shop" / "shop.item"):
+        table = pd.read_csv(path, sep="\t")
+        table["other:token"] = table["sku:token"].str.replace("B", "C")
+        table.to_csv(path, sep="\t", index=False)
+    for column in ("sku", "other"):
+        recbole_delta.run("ContentMean", "shop", settings=settings(data, ITEM_ID_FIELD=column))
+    assert len(list(data.glob("shop-item_holdout-*"))) == 2
+
+
+def test_vectors_that_have_changed_are_read_anew(data, tmp_path):
+    items = [f"B{i:03d}" for i in range(48)]
+    (tmp_path / "v.ids.txt").write_text("\n".join(items))
+    rng = np.random.default_rng(0)
+    asked = settings(data, prepare={"vectors": str(tmp_path / "v.npy")})
+    results = []
+    for _ in range(2):
+        np.save(tmp_path / "v.npy", rng.normal(size=(48, 24)).astype(np.float32))
+        results.append(recbole_delta.run("ContentMean", "shop", settings=asked).test_result)
+    assert results[0] != results[1]
+    assert recbole_delta.run("ContentMean", "shop", settings=asked).test_result == results[1]
+
+
+def test_rows_that_have_come_since_are_taken_in(data, capfd):
+    asked = settings(data)
+    before = recbole_delta.run("ContentMean", "shop", settings=asked)
+    with (data / "shop" / "shop.inter").open("a") as file:
+        file.writelines(
+            f"v{n}\tB{i:03d}\t3\t{1_800_000_000 + i}\n" for n in range(9) for i in range(9)
+        )
+    after = recbole_delta.run("ContentMean", "shop", settings=asked)
+    assert after.test_mode["cases"]["total"] > before.test_mode["cases"]["total"]
+    assert "prepared from files that have changed" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

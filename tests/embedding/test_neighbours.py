@@ -76,6 +76,22 @@ def test_added_items_borrow_and_warmed_up_ones_do_not(tiny, train):
         torch.testing.assert_close(again.weight, embedding.weight)
 
 
+def test_what_is_lent_follows_the_content_when_another_item_has_warmed_up(tiny, train):
+    """The warm-up gives rows to all items before it, too."""
+    result, _ = train(tiny, cold_delta="neighbours", epochs=3, learning_rate=0.05)
+    warmed, plain = Recommender(result.checkpoint), Recommender(result.checkpoint)
+    [other, *_, one] = warmed.cold_items
+    warmed.warm_up([["i1", one], ["i2", one], ["i1", "i2", "i3"]])
+    content = content_of(tiny, ["i2"])
+    vectors = []
+    for recommender in (warmed, plain):
+        recommender.add_items([other], content)
+        with torch.no_grad():
+            place = recommender.known_items.index(other) + 1
+            vectors.append(recommender.model.item_embedding.weight[place])
+    torch.testing.assert_close(vectors[0], vectors[1])
+
+
 def test_a_large_catalogue_with_neighbours_fits_the_allowance_of_its_file(monkeypatch):
     """The cosines between all cold and all warm items are no part of what a checkpoint makes."""
     monkeypatch.setattr(memory_guard, "SPARE", 0)

@@ -7,28 +7,25 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from support.datasets import uneven
+from support.datasets import uneven, without_cold_validation
 from support.served import content_of
 
 import recbole_delta
 from dataset_prep.errors import DeltaError
 from recbole_delta import Recommender
 from recbole_delta.embedding import EMBEDDINGS
-from recbole_delta.evaluator.calibration import choose_offset, equal_mass, log_odds
+from recbole_delta.evaluator.calibration import (
+    Calibration,
+    choose_offset,
+    equal_mass,
+    log_odds,
+)
 from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.model import BACKBONES
 from recbole_delta.trainer.checkpoint import Checkpoint
 
 ALL = {"valid_candidates": "all", "valid_metric": "NDCG@10", "epochs": 3}
-
-
-def without_cold_validation(prepared):
-    """The same rows by a protocol that validates on warm items only."""
-    cold = set(prepared.items.loc[prepared.items["is_cold"] == "1", "item_id"])
-    rows = prepared.rows.copy()
-    rows.loc[(rows["split"] == "valid") & rows["item_id"].isin(cold), "split"] = "history"
-    return prepared.replace(rows=rows)
 
 
 def weights(path):
@@ -152,6 +149,26 @@ def test_constants_of_warm_items_are_kept_and_honoured(train, model):
         assert [each.score for each in found[0]] == pytest.approx(best.values.tolist(), abs=1e-5)
 
 
+def test_where_no_item_is_cold_yet_one_that_comes_later_is_not_buried(tiny, train, caplog):
+    prepared = without_cold_validation(tiny)
+    cold = set(prepared.items.loc[prepared.items["is_cold"] == "1", "item_id"])
+    rows = prepared.rows[~prepared.rows["item_id"].isin(cold)]
+    items = prepared.items[~prepared.items["item_id"].isin(cold)]
+    settings = {**ALL, "require_cold": False, "epochs": 8}
+    result, _ = train(prepared.replace(rows=rows, items=items), recipe="calibrated", **settings)
+    assert "items that a second training holds out" in caplog.text
+    recommender = Recommender(result.checkpoint)
+    histories = [[item] for item in recommender.items[:3]]
+    first = [found[0].item for found in recommender.recommend(histories, k=1)]
+    recommender.add_items([f"twin of {t}" for t in first], content_of(tiny, first))
+    for best, found in zip(first, recommender.recommend(histories, k=10)):
+        assert f"twin of {best}" in [each.item for each in found]
+
+
+def test_without_a_cold_candidate_there_is_no_mass_to_give():
+    assert Calibration.by_mass(np.empty(0), 0.3).offset == 0
+
+
 def test_a_share_moves_along_the_frontier(tiny, train):
     result, _ = train(tiny, cold_offset="auto", **ALL)
     recommender = Recommender(result.checkpoint)
@@ -215,7 +232,9 @@ def test_resuming_and_loading_keep_the_offset(tiny, train):
     [
         ({"cold_offset": "much"}, "cold_offset must be one of none | auto | a number"),
         ({"cold_offset": float("nan")}, "cold_offset must be a number"),
-        ({"cold_share": 1.5}, "cold_share must be a number from 0 to 1"),
+        ({"cold_share": 1.5}, "cold_share must be a number"),
+        ({"cold_share": 0}, "cold_share must be a number"),
+        ({"cold_share": 1.0}, "cold_share must be a number"),
         ({"cold_delta": "half"}, "cold_delta must be one of zero | neighbours"),
         ({"cold_validation": "old"}, "cold_validation must be one of newest | random"),
     ],

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from recbole.quick_start import run_recbole
-from support.datasets import SMALL
+from support.datasets import SMALL, without_cold_validation
 from support.paths import CHECKOUT
 
 import recbole_delta
@@ -65,6 +65,19 @@ def test_all_entry_points_give_the_same_numbers(settings, tmp_path, capsys, monk
     assert dict(theirs["test_result"]) == expected
     nothing = run_recbole(config_file_list=[str(whole)])
     assert dict(nothing["test_result"]) == expected
+
+
+@pytest.mark.parametrize("held_out", [False, True], ids=["own cold targets", "second training"])
+@pytest.mark.parametrize("given", [{}, {"item_embedding": "id_knn"}], ids=["delta", "id_knn"])
+def test_recboles_runner_calibrates_too(settings, tiny, tmp_path, monkeypatch, given, held_out):
+    if held_out:
+        without_cold_validation(tiny).write(tmp_path / "dataset")
+    monkeypatch.setattr(sys, "argv", ["anything"])
+    asked = {**settings, "recipe": "calibrated", **given}
+    expected = recbole_delta.run(settings=asked)
+    assert expected.calibration["offset"] != 0
+    theirs = run_recbole(config_dict=asked)
+    assert dict(theirs["test_result"]) == expected.test_result
 
 
 def test_recboles_pickled_caches_are_not_read(settings, tmp_path, monkeypatch):

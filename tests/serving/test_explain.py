@@ -79,6 +79,21 @@ def test_drift_follows_the_law_of_cosines():
     assert (explained.train_count, spaces.explain("b").train_count) == (1, 0)
 
 
+def test_a_borrowed_delta_is_drift_too(tiny, train):
+    recommender = Recommender(
+        train(tiny, cold_delta="neighbours", learning_rate=0.03)[0].checkpoint
+    )
+    spaces, embedding = recommender.spaces(), recommender.model.item_embedding
+    item = recommender.cold_items[0]
+    place = spaces.place(item) + 1
+    with torch.no_grad():
+        borrowed = (embedding.weight[place] - embedding.content[place]).norm().item()
+    assert spaces.explain(item).delta_norm == pytest.approx(borrowed) != 0
+    content, adapted = pictures.both_spaces(spaces, [item]).axes
+    ring = [axes.lines[0].get_xydata()[0].tolist() for axes in (content, adapted)]
+    assert ring[0] != ring[1]
+
+
 def test_no_trained_item_drifts_beyond_the_bound(tiny, spaces):
     assert spaces.cosine.min() < 0.99
     assert spaces.cosine.min() >= math.sqrt(1 - spaces.delta_max**2) - 1e-6

@@ -98,6 +98,14 @@ def uneven() -> Prepared:
     )
 
 
+def without_cold_validation(prepared: Prepared) -> Prepared:
+    """The same rows by a protocol that validates on warm items only."""
+    cold = set(prepared.items.loc[prepared.items["is_cold"] == "1", "item_id"])
+    rows = prepared.rows.copy()
+    rows.loc[(rows["split"] == "valid") & rows["item_id"].isin(cold), "split"] = "history"
+    return prepared.replace(rows=rows)
+
+
 def random_interactions(seed, n=300, users=20, items=25):
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(

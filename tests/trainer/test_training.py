@@ -126,3 +126,14 @@ def test_early_stopping_takes_no_tie_for_an_improvement(tiny, train):
     """With nothing learnt every evaluation ties: the paper's patience 5 is stopping_step 4."""
     result, _ = train(tiny, epochs=50, learning_rate=0.0, stopping_step=4)
     assert len(result.curve) == 1 + 5
+
+
+def test_gradients_are_clipped_at_their_own_size(tiny, train, monkeypatch):
+    """A loss is scaled by 2^16 for half precision, and so are its gradients until they are used."""
+    asked = {"epochs": 1, "learner": "sgd", "clip_grad_norm": {"max_norm": 0.01}}
+    _, (_, plain, *_) = train(tiny, **asked)
+    always = property(lambda _: True, lambda *_: None)  # RecBole's own needs a GPU
+    monkeypatch.setattr(ColdWarmTrainer, "enable_scaler", always, raising=False)
+    _, (_, scaled, *_) = train(tiny, **asked)
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(scaled.state_dict()[name], value, rtol=0, atol=1e-7, msg=name)
