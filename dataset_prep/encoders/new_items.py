@@ -121,6 +121,8 @@ def _check_described(described: Mapping[str, Any]) -> None:
 
 def _texts(path: Path, how: Mapping[str, Any], cache: Path) -> ContentTable:
     items = read_items(path)
+    if items.is_empty():
+        raise DeltaError(f"{path} has a header and no items.")
     encoder = TextEncoder(how["encoder"], cache)
     if encoder.fingerprint != how["files"]:
         raise DeltaError(

@@ -1,4 +1,4 @@
-"""Filters: functions from a log to a log with fewer rows, in the order in which they were."""
+"""Filters: which rows of a log are kept, in the order in which they were."""
 
 from __future__ import annotations
 
@@ -9,13 +9,8 @@ from dataset_prep.interactions.draw import draw
 from dataset_prep.interactions.log import OFFICIAL_TEST, Log, occurrences, sorted_users
 
 
-def n_core(log: Log, n: int) -> Log:
-    """Keep the largest set of rows in which every user and every item has at least ``n``."""
-    return log.keep(in_n_core(log.user, log.item, n))
-
-
 def in_n_core(user: np.ndarray, item: np.ndarray, n: int) -> np.ndarray:
-    """Which rows are in the n-core: every user and every item has at least ``n`` rows there.
+    """Which rows are in the n-core: the most in which every user and item has at least ``n``.
 
     Args:
         user: ``[rows]`` users as codes.

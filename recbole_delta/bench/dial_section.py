@@ -75,7 +75,7 @@ def make_dial_section(plan: Plan, dial: Dial) -> Section:
         if row.missing
     ]
     about = (
-        "A tenth of the items held out for test, another for validation, as in item_holdout, but "
+        "Items held out for test, as many others for validation, as in item_holdout, but "
         f"each left at most {_listed(dial)} training rows; without any: {caption(dial.by_shots[0])}"
     )
     picture = dial_figure(dial, spread, metric, f"{dial.dataset}, by rows left to held-out items")

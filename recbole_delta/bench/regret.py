@@ -89,7 +89,7 @@ def regret_frame(found: list[tuple[Row, Record, Regret]]) -> pd.DataFrame:
 
 
 def regret_csv(frontiers: Frontiers, found: list[tuple[Row, Record, Regret]]) -> pd.DataFrame:
-    """The figures themselves, unrounded: a line for each run and rule, with its offset."""
+    """The figures themselves, unrounded: a line for each run and rule."""
     return pd.DataFrame(
         {"dataset": frontiers.comparison.dataset, "row": row.label, "model": row.spec.model,
          "seed": record.facts["seed"], "metric": frontiers.metric, "rule": name,

@@ -47,7 +47,8 @@ def calibrate(trainer: ColdWarmTrainer, cases: ColdWarmDataset, saved: bool) -> 
     if trainer.settings.warm_offset == "auto":
         chosen = ", ".join(f"{each:+.2f}" for each in model.warm_offsets) or "none, as none helps,"
         getLogger().info(f"warm_offset {chosen} for 1, 2, 3 to 4, 5 to 8, ... training rows")
-    wish, found, more = trainer.settings.cold_offset, None, {}
+    wish, found = trainer.settings.cold_offset, None
+    more: dict[str, Any] = {}
     if wish != "none" and model.embeds_cold_items:
         odds = log_odds(model, cases, config["eval_batch_size"])
         found = _chosen(trainer, cases, odds) if wish == "auto" else None

@@ -175,9 +175,7 @@ class ColdWarmTrainer(Trainer):
     def configured_mode(self, eval_data: Any) -> Mode:
         """The mode that the settings ask for on this data: validation or test."""
         settings = self.settings
-        candidates = (
-            settings.test_candidates if _is_test(eval_data) else settings.valid_candidates
-        )
+        candidates = settings.test_candidates if _is_test(eval_data) else settings.valid_candidates
         return Mode(candidates, settings.cold_history)
 
     def load_best(self, model_file: str | None = None) -> None:

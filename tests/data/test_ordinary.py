@@ -102,6 +102,7 @@ def test_every_entry_point_takes_it_and_it_is_prepared_once(data, tmp_path, caps
 
 def test_options_make_a_set_of_their_own(data):
     prepared = {"protocol": "leave_one_out", "core": 2, "template": "{title}"}
+    prepared["cache"] = str(data / "encoded")
     recbole_delta.run(
         "ContentMean", "shop", settings=settings(data, prepare=prepared, require_cold=False)
     )

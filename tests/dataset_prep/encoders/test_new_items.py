@@ -17,6 +17,19 @@ def test_a_spoilt_record_of_the_content_is_refused(described):
         NewItems(items="new.csv").encode(described)
 
 
+def test_a_table_without_items_is_refused(tmp_path):
+    (tmp_path / "new.csv").write_text("item_id,title\n")
+    text = {
+        "encoder": "some/model",
+        "files": "",
+        "template": "{title}",
+        "prefix": "",
+        "missing": "",
+    }
+    with pytest.raises(DeltaError, match=r"new.csv has a header and no items"):
+        NewItems(items=tmp_path / "new.csv", cache=tmp_path).encode({"text": text})
+
+
 @pytest.mark.parametrize("missing", ["", "None"])
 def test_a_new_item_without_a_filled_field_is_refused(counting, tmp_path, missing):
     """Unless there is a text that stands for an empty field."""

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.datasets import as_log, as_pandas, random_interactions
 
-from dataset_prep.interactions.filters import n_core, sample_users, without_repeats
+from dataset_prep.interactions.filters import in_n_core, sample_users, without_repeats
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6))
 @settings(max_examples=40, deadline=None)
 def test_n_core_is_the_largest_subset(seed, n):
     whole = as_log(random_interactions(seed, n=120))
-    kept = n_core(whole, n)
+    kept = whole.keep(in_n_core(whole.user, whole.item, n))
     rows = Counter(zip(kept.user.tolist(), kept.item.tolist(), kept.time.tolist()))
     for codes in (kept.user, kept.item):
         assert all(count >= n for count in Counter(codes.tolist()).values())
