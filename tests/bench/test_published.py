@@ -116,7 +116,7 @@ def rows_that_do_not_fit(table: pd.DataFrame, specs: dict[tuple[str, str, int], 
 
 
 SEVERAL = {
-    *("beauty", "beauty-delta-max", "beauty-gru4rec", "beauty-rivals", "beauty-warm-offset"),
+    *("beauty", "beauty-delta-max", "beauty-gru4rec", "beauty-rivals"),
     *("ml-100k-delta-max", "zoo"),
 }
 """Reports with rows of several commits, of which docs/results.md warns."""
