@@ -3,7 +3,7 @@ NEEDS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info <
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python3.10; do \
     $$each -c "$(NEEDS)" 2>/dev/null && echo $$each && break; done)
 # Torch first: asked for by its exact version, a CPU build that is at hand is taken and no
-# CUDA libraries are pulled. README, "Another build of torch", says how to choose.
+# CUDA libraries are pulled. docs/installation.md, "Another build of torch", says how to choose.
 TORCH ?= torch==2.13.0
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -40,6 +40,8 @@ class AudioEncoder:
     Attributes:
         options: how files are cut and encoded.
         name: the encoder's name in names of files.
+        fingerprint: hash of the network's files, see
+            :func:`dataset_prep.encoders.fingerprint.fingerprint`.
 
     Args:
         options: how files are cut and encoded.
@@ -59,7 +61,8 @@ class AudioEncoder:
         self.options = options
         self.name = Path(options.encoder).name.lower()
         self._workers = workers or min(8, os.cpu_count() or 1)
-        settings = f"{options!r} {fingerprint(options.encoder)}"
+        self.fingerprint = fingerprint(options.encoder)
+        settings = f"{options!r} {self.fingerprint}"
         digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
         self._cache = cache / f"{self.name}.{digest}"
         self._given = network

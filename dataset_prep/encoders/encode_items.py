@@ -157,14 +157,15 @@ def _audio(
             if other != path:
                 raise DeltaError(f"{folder} has both {other.name} and {path.name}; keep one.")
     reasons = {token: f"{folder} has no audio file of it" for token in tokens if token not in files}
-    described = [token for token in tokens if token in files]
+    having = [token for token in tokens if token in files]
     encoder = AudioEncoder(options.audio_options, cache, options.workers)
-    rows, refused = encoder.encode([files[token] for token in described])
-    reasons |= {token: refused[files[token]] for token in described if files[token] in refused}
+    rows, refused = encoder.encode([files[token] for token in having])
+    reasons |= {token: refused[files[token]] for token in having if files[token] in refused}
     if reasons:
         raise ItemsWithoutContent(reasons, len(tokens))
     matrix = np.stack([row for row in rows if row is not None])
-    return ItemVectors(encoder.name, matrix, {"audio": asdict(options.audio_options)})
+    described = {**asdict(options.audio_options), "files": encoder.fingerprint}
+    return ItemVectors(encoder.name, matrix, {"audio": described})
 
 
 def _own(data: RawData, tokens: Sequence[str]) -> ContentTable:

@@ -124,11 +124,7 @@ def _texts(path: Path, how: Mapping[str, Any], cache: Path) -> ContentTable:
     if items.is_empty():
         raise DeltaError(f"{path} has a header and no items.")
     encoder = TextEncoder(how["encoder"], cache)
-    if encoder.fingerprint != how["files"]:
-        raise DeltaError(
-            f"The text model {how['encoder']} is not the one that the run's items were encoded "
-            "with; its files differ. Use that one."
-        )
+    _check_same("text model", how, encoder.fingerprint)
     tokens = items["item_id"].to_list()
     texts = []
     for token, text in zip(tokens, item_texts(items, how["template"], how["missing"])):
@@ -146,12 +142,23 @@ def _audio(folder: Path, how: Mapping[str, Any], cache: Path) -> ContentTable:
     if not files:
         raise DeltaError(f"There are no audio files in {folder}.")
     try:
-        options = AudioOptions(**how)
+        options = AudioOptions(**{name: value for name, value in how.items() if name != "files"})
     except TypeError as error:
         raise DeltaError(f"The checkpoint does not say how audio was encoded ({error}).") from error
-    rows, refused = AudioEncoder(options, cache, None).encode(files)
+    encoder = AudioEncoder(options, cache, None)
+    _check_same("audio model", how, encoder.fingerprint)
+    rows, refused = encoder.encode(files)
     if refused:
         path, reason = next(iter(refused.items()))
         raise DeltaError(f"{path}: {reason}; fix it, or leave the item out.")
     matrix = np.stack([row for row in rows if row is not None])
     return ContentTable([path.stem for path in files], matrix, str(folder))
+
+
+def _check_same(kind: str, how: Mapping[str, Any], files: str) -> None:
+    """Refuse an encoder whose files are not those of the run's; older runs do not say of audio."""
+    if how.get("files", files) != files:
+        raise DeltaError(
+            f"The {kind} {how['encoder']} is not the one that the run's items were encoded with; "
+            "its files differ. Use that one."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,23 @@ def read_recbole(
         return RawData(rows, None, {}, (inter,), items_file=str(items_file))
     with reading(items_file):
         table = _table_of(items_file)
+        _check_types(items_file, table.columns)
         types = dict(field.split(":") for field in table.columns)
         items = pl.DataFrame({field.split(":")[0]: table[field].tolist() for field in table})
     require_columns(items.lazy(), [item], items_file)
     types = {field: kind for field, kind in types.items() if field not in (item, *OURS)}
     items = items.select(pl.col(item).alias("item_id"), *types)
     return RawData(rows, items, types, (inter, items_file))
+
+
+def _check_types(path: Path, columns: Iterable[str]) -> None:
+    """Refuse a header that does not say what its columns hold."""
+    for column in columns:
+        if column.count(":") != 1:
+            raise DeltaError(
+                f"{path}: the column {column!r} must say its type, as RecBole's headers do: "
+                f"{column.split(':')[0]}:token_seq."
+            )
 
 
 def _table_of(path: Path) -> Any:

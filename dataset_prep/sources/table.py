@@ -13,6 +13,7 @@ from dataset_prep.sources.registry import RawData, source
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 WHERE = "They are yours: CSV, TSV, Parquet or JSON lines."
+DAY = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
 ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
@@ -59,14 +60,17 @@ def read_table(
     rows = rows.select(**{name: pl.col(column) for name, column in wanted.items()})
     with reading(rows_file):
         first = rows.head(1).collect()
+        filled = rows.select("timestamp").drop_nulls().head(1).collect()["timestamp"]
     if first.is_empty():
         raise DeltaError(f"{rows_file} holds no interactions.")
+    if filled.is_empty():
+        raise DeltaError(f"{rows_file}: {time} is empty in every row.")
     as_numbers = [
         pl.col(name).cast(pl.Float64)
         for name in first.columns[3:]
         if first.schema[name] == pl.String
     ]
-    rows = rows.with_columns(_times(first["timestamp"], time, time_format, rows_file), *as_numbers)
+    rows = rows.with_columns(_times(filled, time, time_format, rows_file), *as_numbers)
     if not items_files:
         return RawData(rows, None, {}, (rows_file,), items_file="--set items=FILE")
     texts = read_items(items_files[0], item_of_items or item)
@@ -122,12 +126,14 @@ def _times(first: pl.Series, column: str, form: str, path: Path) -> pl.Expr:
         return time
     if form:
         return time.str.to_datetime(form).dt.epoch("ms") / 1000
-    if first.cast(pl.Float64, strict=False).null_count() == 0:
+    # 20240131 would be a night of August 1970.
+    is_day = first.str.contains(DAY).all()
+    if not is_day and first.cast(pl.Float64, strict=False).null_count() == 0:
         return time.cast(pl.Float64)
-    if not first.str.contains(ISO).all():
+    if is_day or not first.str.contains(ISO).all():
         raise DeltaError(
             f"{path}: {column} must hold numbers or times, such as 2024-01-31 12:00; say how "
-            f"{first[0]!r} is to be read, as in time_format=%m/%d/%Y."
+            f"{first[0]!r} is to be read, as in time_format={'%Y%m%d' if is_day else '%m/%d/%Y'}."
         )
     # polars reads ISO 8601 only in full; a time without a zone is taken as UTC.
     text = time.str.replace(" ", "T")

@@ -4,6 +4,7 @@ Each module has one idea and gives findings (``finding.py``). Of a data set: ``l
 ``history.py`` (what a case is shown), ``births.py`` (candidates that are not born yet),
 ``flags.py`` (cold and warm), ``content.py`` (vectors). Of a bench: ``softmax.py`` (cold items in
 training), ``budget.py`` (seeds, settings, epochs), ``popularity.py`` and ``coverage.py`` (figures
-of each row), ``provenance.py`` (commits, missing runs). To add a check: a function in one of them,
-called in ``audit.py``, and its line in ``docs/audit.md``.
+of each row), ``provenance.py`` (commits, missing runs). ``renewal.py`` says what share of what
+people take next is new. To add a check: a function in one of them, called in ``audit.py``, and its
+line in ``docs/audit.md``.
 """

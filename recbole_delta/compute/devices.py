@@ -23,14 +23,21 @@ def usable_devices(gpu_id: Any, use_gpu: bool) -> list[torch.device]:
         GPUs, or that of the CPU alone where none is to be used or can be seen.
 
     Raises:
-        DeltaError: ``gpu_id`` holds something other than whole numbers.
+        DeltaError: ``gpu_id`` holds something other than numbers of GPUs that are visible, where
+            some are.
 
     Example:
         >>> usable_devices("0,1", use_gpu=False)
         [device(type='cpu')]
     """
     visible = range(torch.cuda.device_count() if use_gpu and torch.cuda.is_available() else 0)
-    chosen = visible if gpu_id is None else [n for n in _numbers(gpu_id) if n in visible]
+    chosen = list(visible) if gpu_id is None else _numbers(gpu_id)
+    if visible and (lacking := [n for n in chosen if n not in visible]):
+        raise DeltaError(
+            f"gpu_id: there is no GPU {lacking[0]} among those that are visible, 0 to "
+            f"{len(visible) - 1}; it counts among what CUDA_VISIBLE_DEVICES leaves."
+        )
+    chosen = chosen if visible else []
     return [torch.device("cuda", n) for n in chosen] or [torch.device("cpu")]
 
 

@@ -45,10 +45,9 @@ class MixtureOfExperts(nn.Module):
         share = logits.softmax(-1)
         shift = torch.einsum("kc,kcd->kd", self.bias, self.weight)
         # Σ share_k (x − b_k) W_k, one expert at a time: all of them would be eight tables.
-        x = self.dropout(content)
         mixed = -share @ shift
         for expert, weight in enumerate(self.weight):
-            mixed = mixed + share[..., expert, None] * (x @ weight)
+            mixed = mixed + share[..., expert, None] * (self.dropout(content) @ weight)
         return mixed
 
 

@@ -16,6 +16,10 @@ from dataset_prep.errors import DeltaError
 ROWS_AT_ONCE = 2**16
 """Rows mapped at a time: in float64 they take more memory than before or after."""
 
+FLAT = 1e-6
+"""A standard deviation is none where it is this small beside the largest: float32 content has no
+more digits."""
+
 
 class ContentMap(nn.Module):
     """x ↦ (((x − shift) / scale) · axes − offset) / spread, then to unit length where ``unit``.
@@ -91,6 +95,9 @@ class ContentMap(nn.Module):
     def whitened(cls, warm: np.ndarray, dim: int, variance: float = 1.0) -> ContentMap:
         """PCA whitening: the d leading principal directions, each with the same variance.
 
+        A direction in which warm items do not differ is 0 for all: a cold item that does would be
+        thrown out to where nothing is.
+
         Args:
             warm: ``[n_warm, c]`` content of the warm items.
             dim: dimension d of the rows.
@@ -106,8 +113,9 @@ class ContentMap(nn.Module):
             )
         pca = PCA(dim, svd_solver="full").fit(warm.astype(np.float64))
         deviation = np.sqrt(pca.explained_variance_)
-        spread = np.maximum(deviation, np.finfo(np.float64).eps) / np.sqrt(variance)
-        axes, width = pca.components_.T, warm.shape[1]
+        told = deviation > FLAT * deviation[0]
+        spread = np.where(told, deviation, 1.0) / np.sqrt(variance)
+        axes, width = pca.components_.T * told, warm.shape[1]
         offset = pca.mean_ @ axes
         return cls(np.zeros(width), np.ones(width), axes, offset, spread, unit=False)
 

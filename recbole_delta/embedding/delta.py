@@ -71,7 +71,7 @@ class DeltaEmbedding(ContentEmbedding):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
-        delta = self.warm_rows(self.delta, ids)
+        delta = self._shown(self.warm_rows(self.delta, ids))
         vectors = F.embedding(ids, self.content).add_(delta)
         if self._k and not self.training:  # training sees no cold item
             cold = ids > self.n_warm
@@ -81,7 +81,11 @@ class DeltaEmbedding(ContentEmbedding):
 
     def trained_rows(self) -> Tensor:
         """Vectors of padding and of the warm items, ``[1 + n_warm, d]``, with their gradient."""
-        return self.content[: self.n_warm + 1] + self.delta
+        return self.content[: self.n_warm + 1] + self._shown(self.delta)
+
+    def _shown(self, delta: Tensor) -> Tensor:
+        """What training shows of rows of deltas ``[..., d]``."""
+        return delta
 
     def all_rows(self) -> Tensor:
         """Vectors of padding and of all items, ``[n_items, d]``."""

@@ -34,7 +34,7 @@ DENSE_RATE = 0.5
 HALF_OPEN = 5
 """Training rows of an item at which the gate of ``gated`` starts half open."""
 TEMPERATURE = 0.07
-"""Temperature of the cosine in the code of AlphaFuse and of LIGER."""
+"""Temperature of the cosine in the code of AlphaFuse, LIGER and UniSRec."""
 POPULAR = 0.1
 """Share of the warm items over which ``llminit`` looks at variances."""
 
@@ -127,7 +127,7 @@ def _own_dimension(warm: np.ndarray, train_count: np.ndarray, dim: int) -> Conte
 
 
 def _moe(args: EmbeddingArgs) -> ContentEmbedding:
-    """UniSRec's adaptor over the standardised content."""
+    """UniSRec's adaptor over the standardised content, without pre-training."""
     adaptor = MixtureOfExperts(args.content.size(1), args.dim)
     # Rows of unit length stay so.
     _seeded(adaptor, args, args.dim**-0.5)
@@ -168,7 +168,7 @@ EMBEDDINGS: dict[str, EmbeddingSpec] = {
     "alphafuse": EmbeddingSpec(_alphafuse, _whitened_in_order, cosine_temperature=TEMPERATURE),
     "llminit": EmbeddingSpec(_init, _most_varied),
     "whitening": EmbeddingSpec(_whitening, _all_whitened, learns_cold=True),
-    "moe": EmbeddingSpec(_moe, _own_dimension, learns_cold=True),
+    "moe": EmbeddingSpec(_moe, _own_dimension, learns_cold=True, cosine_temperature=TEMPERATURE),
     "liger": EmbeddingSpec(
         _liger, _own_dimension, learns_cold=True, cosine_temperature=TEMPERATURE
     ),

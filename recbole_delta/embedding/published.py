@@ -166,16 +166,9 @@ class DroppedIdEmbedding(DeltaEmbedding):
         super().__init__(content, n_warm, float("inf"), init_std=init_std, generator=generator)
         self.rate = rate
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Vectors of ``ids`` (any shape ``[...]``) as ``[..., d]``; zero for padding."""
-        own = self.warm_rows(self.delta, ids)
-        return F.embedding(ids, self.content) + self._drop(own)
-
-    def trained_rows(self) -> Tensor:
-        """Vectors of padding and of the warm items, ``[1 + n_warm, d]``, with their gradient."""
-        return self.content[: self.n_warm + 1] + self._drop(self.delta)
-
-    def _drop(self, own: Tensor) -> Tensor:
+    def _shown(self, delta: Tensor) -> Tensor:
+        """Training shows no ID at this rate, anew wherever one is looked up or ranked."""
         if not self.training:
-            return own
-        return own * (torch.rand(own.shape[:-1], device=own.device) >= self.rate).unsqueeze(-1)
+            return delta
+        kept = torch.rand(delta.shape[:-1], device=delta.device) >= self.rate
+        return delta * kept.unsqueeze(-1)

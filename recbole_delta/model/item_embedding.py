@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from logging import getLogger
 
 import torch
 from torch import nn
@@ -47,8 +48,14 @@ def build_item_embedding(
     )
     if isinstance(embedding, ContentEmbedding) and content_map is not None:
         embedding.remember_map(content_map)
-    if settings.cold_delta == "neighbours" and isinstance(embedding, DeltaEmbedding):
-        embedding.lend_deltas(LENDERS)
+    if settings.cold_delta == "neighbours":
+        if isinstance(embedding, DeltaEmbedding) and embedding.delta_max:
+            embedding.lend_deltas(LENDERS)
+        elif settings.recipe == "paper":  # it was asked for by itself
+            getLogger().warning(
+                "cold_delta: neighbours does nothing: item_embedding: "
+                f"{settings.item_embedding} has no deltas to lend."
+            )
     return embedding
 
 

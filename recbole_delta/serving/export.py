@@ -2,18 +2,19 @@
 
 The folder holds
 
-- ``items.safetensors``: ``vectors`` ``[n, d]`` float32 and ``tokens`` uint8, the ids of the items
+- ``items.safetensors``: ``vectors`` ``[n, D]`` float32 and ``tokens`` uint8, the ids of the items
   that are recommended: UTF-8, joined by line feeds, without one at the end, in the order of the
   rows, as in a content file (:mod:`dataset_prep.format.content`);
 - ``encoder.onnx``: from ``history`` ``[B, L, d]`` float32, the vectors of each history's items,
   oldest first and padded on the right, that is with zeros after them, and ``length`` ``[B]`` int64,
-  at least 1, to ``session`` ``[B, d]``. The score of an item is the dot product of its vector with
-  it;
-- ``history.safetensors``, where a history takes other vectors than are scored (COREDelta scales
-  the latter), or other items (those that were removed);
+  at least 1, to ``session`` ``[B, D]``. The score of an item is the dot product of its vector with
+  it. D is d, or d + 1 where the model has constants on cold or warm items (``recipe: calibrated``);
+- ``history.safetensors``, where a history takes other vectors than are scored (without constants,
+  or as COREDelta scales the latter), or other items (those that were removed);
 - ``export.json``, which says what is where: ``history`` is the file to take vectors of histories
   from, ``max_length`` the number of latest items that an encoder takes, and with ``fixed_length``
-  L is that number for every history. ``tokens`` and ``padding`` say in words what stands above.
+  L is that number for every history. ``dimension`` is d, ``scored_dimension`` D. ``tokens`` and
+  ``padding`` say in words what stands above.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ def export(model: Any, items: ServedItems, encoding: Mapping[str, Any], folder: 
             "padding": PADDING,
             "n_items": len(items.listed),
             "dimension": model.item_embedding.embedding_dim,
+            "scored_dimension": model.scored_items().size(1),
             "max_length": int(model.max_seq_length),
             "fixed_length": has_one_length(model),
             "content": dict(encoding),

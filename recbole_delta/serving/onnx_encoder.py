@@ -40,7 +40,7 @@ class SessionEncoder(nn.Module):
             length: ``[B]`` int64 number of items of each history, at least 1.
 
         Returns:
-            ``[B, d]``.
+            ``[B, D]``, one number more than d where the model has constants on items.
         """
         size, width = length.size(0), history.size(1)
         # The places of the batch are the catalogue, and padding is 0 as always.
@@ -97,7 +97,7 @@ def write_encoder(model: ContentBackbone, path: Path) -> None:
     Args:
         model: backbone, in evaluation mode.
         path: path of the ONNX file, with inputs ``history`` ``[B, L, d]`` and ``length`` ``[B]``
-            and the output ``session`` ``[B, d]``.
+            and the output ``session`` ``[B, D]``.
 
     Raises:
         DeltaError: torch cannot trace the backbone.

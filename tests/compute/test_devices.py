@@ -99,3 +99,13 @@ def test_a_gpu_id_that_is_no_number_is_refused(gpus):
     gpus(2)
     with pytest.raises(DeltaError, match="gpu_id must be numbers, .*'first'"):
         device(gpu_id="first")
+
+
+@pytest.mark.parametrize(("gpu_id", "lacking"), [("1", 1), ("0,3", 3), ([7], 7)])
+def test_a_gpu_that_is_not_among_those_that_are_visible_is_refused(gpus, gpu_id, lacking):
+    """As with ``gpu_id: '3'`` under a cluster's ``CUDA_VISIBLE_DEVICES=3``."""
+    gpus(1)
+    with pytest.raises(DeltaError, match=f"gpu_id: there is no GPU {lacking} among .*, 0 to 0"):
+        device(gpu_id=gpu_id)
+    gpus(0)
+    assert device(gpu_id=gpu_id) == "cpu"

@@ -26,14 +26,14 @@ def content() -> np.ndarray:
 COUNT = np.random.default_rng(1).integers(1, 50, N_WARM)
 
 
-def made(content, mode):
+def made(content, mode, dim=DIM):
     """The embedding of a mode, fitted on the warm part of the content."""
     chosen = EMBEDDINGS[mode]
-    rows = F.pad(chosen.fit(content[:N_WARM], COUNT, DIM)(content), (0, 0, 1, 0))
+    rows = F.pad(chosen.fit(content[:N_WARM], COUNT, dim)(content), (0, 0, 1, 0))
     options = chosen.options() if chosen.options else None
     generator = torch.Generator().manual_seed(0)
     count, init_table = torch.from_numpy(COUNT), nn.init.normal_
-    return chosen.make(EmbeddingArgs(rows, N_WARM, DIM, options, generator, count, init_table))
+    return chosen.make(EmbeddingArgs(rows, N_WARM, dim, options, generator, count, init_table))
 
 
 def test_alphafuse_adds_ids_in_the_null_space_of_standardised_content(content):
@@ -57,7 +57,7 @@ def test_alphafuse_adds_ids_in_the_null_space_of_standardised_content(content):
     assert [name for name, _ in embedding.named_parameters()] == ["identity"]
 
 
-@pytest.mark.parametrize("mode", ["alphafuse", "liger"])
+@pytest.mark.parametrize("mode", ["alphafuse", "liger", "moe"])
 def test_a_cosine_is_the_score_of_the_papers_that_have_one(tiny, train, mode):
     _, (_, model, *_) = train(tiny, "SASRecDelta", item_embedding=mode)
     model.eval()
@@ -129,6 +129,13 @@ def test_whitening_shows_the_adaptor_content_without_correlations_of_warm_items(
     layer = embedding.adaptor[0]
     expected = F.gelu(embedding.content[1:] @ layer.weight.T + layer.bias)
     torch.testing.assert_close(embedding.weight[1:], expected)
+
+
+@pytest.mark.parametrize(("mode", "dim"), [("whitening", 12), ("alphafuse", CONTENT_DIM)])
+def test_what_only_cold_items_have_does_not_throw_them_out(content, mode, dim):
+    content[:N_WARM, -1], content[N_WARM:, -1] = 0, 1  # a tag of new items alone
+    rows = made(content, mode, dim=dim).content[1:]
+    assert rows[N_WARM:].abs().max() < 10 * rows[:N_WARM].abs().max()
 
 
 def test_the_mixture_of_experts_is_unisrecs_formula(content):

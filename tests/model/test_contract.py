@@ -32,17 +32,17 @@ def of(mode) -> dict:
     return {"n_codebook": 8, "codebook_size": 4} if mode == "digits" else {"item_embedding": mode}
 
 
-# What a mode of item embedding promises: the only place here that knows modes by name.
+# What a mode of item embedding promises.
 
 
 def knows_content(mode) -> bool:
     """Whether items have content, and cold ones a vector therefore."""
-    return mode != "id"
+    return mode == "digits" or EMBEDDINGS[mode].embeds_cold_items
 
 
 def learns_rows(mode) -> bool:
     """Whether anything at all of a warm item's vector is learnt."""
-    return mode != "frozen"
+    return mode == "digits" or EMBEDDINGS[mode].learns_warm
 
 
 def bound_on_delta(mode) -> float | None:
@@ -52,7 +52,7 @@ def bound_on_delta(mode) -> float | None:
 
 def moves_cold_items(mode) -> bool:
     """Whether something that cold items share is learnt, so that they move with it."""
-    return mode in ("whitening", "moe", "liger", "denserec", "gated", "id_knn", "digits")
+    return mode == "digits" or EMBEDDINGS[mode].learns_cold
 
 
 def draws_noise(mode) -> bool:
@@ -106,6 +106,14 @@ def test_content_does_not_move_and_a_cold_item_is_its_content_alone(tiny, train,
     torch.testing.assert_close(embedding(cold), embedding.weight[n_warm + 1 :])
     without = fresh.item_embedding.weight[n_warm + 1 :]
     assert torch.equal(embedding.weight[n_warm + 1 :], without) == (not moves_cold_items(mode))
+
+
+@pytest.mark.parametrize("mode", EMBEDDINGS)
+def test_a_cold_item_that_borrows_has_one_vector_wherever_it_is_looked_up(tiny, train, mode):
+    _, (_, model, *_) = train(tiny, **of(mode), cold_delta="neighbours", epochs=1)
+    embedding = model.eval().item_embedding
+    ids = torch.arange(len(embedding.weight))
+    torch.testing.assert_close(embedding(ids), embedding.weight)
 
 
 @each_model

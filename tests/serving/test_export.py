@@ -103,6 +103,7 @@ def test_offsets_are_in_the_vectors(tiny, train, tmp_path):
     exported = Exported(tmp_path / "exported")
     assert_same_recommendations(exported, recommender, HISTORIES)
     assert len(next(iter(exported.items.values()))) == 16 + 1
+    assert (exported.facts["dimension"], exported.facts["scored_dimension"]) == (16, 16 + 1)
 
 
 @pytest.fixture

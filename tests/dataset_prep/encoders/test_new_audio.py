@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import shutil
 
@@ -15,7 +16,9 @@ soundfile = pytest.importorskip("soundfile")
 
 import recbole_delta  # noqa: E402
 from dataset_prep.__main__ import main as dataset_prep  # noqa: E402
-from recbole_delta import Recommender  # noqa: E402
+from dataset_prep.encoders.new_items import NewItems  # noqa: E402
+from dataset_prep.encoders.options import AudioOptions  # noqa: E402
+from recbole_delta import DeltaError, Recommender  # noqa: E402
 from recbole_delta.cli.main import main  # noqa: E402
 
 RATE = 16_000
@@ -65,6 +68,12 @@ def test_new_sounds_are_encoded_as_the_old_ones(heard, capsys):
     torch.testing.assert_close(weight[row["again"]], weight[row[cold]], atol=1e-5, rtol=0)
     [best] = recommender.recommend([["i1" if cold != "i1" else "i2"]], k=1, allow=["again"])
     assert best[0].item == "again"
+
+
+def test_another_network_is_refused(heard, tmp_path):
+    how = {**dataclasses.asdict(AudioOptions()), "files": "those of another"}
+    with pytest.raises(DeltaError, match="audio model mel is not the one that the run's items"):
+        NewItems(audio=heard[2], cache=tmp_path).encode({"audio": how})
 
 
 def test_sounds_that_cannot_be_heard_are_named(heard, capsys):

@@ -72,6 +72,31 @@ def test_times_are_read_as_they_are_meant(tmp_path, written, options, ending):
     assert log.time.tolist() == [1_704_153_600, 1_704_240_000, 1_735_603_200]
 
 
+def test_a_day_without_dashes_is_no_number_of_seconds(tmp_path):
+    (tmp_path / "rows.csv").write_text("user_id,item_id,timestamp\nu,a,20240131\nu,b,20240201\n")
+    names = {"interactions": "rows.csv"}
+    with pytest.raises(DeltaError, match="how '20240131' is to be read, as in time_format=%Y%m%d"):
+        get_source("table").read(tmp_path, names)
+    data = get_source("table").read(tmp_path, {**names, "time_format": "%Y%m%d"})
+    log, _ = Log.read(data.interactions, "rows")
+    assert log.time.tolist() == [1_706_659_200, 1_706_745_600]
+
+
+def test_an_empty_first_time_does_not_say_how_times_are_read(tmp_path):
+    (tmp_path / "rows.csv").write_text("user_id,item_id,timestamp\nu,a,\nu,b,1\nu,c,2\n")
+    data = get_source("table").read(tmp_path, {"interactions": "rows.csv"})
+    assert data.interactions.collect()["timestamp"].to_list() == [None, 1.0, 2.0]
+
+
+def test_a_recbole_header_without_a_type_is_named(tmp_path):
+    (tmp_path / "x.inter").write_text("user_id:token\titem_id:token\ttimestamp:float\ns\tt\t5\n")
+    (tmp_path / "x.item").write_text("item_id:token\ttitle\nt\tSo What\n")
+    with pytest.raises(
+        DeltaError, match=r"x.item: the column 'title' must say its type.*token_seq"
+    ):
+        get_source("recbole").read(tmp_path, {"name": "x"})
+
+
 def test_columns_of_ones_own(tmp_path):
     """Plays to filter by, another name of the item's column, numbers with leading zeros, lists."""
     (tmp_path / "rows.csv").write_text("user_id,song,timestamp,seconds\nu,007,1,61\nu,7,2,60\n")
