@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,8 @@ class Filters:
     core: int = 1
 
     def __post_init__(self) -> None:
+        if not isinstance(self.above, Mapping):
+            raise DeltaError(f"above must be bounds, as in {{rating: 3}}, but is {self.above!r}.")
         at_least_1("core", self.core)
         check_seed(self.seed)
         if self.users is not None:
@@ -105,7 +108,7 @@ def split_log(
     filters: Filters,
     protocol: str,
     options: Mapping[str, Any],
-    without: Collection[str] = (),
+    without: Mapping[str, str] = MappingProxyType({}),
 ) -> SplitLog:
     """Read the raw interactions, filter them, and split them.
 
@@ -116,7 +119,7 @@ def split_log(
         protocol: a name in :data:`dataset_prep.protocols.PROTOCOLS`.
         options: keyword arguments of the protocol.
         without: items whose rows are dropped before users are drawn and rows are counted for
-            the core.
+            the core, and why.
 
     Raises:
         DeltaError: the interactions cannot be read, RecBole could not read back an id, the
@@ -134,6 +137,11 @@ def split_log(
         steps.append(counts(", ".join(bounds), log))
     if without:
         log = log.keep(~log.items.is_in(list(without)).to_numpy()[log.item])
+        if not len(log):
+            token, reason = next(iter(without.items()))
+            raise DeltaError(
+                f"No item has content; of {token!r}, {reason}. Are ids written alike in all files?"
+            )
         steps.append(counts("items without content dropped", log))
     if filters.users is not None:
         log = sample_users(log, filters.users, filters.seed)

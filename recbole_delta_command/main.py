@@ -101,13 +101,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         sys.exit(STOPPED)
     except UsageError as error:
-        _stop(error)
+        _stop(printable(str(error)))
     except ValueError as error:
         from dataset_prep.errors import DeltaError
 
         if not isinstance(error, DeltaError):
             raise
-        _stop(error)
+        # Several errors are a line each.
+        _stop("\n".join(map(printable, str(error).splitlines())))
 
 
 def _answer(given: list[str]) -> None:
@@ -142,6 +143,6 @@ def _refuse_misspelt(word: str) -> None:
         raise UsageError(f"There is no command and no file {word!r}{hint}")
 
 
-def _stop(error: ValueError) -> NoReturn:
-    print(f"error: {printable(str(error))}", file=sys.stderr)
+def _stop(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
     sys.exit(2)

@@ -21,8 +21,9 @@ RUN_USAGE = """\
 usage: recbole-delta [FILE.yaml ...] [-m NAME] [-d NAME] [--config_files="A.yaml B.yaml"]
                      [--SETTING=VALUE ...] [--import MODULE]
 
-Train and evaluate one model (-m, --model) on one prepared data set (-d, --dataset). Values are
-YAML; a later file overrides an earlier one, and settings override files.
+Train and evaluate one model (-m, --model) on one data set (-d, --dataset); an ordinary one of
+RecBole's is prepared on the way. Values are YAML; a later file overrides an earlier one, and
+settings override files.
 """
 
 RESUME_USAGE = """\

@@ -20,6 +20,7 @@ from dataset_prep.encoders.options import (
 from dataset_prep.encoders.ready import list_matrix, read_vectors
 from dataset_prep.errors import DeltaError
 from dataset_prep.format.content import ContentTable
+from dataset_prep.format.fields import COLD_FIELD, COUNT_FIELD
 from dataset_prep.sources.registry import RawData, Source
 
 
@@ -129,7 +130,9 @@ def _text(items: pl.DataFrame, options: ContentOptions, origin: Source, cache: P
         raise DeltaError(f"{origin.name} has no texts; leave out the encoder.")
     model = options.encoder or DEFAULT_ENCODER
     encoder = TextEncoder(model, cache, options.devices)
-    filled = dict(zip(items["item_id"], item_texts(items, template, options.missing)))
+    # What a model must not know of an item is no part of its text.
+    texts_of = item_texts(items.drop(COLD_FIELD, COUNT_FIELD), template, options.missing)
+    filled = dict(zip(items["item_id"], texts_of))
     reasons = {
         token: f"all fields of its text {template!r} are empty"
         for token, text in filled.items()

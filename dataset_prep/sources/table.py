@@ -11,7 +11,7 @@ from dataset_prep.sources.parquet import scan_parquet
 from dataset_prep.sources.raw_files import need, reading
 from dataset_prep.sources.registry import RawData, source
 
-ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
+ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".inter", ".item")
 WHERE = "They are yours: CSV, TSV, Parquet or JSON lines."
 DAY = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
 ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
@@ -110,7 +110,10 @@ def _scan(path: Path) -> pl.LazyFrame:
         return scan_parquet(path)
     if path.suffix in (".jsonl", ".ndjson"):
         return pl.scan_ndjson(path, infer_schema_length=None)
-    return pl.scan_csv(path, separator="," if path.suffix == ".csv" else "\t", infer_schema=False)
+    table = pl.scan_csv(path, separator="," if path.suffix == ".csv" else "\t", infer_schema=False)
+    if path.suffix in (".inter", ".item"):  # RecBole's, whose header says item_id:token
+        return table.rename(lambda column: column.rpartition(":")[0] or column)
+    return table
 
 
 def _times(first: pl.Series, column: str, form: str, path: Path) -> pl.Expr:

@@ -21,7 +21,7 @@ from recbole_delta.audit.leakage import leakage
 from recbole_delta.audit.popularity import debiased, popularity
 from recbole_delta.audit.prepared import PreparedRows
 from recbole_delta.audit.provenance import provenance
-from recbole_delta.audit.renewal import renewal
+from recbole_delta.audit.renewal import renewal, unit
 from recbole_delta.audit.softmax import softmax
 from recbole_delta.bench.bench import finished_runs
 from recbole_delta.bench.compare import Comparison, comparisons
@@ -66,7 +66,7 @@ def audit_dataset(folder: str | Path) -> Audit:
         ['unborn cold candidates', 'unborn warm candidates', 'history that no case sees']
     """
     rows = PreparedRows.read(folder)
-    checks = (leakage, history, births, flags, content)
+    checks = (leakage, history, births, flags, content, unit)
     found = in_order(chain.from_iterable(check(rows) for check in checks))
     return Audit(rows.folder.resolve().name, found, renewal=renewal(rows))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
+from recbole_delta.audit.finding import NOTE, Finding
 from recbole_delta.audit.prepared import PreparedRows
 
 DAY = 86_400.0
@@ -14,6 +17,22 @@ LATEST = 1e11
 """Seconds since 1970, in the year 5138: larger numbers are of another unit."""
 FEW = 5
 """Training rows up to which an item has few."""
+
+
+def unit(rows: PreparedRows) -> Iterator[Finding]:
+    """Whether times can be days: what is new by the calendar is not counted otherwise.
+
+    Args:
+        rows: rows of a prepared data set.
+    """
+    if rows.has_clock and rows.time.max() > LATEST:
+        yield Finding(
+            NOTE,
+            "times are no seconds",
+            "They lie beyond the year 5000 (milliseconds?), so what is new by the calendar was not "
+            "counted.",
+            float(rows.time.max()),
+        )
 
 
 def renewal(rows: PreparedRows) -> pd.DataFrame | None:

@@ -88,7 +88,8 @@ class Data:
             digest = _digest(*(file.read_bytes() for file in files))
         except FileNotFoundError as error:
             raise DeltaError(
-                f"There is no {error.filename}; prepare {name} with dataset_prep first."
+                f"There is no {error.filename}; prepare {name} with dataset_prep first "
+                "(the bench files in results/ say how at their tops)."
             ) from error
         except (OSError, ValueError) as error:
             raise DeltaError(f"Cannot read {path} ({error}).") from error

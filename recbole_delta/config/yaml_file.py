@@ -75,7 +75,10 @@ def parse_setting(text: str) -> Any:
     try:
         return yaml.load(text, Loader=YamlLoader)
     except YAML_FAULTS as error:
-        raise DeltaError(f"{text!r} is not a value: {one_line(error)}.") from error
+        raise DeltaError(
+            f"{text!r} is no YAML ({one_line(error)}); a text has quotes of its own, as in "
+            "--val_interval='\"[3,inf)\"'."
+        ) from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -59,7 +59,8 @@ def check_inter(inter: pd.DataFrame, fields: list[str], name: str) -> None:
     unknown = set(inter[SPLIT_FIELD].unique()) - set(SPLITS)
     if unknown:
         raise DeltaError(
-            f"{name}.inter: split must be one of {', '.join(SPLITS)}, but is {unknown.pop()!r}."
+            f"{name}.inter: split must be one of {', '.join(SPLITS)}, but is {unknown.pop()!r}; "
+            "the name is dataset_prep's: rename a column of your own that is called so."
         )
 
 

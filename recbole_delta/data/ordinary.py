@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from dataset_prep import prepare
+from dataset_prep.errors import DeltaError
 from dataset_prep.format.fields import SPLIT_FIELD
 from dataset_prep.place import hashes
 from recbole_delta.data.prepare_options import FIELDS, INTERVALS, PrepareOptions
@@ -37,9 +38,11 @@ def prepare_on_the_way(config: Any) -> None:
     """
     name, folder = config["dataset"], Path(config["data_path"])
     inter = folder / f"{name}.inter"
-    fields = _fields(inter) if inter.is_file() else [""]
-    if fields == [""] or SPLIT_FIELD in fields:
+    header = _header(inter) if inter.is_file() else ""
+    if not header or SPLIT_FIELD in {column.split(":")[0] for column in header.split("\t")}:
         return
+    if "," in header and "\t" not in header:
+        raise DeltaError(f"{inter} has commas between its columns; RecBole's files have tabs.")
     options = PrepareOptions.from_config(config, folder / f"{name}.item")
     # RecBole's own copy of ml-100k lies among its code.
     out = folder.parent if name != "ml-100k" else Path(_asked(config, "data_path"))
@@ -80,9 +83,9 @@ def _asked(config: Any, setting: str) -> str:
     return str(config.external_config_dict.get(setting) or config.internal_config_dict[setting])
 
 
-def _fields(inter: Path) -> list[str]:
+def _header(inter: Path) -> str:
     with inter.open(encoding="utf-8-sig", errors="replace") as file:
-        return [field.split(":")[0] for field in file.readline().rstrip("\n").split("\t")]
+        return file.readline().rstrip("\n")
 
 
 def _sentence(name: str, folder: Path, said: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import hashlib
 import inspect
 import json
@@ -84,8 +85,10 @@ class PrepareOptions:
         known = {*own, *of_filters, *of_content} - {"audio_options"}
         for name in given:
             if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
                 raise DeltaError(
-                    f"prepare: there is no option {name!r}; choose from protocol, "
+                    f"prepare: there is no option {name!r}"
+                    f"{f', did you mean {near[0]}?' if near else ';'} choose from protocol, "
                     f"{', '.join(sorted(known))}."
                 )
         asked = _filters_of(config) | given

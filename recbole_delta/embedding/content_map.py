@@ -84,7 +84,8 @@ class ContentMap(nn.Module):
             if min(n_warm, content_dim) < dim:
                 raise DeltaError(
                     f"{n_warm} warm items with content of dimension {content_dim} cannot fill "
-                    f"an item embedding of dimension {dim}; choose a smaller one."
+                    f"an item embedding of dimension {dim}; set hidden_size (or embedding_size, "
+                    f"which some models have) to {min(n_warm, content_dim)} at most."
                 )
             pca = PCA(dim, svd_solver="full")
             pca.fit(scaler.transform(warm.astype(np.float64)))

@@ -104,6 +104,10 @@ def run(
     """
     if isinstance(config_files, (str, Path)):
         config_files = [config_files]
+    if not isinstance(settings, Mapping | None):
+        raise DeltaError(
+            f"settings are values by name, but here is {settings!r}; config_files=FILE."
+        )
     with ending_together():
         config = RunConfig(model, dataset, config_files, dict(settings or {}))
         if _starts_others(config):
@@ -195,7 +199,7 @@ def train(
         the result, and the ranks of every test case in each of the four modes.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C in training; the message says how to go on.
+        KeyboardInterrupt: Ctrl-C; the message says how to go on.
     """
     config = parts.config
     parts.model.calibrate(0.0)  # a resumed run chooses its offset anew
@@ -203,12 +207,12 @@ def train(
         score, valid_result = trainer.fit(
             parts.train, parts.valid, saved=saved, show_progress=config["show_progress"]
         )
+        if saved:
+            trainer.load_best()
+        calibration = calibrate(trainer, parts.valid.dataset, saved)
+        evaluations = trainer.evaluate_modes(parts.test, MODES)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_how_to_go_on(trainer.saved_model_file)) from None
-    if saved:
-        trainer.load_best()
-    calibration = calibrate(trainer, parts.valid.dataset, saved)
-    evaluations = trainer.evaluate_modes(parts.test, MODES)
     modes = [each.as_json(trainer.metrics, config["topk"]) for each in evaluations]
     configured = MODES.index(trainer.configured_mode(parts.test))
     trainer.log.test(modes, configured)

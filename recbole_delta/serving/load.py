@@ -98,8 +98,8 @@ def stored_model(
     model_class = get_model(config["model"])
     if not is_registered(model_class):
         raise DeltaError(
-            f"{checkpoint.path} holds RecBole's {config['model']}, which has no vectors for new "
-            "items; train one of our models."
+            f"{checkpoint.path} holds RecBole's {config['model']}; RecBole's own models are "
+            "compared here, not served. Train one of ours, with item_embedding: id for one of IDs."
         )
     if model_class.follows_from_rows:
         raise DeltaError(

@@ -10,6 +10,7 @@ import pytest
 
 from recbole_delta.audit.prepared import PreparedRows
 from recbole_delta.audit.renewal import DAY, renewal
+from recbole_delta.audit.renewal import unit as check_unit
 
 
 def log(user, item, days) -> PreparedRows:
@@ -65,6 +66,7 @@ def test_times_in_another_unit_say_nothing(unit):
     start = 1_700_000_000 / DAY
     rows = log([0, 0, 1, 1], [0, 1, 0, 1], (start + np.array([0, 5, 1, 6])) * unit)
     assert renewal(rows) is None
+    assert [each.check for each in check_unit(rows)] == ["times are no seconds"]
 
 
 def test_a_log_without_a_clock_says_nothing():

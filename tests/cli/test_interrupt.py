@@ -57,6 +57,23 @@ def test_training_says_which_checkpoint_to_resume(tiny, tmp_path, nproc, to_all)
     assert len(resumed.curve) == begun + 1
 
 
+def test_a_run_that_is_stopped_while_it_calibrates_is_not_lost(tiny, tmp_path, monkeypatch):
+    tiny.write(tmp_path / "data")
+    settings = {**QUICK, "data_path": "data", "epochs": 2, "cold_offset": "auto", "state": "ERROR",
+                "valid_candidates": "all", "valid_metric": "NDCG@10"}  # fmt: skip
+    whole = recbole_delta.run("SASRecDelta", "tiny", settings=settings)
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recbole_delta.quick_start.run.calibrate", stopped)
+        with pytest.raises(KeyboardInterrupt, match="continue with: recbole-delta resume") as told:
+            recbole_delta.run("SASRecDelta", "tiny", settings=settings)
+    resumed = recbole_delta.resume(str(told.value).split()[-1])
+    assert resumed.test_result == whole.test_result
+
+
 @pytest.mark.subprocess
 @pytest.mark.slow
 def test_a_bench_says_that_the_same_command_goes_on(tiny, tmp_path):

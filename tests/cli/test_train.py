@@ -56,8 +56,16 @@ def test_a_data_set_may_be_named_by_a_number():
 
 
 def test_a_value_that_is_not_yaml_is_refused():
-    with pytest.raises(DeltaError, match="is not a value"):
+    with pytest.raises(DeltaError, match="is no YAML .* has quotes of its own"):
         values(read_run(["--x={"]))
+
+
+def test_several_errors_are_a_line_each(capsys):
+    with pytest.raises(SystemExit):
+        main(["--model=SASRecDelta", "--dataset=x", "--epohcs=3", "--delta_max=-1"])
+    first, *others = capsys.readouterr().err.strip().splitlines()
+    assert first == "error: 2 things have to be changed:"
+    assert ["epohcs" in others[0], "delta_max" in others[1], len(others)] == [True, True, 2]
 
 
 def test_an_error_is_one_sentence_and_exit_code_2(capsys):

@@ -189,7 +189,12 @@ def test_rows_that_have_come_since_are_taken_in(data, capfd):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"prepare": {"kore": 5}}, "prepare: there is no option 'kore'; choose from protocol"),
+        ({"prepare": {"kore": 5}}, "prepare: there is no option 'kore', did you mean core? choose"),
+        ({"prepare": {"above": "rating=3"}}, "above must be bounds, as in {rating: 3}"),
+        (
+            {"prepare": {"template": "{title} {is_cold}"}},
+            "no field 'is_cold'; the fields are item_id",
+        ),
         ({"prepare": "paper"}, "prepare must be options"),
         ({"prepare": {"protocol": "newest"}}, "prepare: protocol must be one of"),
         ({"prepare": {"core": "five"}}, "core must be at least 1"),
@@ -201,7 +206,7 @@ def test_rows_that_have_come_since_are_taken_in(data, capfd):
     ],
 )
 def test_bad_options(data, asked, message):
-    with pytest.raises(DeltaError, match=message.replace("[", r"\[").replace(")", r"\)")):
+    with pytest.raises(DeltaError, match=re.escape(message)):
         recbole_delta.run("ContentMean", "shop", settings=settings(data, **asked))
 
 
@@ -231,6 +236,24 @@ def test_without_times_it_says_what_they_are_for(data):
     rows = pd.read_csv(file, sep="\t").drop(columns="timestamp:float")
     rows.to_csv(file, sep="\t", index=False)
     with pytest.raises(DeltaError, match="no column 'timestamp'.*needs an order: name the column"):
+        recbole_delta.run("ContentMean", "shop", settings=settings(data))
+
+
+def test_columns_between_commas_are_no_atomic_file(data):
+    file = data / "shop" / "shop.inter"
+    file.write_text(file.read_text().replace("\t", ","))
+    with pytest.raises(
+        DeltaError, match=r"shop.inter has commas between its columns; .* have tabs"
+    ):
+        recbole_delta.run("ContentMean", "shop", settings=settings(data))
+
+
+def test_ids_that_are_written_otherwise_among_the_items(data):
+    file = data / "shop" / "shop.item"
+    file.write_text(file.read_text().replace("\nB", "\nb"))
+    with pytest.raises(
+        DeltaError, match=r"No item has content; of 'B\d+', the file of items has no"
+    ):
         recbole_delta.run("ContentMean", "shop", settings=settings(data))
 
 

@@ -10,6 +10,7 @@ from dataset_prep import SOURCES
 from dataset_prep.errors import DeltaError
 from dataset_prep.interactions.log import Log
 from dataset_prep.sources import get_source
+from dataset_prep.sources.table import read_items
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "parquet", "jsonl"])
@@ -95,6 +96,11 @@ def test_a_recbole_header_without_a_type_is_named(tmp_path):
         DeltaError, match=r"x.item: the column 'title' must say its type.*token_seq"
     ):
         get_source("recbole").read(tmp_path, {"name": "x"})
+
+
+def test_items_in_recboles_form_are_a_table(tmp_path):
+    (tmp_path / "new.item").write_text("item_id:token\ttitle:token_seq\na\tSo What\n")
+    assert read_items(tmp_path / "new.item").to_dicts() == [{"item_id": "a", "title": "So What"}]
 
 
 def test_columns_of_ones_own(tmp_path):
