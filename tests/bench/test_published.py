@@ -117,7 +117,7 @@ def rows_that_do_not_fit(table: pd.DataFrame, specs: dict[tuple[str, str, int], 
 
 SEVERAL = {
     *("beauty", "beauty-delta-max", "beauty-gru4rec", "beauty-rivals"),
-    *("ml-100k-delta-max", "zoo"),
+    *("ml-100k-delta-max", "ml-100k-rivals", "zoo"),
 }
 """Reports with rows of several commits, of which docs/results.md warns."""
 
