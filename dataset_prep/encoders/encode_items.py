@@ -131,7 +131,9 @@ def _text(items: pl.DataFrame, options: ContentOptions, origin: Source, cache: P
     model = options.encoder or DEFAULT_ENCODER
     encoder = TextEncoder(model, cache, options.devices)
     # What a model must not know of an item is no part of its text.
-    texts_of = item_texts(items.drop(COLD_FIELD, COUNT_FIELD), template, options.missing)
+    texts_of = item_texts(
+        items.drop(COLD_FIELD, COUNT_FIELD, strict=False), template, options.missing
+    )
     filled = dict(zip(items["item_id"], texts_of))
     reasons = {
         token: f"all fields of its text {template!r} are empty"

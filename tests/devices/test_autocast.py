@@ -78,7 +78,8 @@ def test_the_autocast_matrix(name, mode, dtype):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("mode", ["id", "delta", "whitening", "moe"])
+# Those that draw noise draw other noise in half precision, and a cosine over .07 enlarges it.
+@pytest.mark.parametrize("mode", ["id", "delta", "whitening", "alphafuse"])
 def test_a_run_with_enable_amp_goes_the_way_of_one_without(tiny, train, loss, mode):
     settings = {"loss": loss, "item_embedding": mode, "epochs": 3, "sampled_items": 400}
     settings |= {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "eval_step": 0}
