@@ -150,6 +150,7 @@ def test_constants_of_warm_items_are_kept_and_honoured(train, model):
 
 
 def test_where_no_item_is_cold_yet_one_that_comes_later_is_not_buried(tiny, train, caplog):
+    caplog.set_level("WARNING")
     prepared = without_cold_validation(tiny)
     cold = set(prepared.items.loc[prepared.items["is_cold"] == "1", "item_id"])
     rows = prepared.rows[~prepared.rows["item_id"].isin(cold)]
