@@ -37,8 +37,7 @@ def usable_devices(gpu_id: Any, use_gpu: bool) -> list[torch.device]:
             f"gpu_id: there is no GPU {lacking[0]} among those that are visible, 0 to "
             f"{len(visible) - 1}; it counts among what CUDA_VISIBLE_DEVICES leaves."
         )
-    chosen = chosen if visible else []
-    return [torch.device("cuda", n) for n in chosen] or [torch.device("cpu")]
+    return [torch.device("cuda", n) for n in chosen if n in visible] or [torch.device("cpu")]
 
 
 def own_device(gpu_id: Any, use_gpu: bool) -> torch.device:

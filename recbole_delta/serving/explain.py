@@ -102,15 +102,14 @@ class Spaces:
             removed: ids of items that are recommended no more.
         """
         with torch.no_grad():
-            lent = (
-                embedding.weight[embedding.n_warm + 1 :] - embedding.content[embedding.n_warm + 1 :]
-            )
+            weight = embedding.weight
+            lent = (weight - embedding.content)[embedding.n_warm + 1 :]
             delta = torch.cat([embedding.delta[1:], lent])
         return cls(
             items,
             np.pad(train_count, (0, len(items) - len(train_count))),
             _directions(embedding.content),
-            _directions(embedding.weight),
+            _directions(weight),
             delta.norm(dim=1).cpu().numpy(),
             np.array([item not in removed for item in items]),
             embedding.delta_max,

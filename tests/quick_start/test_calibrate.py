@@ -233,9 +233,9 @@ def test_resuming_and_loading_keep_the_offset(tiny, train):
     [
         ({"cold_offset": "much"}, "cold_offset must be one of none | auto | a number"),
         ({"cold_offset": float("nan")}, "cold_offset must be a number"),
-        ({"cold_share": 1.5}, "cold_share must be a number"),
-        ({"cold_share": 0}, "cold_share must be a number"),
-        ({"cold_share": 1.0}, "cold_share must be a number"),
+        ({"cold_share": 1.5}, "cold_share must be a number from 1e-06 to 0.999999"),
+        ({"cold_share": 0}, "cold_share must be a number from 1e-06 to 0.999999"),
+        ({"cold_share": 1.0}, "cold_share must be a number from 1e-06 to 0.999999"),
         ({"cold_delta": "half"}, "cold_delta must be one of zero | neighbours"),
         ({"cold_validation": "old"}, "cold_validation must be one of newest | random"),
     ],
