@@ -1,6 +1,6 @@
 # Two commands: `make demo` runs the main job, `make test` the tests. Each installs what it needs.
-NEEDS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
-PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python3.10; do \
+NEEDS := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 15))
+PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
     $$each -c "$(NEEDS)" 2>/dev/null && echo $$each && break; done)
 # Torch first: asked for by its exact version, a CPU build that is at hand is taken and no
 # CUDA libraries are pulled. docs/installation.md, "Another build of torch", says how to choose.
@@ -27,7 +27,7 @@ docs: $(VENV)/.installed-docs
 
 # What is missing is said before anything is installed.
 $(VENV)/.torch:
-	@$(or $(PYTHON),false) -c "$(NEEDS)" || { echo "error: this needs Python 3.10, 3.11, 3.12 or 3.13" \
+	@$(or $(PYTHON),false) -c "$(NEEDS)" || { echo "error: this needs Python 3.10, 3.11, 3.12, 3.13 or 3.14" \
 	    "with venv (on Debian: apt install python3-venv); name one: make PYTHON=..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install $(TORCH)

@@ -57,11 +57,9 @@ class DeltaOptions:
 
 
 def _id(args: EmbeddingArgs) -> IdEmbedding:
-    """RecBole's own table, for warm items; its random numbers come from the global generator."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(args.generator.initial_seed())  # and no GPU's
-        table = nn.Embedding(args.n_warm + 1, args.dim, padding_idx=0)
-        args.init_table(table)
+    """RecBole's own table, for warm items."""
+    table = nn.Embedding(args.n_warm + 1, args.dim, padding_idx=0)
+    args.init_table(table)
     return IdEmbedding(table.weight)
 
 

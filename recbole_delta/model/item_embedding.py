@@ -35,17 +35,20 @@ def build_item_embedding(
     content_map, content = None, torch.empty(0)
     if settings.embedding_spec.fit is not None:
         content_map, content = dataset.content_rows(settings.embedding_spec.fit, dim)
-    embedding = settings.embedding_spec.make(
-        EmbeddingArgs(
-            content=content,
-            n_warm=dataset.n_warm,
-            dim=dim,
-            options=settings.embedding_options,
-            generator=torch.Generator().manual_seed(rows_seed(seed)),
-            train_count=torch.from_numpy(dataset.train_counts()),
-            init_table=init_table,
+    # However much it draws, the backbone starts from the same numbers beside every embedding.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(rows_seed(seed))  # and no GPU's
+        embedding = settings.embedding_spec.make(
+            EmbeddingArgs(
+                content=content,
+                n_warm=dataset.n_warm,
+                dim=dim,
+                options=settings.embedding_options,
+                generator=torch.Generator().manual_seed(rows_seed(seed)),
+                train_count=torch.from_numpy(dataset.train_counts()),
+                init_table=init_table,
+            )
         )
-    )
     if isinstance(embedding, ContentEmbedding) and content_map is not None:
         embedding.remember_map(content_map)
     if settings.cold_delta == "neighbours":

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from recbole_delta.config.run_config import RunConfig
 from recbole_delta.embedding import EMBEDDINGS, modes
 from recbole_delta.embedding.adaptors import MixtureOfExperts, ResidualAdaptor
 from recbole_delta.evaluator.evaluate import MODES as EVALUATION_MODES
 from recbole_delta.evaluator.evaluate import evaluate_modes
 from recbole_delta.model import BACKBONES, MODELS
+from recbole_delta.quick_start.build import make_parts
 
 CAUSAL = [m.__name__ for m in MODELS if m.__name__ in BACKBONES and m.causal]
 
@@ -219,6 +221,19 @@ def test_training_repeats_bit_for_bit_and_reloads_identically(tiny, train, backb
     reloaded = evaluate_modes(a, test.dataset, EVALUATION_MODES, batch_size=4096)
     metrics = [each.metrics(["ndcg", "hit", "mrr"], [10]) for each in reloaded]
     assert metrics == [record["metrics"] for record in first.test_modes]
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_backbone_starts_from_the_same_numbers_beside_every_embedding(tiny, train, backbone):
+    def start(mode):
+        result, _ = train(tiny, backbone, **of(mode))
+        model = make_parts(RunConfig(config_dict=result.settings)).model
+        return {n: p for n, p in model.named_parameters() if not n.startswith("item_embedding.")}
+
+    frozen = start("frozen")
+    for mode in EMBEDDINGS:
+        for name, parameter in start(mode).items():
+            assert torch.equal(parameter, frozen[name]), f"{mode}: {name}"
 
 
 @pytest.mark.parametrize("mode", EMBEDDINGS)
