@@ -13,9 +13,11 @@ from recbole_delta.bench.record import Record
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.labels import metric_label
 
-RULES = ("none", "best", "equal mass", "chosen")
-"""Offsets that are compared: 0, the best one on validation data, the one of equal mass, and the one
-that the run has, between these two."""
+RULES = {"none": None, "best": "best", "equal mass": "equal_mass", "by skill": "by_skill",
+         "chosen": "offset"}  # fmt: skip
+"""Offsets that are compared, and the fields of a calibration that hold them: 0, the best one on
+validation data, the one of equal mass, that one corrected by skill, and the one that the run has,
+between these."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,9 @@ class Regret:
             >>> {name: round(lost, 6) for name, lost in found.lost.items()}
             {'none': 0.5, 'best': 0.0, 'equal mass': 0.5, 'chosen': 0.0}
         """
-        chosen = calibration["offset"]
-        offsets = dict(zip(RULES, (0.0, calibration["best"], calibration["equal_mass"], chosen)))
-        lost = {}
-        for name, offset in offsets.items():
+        chosen, lost = calibration["offset"], {}
+        for name, key in RULES.items():
+            offset = 0.0 if key is None else calibration.get(key)
             if offset is not None:
                 cold, warm = curve.at(offset - chosen)
                 total = curve.share * cold + (1 - curve.share) * warm
@@ -82,7 +83,7 @@ def regret_frame(found: list[tuple[Row, Record, Regret]]) -> pd.DataFrame:
         runs = [each for row, _, each in found if row.label == label]
         best = sum(each.best_total for each in runs) / len(runs)
         lines[label] = {"best total": f"{best:.4f}"}
-        for name in RULES:
+        for name in (rule for rule in RULES if any(rule in each.lost for _, _, each in found)):
             lost = [each.lost[name] for each in runs if name in each.lost]
             lines[label][name] = _shown(lost) if lost else "-"
     return pd.DataFrame.from_dict(lines, orient="index")
@@ -107,7 +108,8 @@ def regret_note(frontiers: Frontiers, found: list[tuple[Row, Record, Regret]]) -
         f"How much of the best total {metric_label(frontiers.metric)} along the constant, on these "
         "test targets, a constant loses that has not seen them: none at all, the best one on "
         "validation data, the one at which cold items have the expected share of the softmax's "
-        f"mass, and the chosen one, between these two.{seeds}"
+        "mass, that one corrected by how far the model's confidence comes true on cold items "
+        f"(by skill), and the chosen one, between these.{seeds}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.inference import inference_mode
+from recbole_delta.evaluator.metrics import expected_gain
 from recbole_delta.evaluator.scoring import drops_cold, scored_blocks
+from recbole_delta.evaluator.skill import claimed_gain, log_skill
 
 QUANTILES = 101
 """Numbers by which a checkpoint remembers how log-odds are distributed over histories."""
@@ -25,11 +27,11 @@ LARGEST = 30.0
 """Equal mass is looked for up to it, either sign: e to this power is all the mass there is."""
 
 RESAMPLES = 100
-"""Draws of the bootstrap that tells how far the best offset depends on the targets there are."""
+"""Draws of the bootstrap that tells how far an offset depends on the targets that there are."""
 
-MASS_ERROR = 0.5
-"""How far the offset of equal mass is from the best one on test data, as a standard deviation
-(``benchmarks/RESULTS.md``)."""
+ERROR = 0.5
+"""How far each of the three offsets is from the best one on test data, beyond its standard error:
+a standard deviation (``benchmarks/RESULTS.md``)."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class Calibration:
         spread: standard error of ``best``; None with it.
         equal_mass: the offset at which cold items have the expected share of the softmax's mass.
         share: the expected share of cold targets.
+        by_skill: that of equal mass, less what the model's confidence is wrong by on cold items;
+            None where validation has no cold targets.
+        skill_spread: standard error of ``by_skill``; None with it.
     """
 
     offset: float
@@ -50,6 +55,8 @@ class Calibration:
     spread: float | None
     equal_mass: float
     share: float
+    by_skill: float | None = None
+    skill_spread: float | None = None
 
     @classmethod
     def by_mass(cls, odds: np.ndarray, share: float) -> Calibration:
@@ -72,14 +79,15 @@ def choose_offset(
     share: float | None,
     batch_size: int,
 ) -> Calibration:
-    """An offset between the best one on ``cases`` and that of equal mass.
+    """The offset that three estimates of it agree on.
 
-    The best one knows how well the model ranks cold items, but depends on the cold items that
-    validation happens to have; a bootstrap over items tells how much. That of equal mass (the most
-    likely one: the mean probability of a cold target is the share of cold targets) is steady, but
-    takes the model's confidence for its skill. As two measurements of one thing are, they are
-    weighted by the inverse of their variances. What it loses on test data is in
-    ``benchmarks/RESULTS.md``.
+    The best one on ``cases`` knows how well the model ranks cold items, but depends much on the
+    ones that validation happens to have. That of equal mass (the most likely one: the mean
+    probability of a cold target is the share of cold targets) depends on none, but takes the
+    model's confidence for its skill. That of equal mass with the confidence corrected by what came
+    true on ``cases`` (:func:`~recbole_delta.evaluator.skill.log_skill`) is between the two. They
+    are weighted by the inverse of their variances, as measurements of one thing are. What that
+    loses on test data is in ``benchmarks/RESULTS.md``.
 
     Args:
         model: a :class:`recbole_delta.model.contract.CatalogueModel` with vectors for cold items
@@ -94,13 +102,17 @@ def choose_offset(
     mode = Mode("all", cases.settings.cold_history)
     [evaluation] = evaluate_modes(model, cases, [mode], k=k, batch_size=batch_size)
     frontier = Frontier(evaluation.groups, metric, k, share)
-    draws = resampled_best(frontier, cases.instances.target.numpy())
-    best, spread = float(np.median(draws)), float(draws.std())
+    target = cases.instances.target.numpy()
+    claimed = claimed_gain(model, cases, metric, k, batch_size)
     mass = equal_mass(odds, frontier.share)
-    trust = MASS_ERROR**2 / (MASS_ERROR**2 + spread**2)
+    draws = {"best": resampled_best(frontier, target)}
+    draws["by_skill"] = mass + resampled_skill(frontier, claimed, target)
+    estimates = np.array([mass, *(np.median(each) for each in draws.values())])
+    errors = np.array([0.0, *(each.std() for each in draws.values())])
     # Test rows decide in what order cold items are numbered, and so the last bits of scores.
-    offset = round(trust * best + (1 - trust) * mass, DIGITS)
-    return Calibration(offset, best, spread, mass, frontier.share)
+    offset = round(float(np.average(estimates, weights=1 / (ERROR**2 + errors**2))), DIGITS)
+    (_, best, by_skill), (_, spread, skill_spread) = estimates.tolist(), errors.tolist()
+    return Calibration(offset, best, spread, mass, frontier.share, by_skill, skill_spread)
 
 
 def resampled_best(frontier: Frontier, target: np.ndarray, n: int = RESAMPLES) -> np.ndarray:
@@ -116,15 +128,40 @@ def resampled_best(frontier: Frontier, target: np.ndarray, n: int = RESAMPLES) -
     Returns:
         ``[n]`` float64; the same numbers for the same cases, however their items are numbered.
     """
-    random = np.random.default_rng(0)
-    is_cold = frontier.ranks.is_cold
-    groups = [_cases_by_item(target, np.flatnonzero(mask)) for mask in (is_cold, ~is_cold)]
     found = []
-    for _ in range(n):
-        drawn = [items[i] for items in groups for i in random.integers(0, len(items), len(items))]
-        ranks = frontier.ranks.of(np.concatenate(drawn))
+    for drawn in _resampled(frontier.ranks.is_cold, target, n):
+        ranks = frontier.ranks.of(drawn)
         found.append(Frontier(ranks, frontier.metric, frontier.k, frontier.share).best_offset)
     return np.array(found)
+
+
+def resampled_skill(
+    frontier: Frontier, claimed: np.ndarray, target: np.ndarray, n: int = RESAMPLES
+) -> np.ndarray:
+    """The skill on cold items with other target items, by the same bootstrap.
+
+    Args:
+        frontier: frontier of the cases.
+        claimed: ``[cases]`` what the model claims of each.
+        target: ``[cases]`` their items.
+        n: number of draws.
+
+    Returns:
+        ``[n]`` float64 values of :func:`~recbole_delta.evaluator.skill.log_skill`.
+    """
+    is_cold = frontier.ranks.is_cold
+    gain = expected_gain(frontier.metric, frontier.ranks.within(), frontier.k)
+    draws = _resampled(is_cold, target, n)
+    return np.array([log_skill(gain[each], claimed[each], is_cold[each]) for each in draws])
+
+
+def _resampled(is_cold: np.ndarray, target: np.ndarray, n: int) -> Iterator[np.ndarray]:
+    """Positions of the cases of n draws of items, cold and warm ones apart."""
+    random = np.random.default_rng(0)
+    groups = [_cases_by_item(target, np.flatnonzero(mask)) for mask in (is_cold, ~is_cold)]
+    for _ in range(n):
+        drawn = [items[i] for items in groups for i in random.integers(0, len(items), len(items))]
+        yield np.concatenate(drawn)
 
 
 def _cases_by_item(target: np.ndarray, cases: np.ndarray) -> list[np.ndarray]:

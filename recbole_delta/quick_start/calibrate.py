@@ -100,11 +100,11 @@ def _chosen(trainer: ColdWarmTrainer, cases: ColdWarmDataset, odds: np.ndarray) 
         else:
             found = Calibration.by_mass(odds, share or 0.0)
             source = "the expected share of cold targets alone, for want of cold validation targets"
-    best = "" if found.best is None else f"best {found.best:.3f} ± {found.spread:.3f}, "
-    getLogger().info(
-        f"cold_offset {found.offset:.3f} ({best}equal mass {found.equal_mass:.3f}, share of cold "
-        f"targets {found.share:.3f}), by {source}"
-    )
+    parts = [f"equal mass {found.equal_mass:.3f}", f"share of cold targets {found.share:.3f}"]
+    if found.best is not None:
+        parts[:0] = [f"best {found.best:.3f} ± {found.spread:.3f}"]
+        parts[-1:-1] = [f"by skill {found.by_skill:.3f} ± {found.skill_spread:.3f}"]
+    getLogger().info(f"cold_offset {found.offset:.3f} ({', '.join(parts)}), by {source}")
     return found
 
 

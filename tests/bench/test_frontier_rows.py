@@ -215,14 +215,15 @@ def test_twenty_rows_have_twenty_colours():
 
 def test_the_regret_of_each_rule_is_that_of_its_offset():
     scores = moved(some_scores(1), 1.25)  # as run, with the chosen offset in it
-    said = {"offset": 1.25, "best": 2.0, "equal_mass": -0.5, "share": 0.3}
+    said = {"offset": 1.25, "best": 2.0, "equal_mass": -0.5, "share": 0.3, "by_skill": -1.0}
     found = Regret.of(record(scores).frontier("ndcg", K), said)
     total = {at: ndcg(moved(some_scores(1), at)).mean() for at in np.arange(-8, 8, 0.25)}
     best = max(total.values())
     assert found.best_total == pytest.approx(best)
-    asked = {"none": 0.0, "best": 2.0, "equal mass": -0.5, "chosen": 1.25}
+    asked = {"none": 0.0, "best": 2.0, "equal mass": -0.5, "by skill": -1.0, "chosen": 1.25}
     assert found.lost == pytest.approx({name: 1 - total[at] / best for name, at in asked.items()})
-    unknown = Regret.of(record(scores).frontier("ndcg", K), {**said, "best": None})
+    unknown = {"offset": 1.25, "best": None, "equal_mass": -0.5, "share": 0.3}
+    unknown = Regret.of(record(scores).frontier("ndcg", K), unknown)
     assert list(unknown.lost) == ["none", "equal mass", "chosen"]
 
 

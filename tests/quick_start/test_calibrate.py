@@ -82,7 +82,7 @@ def test_no_test_row_is_looked_at(train, change):
             assert torch.equal(value, weights(two.checkpoint)[name]), name
 
 
-def test_it_lies_between_the_best_offset_and_that_of_equal_mass(tiny, train):
+def test_it_lies_between_the_three_estimates(tiny, train):
     _, (_, model, _, _, valid, _) = train(tiny, **ALL)
     found, _ = train(tiny, cold_offset="auto", **ALL)
     odds = log_odds(model, valid.dataset, 64)
@@ -90,7 +90,8 @@ def test_it_lies_between_the_best_offset_and_that_of_equal_mass(tiny, train):
     offset = Checkpoint.load(found.checkpoint).metadata.cold_offset
     assert offset == pytest.approx(chosen.offset, abs=1e-6)
     assert found.calibration == dataclasses.asdict(chosen)
-    assert min(chosen.best, chosen.equal_mass) <= offset <= max(chosen.best, chosen.equal_mass)
+    three = (chosen.best, chosen.equal_mass, chosen.by_skill)
+    assert min(three) < offset < max(three)
     mass = 1 / (1 + np.exp(-(odds + chosen.equal_mass)))
     assert mass.mean() == pytest.approx(chosen.share, abs=1e-6)
 
