@@ -105,13 +105,12 @@ def choose_offset(
     target = cases.instances.target.numpy()
     claimed = claimed_gain(model, cases, metric, k, batch_size)
     mass = equal_mass(odds, frontier.share)
-    draws = {"best": resampled_best(frontier, target)}
-    draws["by_skill"] = mass + resampled_skill(frontier, claimed, target)
-    estimates = np.array([mass, *(np.median(each) for each in draws.values())])
-    errors = np.array([0.0, *(each.std() for each in draws.values())])
+    draws = resampled_best(frontier, target), mass + resampled_skill(frontier, claimed, target)
+    best, by_skill = (float(np.median(each)) for each in draws)
+    spread, skill_spread = (float(each.std()) for each in draws)
+    weights = [1 / (ERROR**2 + error**2) for error in (0.0, spread, skill_spread)]
     # Test rows decide in what order cold items are numbered, and so the last bits of scores.
-    offset = round(float(np.average(estimates, weights=1 / (ERROR**2 + errors**2))), DIGITS)
-    (_, best, by_skill), (_, spread, skill_spread) = estimates.tolist(), errors.tolist()
+    offset = round(float(np.average([mass, best, by_skill], weights=weights)), DIGITS)
     return Calibration(offset, best, spread, mass, frontier.share, by_skill, skill_spread)
 
 
