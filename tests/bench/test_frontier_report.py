@@ -31,7 +31,7 @@ def test_a_report_has_table_tests_figure_and_csv(tiny, tmp_path, in_process):
     report = (out / "report.md").read_text()
     lost = pd.read_csv(out / "tables" / "tiny-regret.csv")
     assert set(lost["row"]) == {"calibrated"}
-    assert len(lost) == 8  # two seeds, four rules
+    assert len(lost) == 10  # two seeds, five rules
     assert (lost["lost"] >= -1e-12).all()
     for words in ("### What the chosen constant loses", "### The frontier of NDCG@10\n", "says nothing about how well a model ranks",
                   "| within cold ", "![tiny-frontier](figures/tiny-frontier.png)"):  # fmt: skip
