@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ from support.runs import Runs
 import recbole_delta
 from dataset_prep import Filters, prepare
 from dataset_prep.errors import DeltaError
+from recbole_delta.embedding import modes
+from recbole_delta.embedding.adaptors import MixtureOfExperts, ResidualAdaptor
 
 # The models here are so small that a second thread only waits.
 torch.set_num_threads(1)
@@ -85,6 +88,14 @@ def train(runs, request, tmp_path):
         return runs.train(prepared, model, name, settings, anew)
 
     return train
+
+
+@pytest.fixture
+def no_noise(monkeypatch):
+    """Embeddings that draw nothing for gates and adaptors: under a cosine over .07 it moves a loss."""
+    monkeypatch.setattr(torch, "randn_like", torch.zeros_like)
+    for adaptor in (ResidualAdaptor, MixtureOfExperts):
+        monkeypatch.setattr(modes, adaptor.__name__, partial(adaptor, dropout=0.0))
 
 
 @pytest.fixture(scope="session")

@@ -78,12 +78,13 @@ def regret_frame(found: list[tuple[Row, Record, Regret]]) -> pd.DataFrame:
     Args:
         found: regrets of at least one run.
     """
+    known = [rule for rule in RULES if any(rule in each.lost for _, _, each in found)]
     lines: dict[str, dict[str, str]] = {}
     for label in dict.fromkeys(row.label for row, _, _ in found):
         runs = [each for row, _, each in found if row.label == label]
         best = sum(each.best_total for each in runs) / len(runs)
         lines[label] = {"best total": f"{best:.4f}"}
-        for name in (rule for rule in RULES if any(rule in each.lost for _, _, each in found)):
+        for name in known:
             lost = [each.lost[name] for each in runs if name in each.lost]
             lines[label][name] = _shown(lost) if lost else "-"
     return pd.DataFrame.from_dict(lines, orient="index")

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dataset_prep.errors import DeltaError
+from recbole_delta.compute.seeded import seeded
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.embedding import ContentEmbedding
 from recbole_delta.model.contract import CatalogueModel
@@ -102,8 +103,7 @@ class SASRecEnsemble(CatalogueModel, SequentialRecommender):
 
 def _as_alone(config: Any, dataset: ColdWarmDataset) -> SASRecDelta:
     """A SASRec with the initial weights that it would have outside the ensemble."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(config["seed"])  # and no GPU's
+    with seeded(config["seed"]):
         return SASRecDelta(config, dataset)
 
 

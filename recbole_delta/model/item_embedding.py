@@ -9,6 +9,7 @@ from logging import getLogger
 import torch
 from torch import nn
 
+from recbole_delta.compute.seeded import seeded
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.embedding import ContentEmbedding, DeltaEmbedding, EmbeddingArgs, ItemEmbedding
 
@@ -36,8 +37,7 @@ def build_item_embedding(
     if settings.embedding_spec.fit is not None:
         content_map, content = dataset.content_rows(settings.embedding_spec.fit, dim)
     # However much it draws, the backbone starts from the same numbers beside every embedding.
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(rows_seed(seed))  # and no GPU's
+    with seeded(rows_seed(seed)):
         embedding = settings.embedding_spec.make(
             EmbeddingArgs(
                 content=content,

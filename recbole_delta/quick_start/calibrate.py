@@ -100,11 +100,14 @@ def _chosen(trainer: ColdWarmTrainer, cases: ColdWarmDataset, odds: np.ndarray) 
         else:
             found = Calibration.by_mass(odds, share or 0.0)
             source = "the expected share of cold targets alone, for want of cold validation targets"
-    parts = [f"equal mass {found.equal_mass:.3f}", f"share of cold targets {found.share:.3f}"]
+    best = by_skill = ""
     if found.best is not None:
-        parts[:0] = [f"best {found.best:.3f} ± {found.spread:.3f}"]
-        parts[-1:-1] = [f"by skill {found.by_skill:.3f} ± {found.skill_spread:.3f}"]
-    getLogger().info(f"cold_offset {found.offset:.3f} ({', '.join(parts)}), by {source}")
+        best = f"best {found.best:.3f} ± {found.spread:.3f}, "
+        by_skill = f"by skill {found.by_skill:.3f} ± {found.skill_spread:.3f}, "
+    getLogger().info(
+        f"cold_offset {found.offset:.3f} ({best}equal mass {found.equal_mass:.3f}, {by_skill}share "
+        f"of cold targets {found.share:.3f}), by {source}"
+    )
     return found
 
 
