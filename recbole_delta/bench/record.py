@@ -78,6 +78,17 @@ class Record:
         return self.facts.get("calibration")
 
     @property
+    def validation(self) -> float:
+        """The validation score that a search compares.
+
+        Of a run whose offset was chosen on cold and warm validation targets it is their total at
+        that offset, since ``valid_metric`` may not know of cold items; else that of
+        ``valid_metric``.
+        """
+        total = (self.calibration or {}).get("total")
+        return self.facts["best_valid_score"] if total is None else total
+
+    @property
     def ranks(self) -> TargetRanks:
         """Ranks of the test targets in the mode that the settings ask for."""
         above, tied = (self._arrays[name][self.facts["configured_mode"]] for name in _RANKS)

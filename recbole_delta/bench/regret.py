@@ -55,8 +55,7 @@ class Regret:
         for name, key in RULES.items():
             offset = 0.0 if key is None else calibration.get(key)
             if offset is not None:
-                cold, warm = curve.at(offset - chosen)
-                total = curve.share * cold + (1 - curve.share) * warm
+                total = curve.total_at(offset - chosen)
                 lost[name] = 1 - total / curve.best_total if curve.best_total else 0.0
         return cls(curve.best_total, lost)
 

@@ -76,7 +76,7 @@ class Search:
         return Tuned(self, done, self._chosen(done) if len(done) == len(self.trials) else [])
 
     def _chosen(self, done: Sequence[tuple[Spec, Record]]) -> list[Spec]:
-        scores = [record.facts["best_valid_score"] for _, record in done]
+        scores = [record.validation for _, record in done]
         if not all(map(math.isfinite, scores)):
             raise DeltaError(f"{self.label} has no validation score to choose by.")
         best, _ = done[scores.index(max(scores))]
@@ -124,7 +124,7 @@ def search_frame(searches: Sequence[Tuned]) -> pd.DataFrame:
 
 def _line(tuned: Tuned) -> dict[str, str]:
     search, runs = tuned.search, tuned.chosen
-    scores = [record.facts["best_valid_score"] for _, record in tuned.done]
+    scores = [record.validation for _, record in tuned.done]
     return {
         "": search.label,
         "searched": "; ".join(
@@ -152,7 +152,7 @@ def search_csv(searches: Sequence[Tuned]) -> pd.DataFrame:
             "seed": spec.seed,
             "tried": named(spec.varied),
             "valid_metric": record.facts["settings"]["valid_metric"],
-            "validation": record.facts["best_valid_score"],
+            "validation": record.validation,
             "epochs": len(record.facts["curve"]),
         }
         for each in searches

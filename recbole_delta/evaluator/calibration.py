@@ -48,6 +48,8 @@ class Calibration:
         by_skill: that of equal mass, less what the model's confidence is wrong by on cold items;
             None where validation has no cold targets.
         skill_spread: standard error of ``by_skill``; None with it.
+        total: the metric on cold and warm validation targets at ``offset``, the cold ones with the
+            weight ``share``; None where validation has no cold targets.
     """
 
     offset: float
@@ -57,6 +59,7 @@ class Calibration:
     share: float
     by_skill: float | None = None
     skill_spread: float | None = None
+    total: float | None = None
 
     @classmethod
     def by_mass(cls, odds: np.ndarray, share: float) -> Calibration:
@@ -111,7 +114,8 @@ def choose_offset(
     weights = [1 / (ERROR**2 + error**2) for error in (0.0, spread, skill_spread)]
     # Test rows decide in what order cold items are numbered, and so the last bits of scores.
     offset = round(float(np.average([mass, best, by_skill], weights=weights)), DIGITS)
-    return Calibration(offset, best, spread, mass, frontier.share, by_skill, skill_spread)
+    estimates = (best, spread, mass, frontier.share, by_skill, skill_spread)
+    return Calibration(offset, *estimates, total=frontier.total_at(offset))
 
 
 def resampled_best(frontier: Frontier, target: np.ndarray, n: int = RESAMPLES) -> np.ndarray:

@@ -40,8 +40,8 @@ class Frontier:
         >>> curve = Frontier(ranks, "hit", 1)
         >>> curve.offsets.tolist(), curve.cold.tolist(), curve.warm.tolist()
         ([2.0], [0.0, 1.0], [1.0, 0.0])
-        >>> curve.at(2.0), curve.best_total
-        ((0.5, 0.5), 0.5)
+        >>> curve.at(2.0), curve.total_at(2.0), curve.best_total
+        ((0.5, 0.5), 0.5, 0.5)
     """
 
     ranks: GroupRanks
@@ -125,6 +125,11 @@ class Frontier:
         """Cold and warm mean at one offset, ties included."""
         gain, cold = self.gains_at(offset), self.ranks.is_cold
         return tuple(float(gain[mask].mean()) if mask.any() else 0.0 for mask in (cold, ~cold))  # type: ignore[return-value]
+
+    def total_at(self, offset: float) -> float:
+        """Mean of both at one offset, weighted by :attr:`share`."""
+        cold, warm = self.at(offset)
+        return self.share * cold + (1 - self.share) * warm
 
     def gains_at(self, offset: float) -> np.ndarray:
         """``[n]`` the metric of every case at one offset."""

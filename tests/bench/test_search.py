@@ -74,6 +74,26 @@ def test_validation_alone_chooses_and_the_other_seeds_follow(plan, in_process):
 
 
 @pytest.mark.slow
+def test_a_calibrated_row_is_chosen_on_cold_and_warm_validation_targets(plan, in_process):
+    """The total at the chosen offset decides, whatever the metric that stops the training says."""
+    rates = [0.001, 0.01]
+    calibrated = {"model": "SASRecDelta", "cold_offset": "auto", "valid_metric": "NDCG_warm@10"}
+    path = plan(models={"tuned": {**calibrated, "search": {"learning_rate": rates}}}, seeds=[1])
+    out = bench(path)
+    found = records(path.parent)
+    for rate, total, warm in zip(rates, (0.3, 0.2), (0.1, 0.4)):
+        facts = found[1, rate].facts
+        assert 0 < facts["calibration"]["total"] != facts["best_valid_score"]
+        facts["calibration"]["total"], facts["best_valid_score"] = total, warm
+        (found[1, rate].path / "record.json").write_text(json.dumps(facts))
+    bench(path, train=False)
+    assert "| learning_rate 0.001 | 0.3000 " in " ".join((out / "report.md").read_text().split())
+    table = pd.read_csv(out / "tables" / "tiny.csv")
+    [total] = table[(table["metric"] == "ndcg@10") & (table["group"] == "total")]["value"]
+    assert total == found[1, 0.001].mode["metrics"]["ndcg@10"]
+
+
+@pytest.mark.slow
 def test_a_search_that_is_not_done_decides_nothing(plan, in_process, capsys):
     search = {"model": "SASRecDelta", "search": {"n_heads": [2, 3]}}
     path = plan(models={"content": MODELS["content"], "tuned": search})

@@ -92,6 +92,15 @@ def test_it_lies_between_the_three_estimates(tiny, train):
     assert found.calibration == dataclasses.asdict(chosen)
     three = (chosen.best, chosen.equal_mass, chosen.by_skill)
     assert min(three) < offset < max(three)
+    model.calibrate(offset)
+    [validated] = evaluate_modes(
+        model,
+        valid.dataset,
+        [Mode("all", valid.dataset.settings.cold_history)],
+        k=10,
+        batch_size=64,
+    )
+    assert validated.metrics(["ndcg"], [10])["ndcg@10"] == pytest.approx(chosen.total)
     mass = 1 / (1 + np.exp(-(odds + chosen.equal_mass)))
     assert mass.mean() == pytest.approx(chosen.share, abs=1e-6)
 
