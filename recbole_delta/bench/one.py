@@ -53,6 +53,9 @@ MACHINE_SETTINGS = (
 )
 """Settings that say where a run was, not what it was."""
 
+CODE = (":/recbole_delta", ":/dataset_prep", ":/properties", ":/constraints.txt")
+"""What of a checkout decides a run's numbers; a changed bench file or page does not."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -244,13 +247,20 @@ def _prepared(path: Path) -> dict[str, Any]:
 
 def _revision() -> str | None:
     """The commit of the checkout that this code lies in; None outside of one."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--match="]
-    here = Path(__file__).parent
     try:
-        done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
+        commit = _git("describe", "--always", "--abbrev=12", "--match=")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *CODE)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return done.stdout.strip()
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    here = Path(__file__).parent
+    return subprocess.run(
+        command, cwd=here, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def _end_with_parent() -> None:
