@@ -40,12 +40,6 @@ def measure(model: Any, cases: ColdWarmDataset, kept: torch.Tensor) -> tuple[Fro
     return Frontier(ranks, "ndcg", 10), odds
 
 
-def total(curve: Frontier, offset: float) -> float:
-    """Total of the metric at one offset."""
-    cold, warm = curve.at(offset)
-    return curve.share * cold + (1 - curve.share) * warm
-
-
 def main() -> None:
     """Print a line for each fraction of the cold items, a mean over draws."""
     _, model, dataset, _, _, test = recbole_delta.load_run(sys.argv[1])
@@ -70,7 +64,7 @@ def main() -> None:
                 "same mass": equal_mass(odds, mass),
                 "mass as the share": equal_mass(odds, mass * curve.share / whole.share),
             }
-            lost = {name: 1 - total(curve, at) / curve.best_total for name, at in ways.items()}
+            lost = {name: 1 - curve.total_at(at) / curve.best_total for name, at in ways.items()}
             lines.append({"fraction": fraction, "share": curve.share,
                           "best at": curve.best_offset, **lost})  # fmt: skip
     shown = pd.DataFrame(lines).groupby("fraction").mean().sort_index(ascending=False)
