@@ -18,10 +18,10 @@ import torch
 
 import recbole_delta
 from recbole_delta.data.dataset import ColdWarmDataset
-from recbole_delta.evaluator.calibration import equal_mass, log_odds
 from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.group_ranks import GroupRanks
+from recbole_delta.evaluator.mass import equal_mass, log_odds
 
 FRACTIONS, DRAWS = (0.5, 0.25, 0.1), 5
 

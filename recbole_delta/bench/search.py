@@ -21,7 +21,9 @@ FolderOf = Callable[[Spec], Path]
 _LATER = "it acts after the validation scores that a search compares"
 _OTHERS = "the validation scores of its values are not comparable"
 NOT_SEARCHED = {
-    **dict.fromkeys(("cold_offset", "warm_offset", "cold_share", "cold_validation"), _LATER),
+    **dict.fromkeys(
+        ("cold_offset", "after_cold_offset", "warm_offset", "cold_share", "cold_validation"), _LATER
+    ),
     **dict.fromkeys(("recipe", "metrics", "topk", "test_candidates"), _LATER),
     **dict.fromkeys(("valid_metric", "valid_candidates", "mask_history", "cold_history"), _OTHERS),
 }

@@ -22,6 +22,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "paper": {},
     "calibrated": {
         "cold_offset": "auto",
+        "after_cold_offset": "auto",
         "warm_offset": "auto",
         "cold_delta": "neighbours",
     },
@@ -61,11 +62,13 @@ class DeltaSettings:
         require_cold: whether a data set without cold test targets is refused.
         cold_offset: constant added to the scores of all cold items: ``none``, ``auto`` (chosen on
             validation data) or a number.
+        after_cold_offset: constant added to them besides, after a history whose last item is cold:
+            ``none``, ``auto`` (chosen on validation data) or a number.
         warm_offset: constants added to the scores of warm items by their number of training rows,
             ``none`` or ``auto`` (chosen on validation data).
         cold_share: expected share of cold targets; None for the estimate of ``dataset_prep``.
-        cold_validation: warm items that ``cold_offset: auto`` holds out of a training of its own
-            where validation has no cold targets, ``newest`` or ``random``.
+        cold_validation: warm items that ``auto`` of both holds out of a training of its own where
+            validation has no cold targets, ``newest`` or ``random``.
         cold_delta: delta of a cold item: ``zero``, or the mean of its ``neighbours`` in content.
         recipe: defaults that belong together, a name in :data:`RECIPES`.
         embedding_options: settings of the chosen item embedding's own; None without any.
@@ -85,6 +88,7 @@ class DeltaSettings:
     mask_history: bool
     require_cold: bool
     cold_offset: str | float
+    after_cold_offset: str | float
     warm_offset: str
     cold_share: float | None
     cold_validation: str
@@ -99,11 +103,12 @@ class DeltaSettings:
     def _checks(self) -> Iterator[Callable[[], None]]:
         for name, choices in _CHOICES.items():
             yield partial(one_of, name, getattr(self, name), choices)
-        if isinstance(self.cold_offset, str):
-            choices = (*COLD_OFFSETS, "a number")
-            yield partial(one_of, "cold_offset", self.cold_offset, choices)
-        else:
-            yield partial(number, "cold_offset", self.cold_offset)
+        for name in ("cold_offset", "after_cold_offset"):
+            wish = getattr(self, name)
+            if isinstance(wish, str):
+                yield partial(one_of, name, wish, (*COLD_OFFSETS, "a number"))
+            else:
+                yield partial(number, name, wish)
         if self.train_positions is not None:
             yield partial(one_of, "train_positions", self.train_positions, TRAIN_POSITIONS)
         if self.cold_share is not None:

@@ -95,6 +95,13 @@ class ColdWarmDataset(PreparedDataset):
         """``[n]`` bool, whether the target of each of :attr:`instances` is cold."""
         return self.instances.target > self.n_warm
 
+    @property
+    def ends_cold(self) -> Tensor:
+        """``[n]`` bool, whether the last item of each history of :attr:`instances` is cold."""
+        history = self.instances.history
+        last = history.items[(history.stop - 1).clamp(min=0)]
+        return (last > self.n_warm) & (history.lengths > 0)
+
     def content(self) -> np.ndarray:
         """Raw content vectors of items 1, 2, ..., ``[n_items - 1, content_dim]`` float32.
 

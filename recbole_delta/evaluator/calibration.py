@@ -1,37 +1,18 @@
-"""How far to lift cold items: the constant to add to their scores, chosen on validation data."""
+"""How far to lift cold items: constants to add to their scores, chosen on validation data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from recbole_delta.data.dataset import ColdWarmDataset
-from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
-from recbole_delta.evaluator.frontier import Frontier
-from recbole_delta.evaluator.inference import inference_mode
-from recbole_delta.evaluator.metrics import expected_gain
-from recbole_delta.evaluator.scoring import drops_cold, scored_blocks
-from recbole_delta.evaluator.skill import claimed_gain, log_skill
+from recbole_delta.evaluator.evidence import Evidence
+from recbole_delta.evaluator.mass import DIGITS, equal_mass
 
-QUANTILES = 101
-"""Numbers by which a checkpoint remembers how log-odds are distributed over histories."""
-
-DIGITS = 4
-"""Decimals of an offset: more of them are the noise of float32."""
-
-LARGEST = 30.0
-"""Equal mass is looked for up to it, either sign: e to this power is all the mass there is."""
-
-RESAMPLES = 100
-"""Draws of the bootstrap that tells how far an offset depends on the targets that there are."""
-
-ERROR = 0.5
-"""How far each of the three offsets is from the best one on test data, beyond its standard error:
-a standard deviation (``benchmarks/RESULTS.md``)."""
+LEAST_CASES = 10
+"""Cold and warm validation targets, after a cold item and after others, that say enough."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +31,7 @@ class Calibration:
         skill_spread: standard error of ``by_skill``; None with it.
         total: the metric on cold and warm validation targets at ``offset``, the cold ones with the
             weight ``share``; None where validation has no cold targets.
+        after_cold: is added besides after a history whose last item is cold.
     """
 
     offset: float
@@ -60,23 +42,25 @@ class Calibration:
     by_skill: float | None = None
     skill_spread: float | None = None
     total: float | None = None
+    after_cold: float = 0.0
 
     @classmethod
-    def by_mass(cls, odds: np.ndarray, share: float) -> Calibration:
+    def by_mass(cls, odds: np.ndarray, share: float, after_cold: float = 0.0) -> Calibration:
         """The offset of equal mass, for want of anything better; 0 where no item is cold yet.
 
         Args:
-            odds: :func:`log_odds` of the model; empty where there are no cold candidates.
+            odds: :func:`~recbole_delta.evaluator.mass.log_odds` of the model; nothing but NaN where
+                there are no cold candidates.
             share: the expected share of cold targets.
+            after_cold: the constant that the model has already.
         """
-        mass = equal_mass(odds, share) if len(odds) else 0.0
-        return cls(round(mass, DIGITS), None, None, mass, share)
+        mass = equal_mass(odds, share) if np.isfinite(odds).any() else 0.0
+        return cls(round(mass, DIGITS), None, None, mass, share, after_cold=after_cold)
 
 
 def choose_offset(
     model: Any,
     cases: ColdWarmDataset,
-    odds: np.ndarray,
     metric: str,
     k: int,
     share: float | None,
@@ -94,130 +78,81 @@ def choose_offset(
 
     Args:
         model: a :class:`recbole_delta.model.contract.CatalogueModel` with vectors for cold items
-            and no offset on them.
+            and ``cold_offset`` 0; its other offsets are taken into account.
         cases: validation data with cold and warm targets; no training row has seen the cold ones.
-        odds: :func:`log_odds` of the model on ``cases``.
         metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
         k: k of the metric.
         share: the expected share of cold targets; None for that of ``cases``.
         batch_size: most sequences at a time.
     """
-    mode = Mode("all", cases.settings.cold_history)
-    [evaluation] = evaluate_modes(model, cases, [mode], k=k, batch_size=batch_size)
-    frontier = Frontier(evaluation.groups, metric, k, share)
-    target = cases.instances.target.numpy()
-    claimed = claimed_gain(model, cases, metric, k, batch_size)
-    mass = equal_mass(odds, frontier.share)
-    draws = resampled_best(frontier, target), mass + resampled_skill(frontier, claimed, target)
-    best, by_skill = (float(np.median(each)) for each in draws)
-    spread, skill_spread = (float(each.std()) for each in draws)
-    weights = [1 / (ERROR**2 + error**2) for error in (0.0, spread, skill_spread)]
+    evidence = Evidence.of(model, cases, metric, k, batch_size)
+    frontier, three = evidence.frontier(share), evidence.estimates(share)
     # Test rows decide in what order cold items are numbered, and so the last bits of scores.
-    offset = round(float(np.average([mass, best, by_skill], weights=weights)), DIGITS)
-    estimates = (best, spread, mass, frontier.share, by_skill, skill_spread)
-    return Calibration(offset, *estimates, total=frontier.total_at(offset))
+    offset = round(three.agreed, DIGITS)
+    return Calibration(
+        offset,
+        **asdict(three),
+        share=frontier.share,
+        total=frontier.total_at(offset),
+        after_cold=model.after_cold_offset,
+    )
 
 
-def resampled_best(frontier: Frontier, target: np.ndarray, n: int = RESAMPLES) -> np.ndarray:
-    """The best offset with other target items: a bootstrap over items, cold and warm apart.
+def choose_after_cold_offset(
+    model: Any,
+    cases: ColdWarmDataset,
+    metric: str,
+    k: int,
+    share: float | None,
+    batch_size: int,
+) -> float:
+    """How much further to lift cold items after a history whose last item is cold.
 
-    Items and not cases are drawn, because all cases of an item are ranked well or badly together.
-
-    Args:
-        frontier: frontier of the cases.
-        target: ``[cases]`` their items.
-        n: number of draws.
-
-    Returns:
-        ``[n]`` float64; the same numbers for the same cases, however their items are numbered.
-    """
-    found = []
-    for drawn in _resampled(frontier.ranks.is_cold, target, n):
-        ranks = frontier.ranks.of(drawn)
-        found.append(Frontier(ranks, frontier.metric, frontier.k, frontier.share).best_offset)
-    return np.array(found)
-
-
-def resampled_skill(
-    frontier: Frontier, claimed: np.ndarray, target: np.ndarray, n: int = RESAMPLES
-) -> np.ndarray:
-    """The skill on cold items with other target items, by the same bootstrap.
+    Who has just taken a new item lives in a time that has new items, and goes on taking them: more
+    often than the content of that item lets the model expect. So the offset is estimated on the
+    cases after a cold item and on the others apart, each as :func:`choose_offset` does; their
+    difference is what the first need besides.
 
     Args:
-        frontier: frontier of the cases.
-        claimed: ``[cases]`` what the model claims of each.
-        target: ``[cases]`` their items.
-        n: number of draws.
-
-    Returns:
-        ``[n]`` float64 values of :func:`~recbole_delta.evaluator.skill.log_skill`.
-    """
-    is_cold = frontier.ranks.is_cold
-    gain = expected_gain(frontier.metric, frontier.ranks.within(), frontier.k)
-    draws = _resampled(is_cold, target, n)
-    return np.array([log_skill(gain[each], claimed[each], is_cold[each]) for each in draws])
-
-
-def _resampled(is_cold: np.ndarray, target: np.ndarray, n: int) -> Iterator[np.ndarray]:
-    """Positions of the cases of n draws of items, cold and warm ones apart."""
-    random = np.random.default_rng(0)
-    groups = [_cases_by_item(target, np.flatnonzero(mask)) for mask in (is_cold, ~is_cold)]
-    for _ in range(n):
-        drawn = [items[i] for items in groups for i in random.integers(0, len(items), len(items))]
-        yield np.concatenate(drawn)
-
-
-def _cases_by_item(target: np.ndarray, cases: np.ndarray) -> list[np.ndarray]:
-    """The cases of each item, items in the order of their first case."""
-    _, first, item = np.unique(target[cases], return_index=True, return_inverse=True)
-    place = np.argsort(np.argsort(first))[item]
-    ordered = cases[np.argsort(place, kind="stable")]
-    return np.split(ordered, np.cumsum(np.bincount(place))[:-1])
-
-
-def log_odds(model: Any, cases: ColdWarmDataset, batch_size: int) -> np.ndarray:
-    """Log P(cold) − log P(warm) by the softmax over the candidates, ``[n]`` float64.
-
-    Args:
-        model: a :class:`recbole_delta.model.contract.CatalogueModel`.
-        cases: n cases with a history; those without one are left out. Their targets are not used.
+        model: a :class:`recbole_delta.model.contract.CatalogueModel` with vectors for cold items
+            and no offset on them.
+        cases: validation data with cold and warm targets; no training row has seen the cold ones.
+        metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
+        k: k of the metric.
+        share: the expected share of cold targets; None for that of ``cases``.
         batch_size: most sequences at a time.
+
+    Returns:
+        0 where the model is not shown cold items of a history, and where there are fewer than
+        :data:`LEAST_CASES` cold or warm targets after a cold item, or after others.
     """
-    model.eval()
-    drop = drops_cold(model, cases.settings.cold_history)
-    found = []
-    with inference_mode(model):
-        for _, scores in scored_blocks(model, cases, drop, batch_size):
-            warm, cold = scores[:, 1 : cases.n_warm + 1], scores[:, cases.n_warm + 1 :]
-            found.append(cold.logsumexp(1) - warm.logsumexp(1))
-    odds = torch.cat(found).cpu().double().numpy() if found else np.empty(0)
-    return odds[np.isfinite(odds)]
+    after_cold = cases.ends_cold.numpy()
+    if cases.settings.cold_history == "drop" or not after_cold.any():
+        return 0.0
+    evidence = Evidence.of(model, cases, metric, k, batch_size)
+    return after_cold_offset(evidence, after_cold, share)
 
 
-def equal_mass(log_odds: Sequence[float] | np.ndarray, share: float) -> float:
-    """The offset at which the mean probability of a cold target is ``share``.
+def after_cold_offset(evidence: Evidence, after_cold: np.ndarray, share: float | None) -> float:
+    """The difference of the offsets that cases after a cold item and the others need.
 
     Args:
-        log_odds: log P(cold) − log P(warm) after each history, without an offset.
-        share: between 0 and 1, both excluded.
+        evidence: how a model scores ``n`` validation cases.
+        after_cold: ``[n]`` bool, whether the last item of the history is cold.
+        share: the expected share of cold targets; None for that of the cases.
 
-    Example:
-        >>> round(equal_mass([-1.0, -1.0], 0.5), 6)
-        1.0
+    Returns:
+        0 where a group has fewer than :data:`LEAST_CASES` cold or warm targets.
     """
-    odds = torch.as_tensor(np.asarray(log_odds, dtype=np.float64))
-    low, high = -LARGEST, LARGEST
-    for _ in range(60):  # halves the interval to less than a float64 can tell
-        middle = (low + high) / 2
-        if torch.sigmoid(odds + middle).mean() < share:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
-
-
-def quantiles(log_odds: np.ndarray) -> tuple[float, ...]:
-    """:data:`QUANTILES` numbers in the place of many."""
-    if not len(log_odds):
-        return ()
-    return tuple(np.quantile(log_odds, np.linspace(0, 1, QUANTILES)).round(DIGITS).tolist())
+    is_cold, expected = evidence.is_cold, evidence.frontier(share).share
+    n_cold, n_warm = int(is_cold.sum()), int((~is_cold).sum())
+    offsets = []
+    for group in (after_cold, ~after_cold):
+        cold, warm = int(is_cold[group].sum()), int((~is_cold)[group].sum())
+        if min(cold, warm) < LEAST_CASES:
+            return 0.0
+        # The group's share of cold targets where they have the expected one in all (Bayes).
+        odds = expected * cold / n_cold / ((1 - expected) * warm / n_warm)
+        estimates = evidence.among(np.flatnonzero(group)).estimates(odds / (1 + odds))
+        offsets.append(estimates.agreed)
+    return round(offsets[0] - offsets[1], DIGITS)

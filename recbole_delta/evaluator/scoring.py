@@ -95,7 +95,7 @@ def scored_alike(model: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
     if vectors is None:
         return None
     if model.has_offsets:
-        vectors = torch.cat([vectors, model.offsets(len(vectors)).to(vectors.device)[:, None]], 1)
+        vectors = torch.cat([vectors, model.offsets(len(vectors)).to(vectors.device)], 1)
     return twin_items(vectors)
 
 

@@ -12,9 +12,9 @@ from scipy.special import logsumexp, softmax
 from recbole_delta.compute.distributed import of_first
 from recbole_delta.compute.transfer import to_device
 from recbole_delta.data.dataset import ColdWarmDataset
-from recbole_delta.evaluator.calibration import DIGITS
 from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
 from recbole_delta.evaluator.inference import inference_mode, model_device
+from recbole_delta.evaluator.mass import DIGITS
 from recbole_delta.evaluator.scoring import drops_cold, scored_blocks
 
 PARTS = (0.5, 1.0)

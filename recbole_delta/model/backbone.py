@@ -134,10 +134,10 @@ class ContentBackbone(SequenceBackbone):
 
     def predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B]`` of the interaction's items."""
-        hidden = self.last_position(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
-        items = interaction[self.ITEM_ID]
+        item_seq, items = interaction[self.ITEM_SEQ], interaction[self.ITEM_ID]
+        hidden = self.last_position(item_seq, interaction[self.ITEM_SEQ_LEN])
         vectors = self.as_candidates(self.item_embedding(items))
-        return self.calibrated((self.as_query(hidden) * vectors).sum(1), items)
+        return self.calibrated((self.as_query(hidden) * vectors).sum(1), item_seq, items)
 
     def score_known(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n]`` of padding and all items that have a vector."""
@@ -147,17 +147,25 @@ class ContentBackbone(SequenceBackbone):
     def scored_items(self) -> Tensor:
         """``[n_items, D]``: their products with :meth:`scored_session` are the scores.
 
-        D is d, or d + 1 with offsets: the last number of an item's vector.
+        D is d, or d + 2 with offsets: the last numbers of an item's vector.
         """
         rows = self.as_candidates(self.item_embedding.weight)
         if not self.has_offsets:
             return rows
-        return torch.cat([rows, self.offsets(len(rows)).to(rows)[:, None]], 1)
+        return torch.cat([rows, self.offsets(len(rows)).to(rows)], 1)
 
-    def scored_session(self, hidden: Tensor) -> Tensor:
-        """``[B, D]`` what item vectors are multiplied by, from outputs ``[B, d]``."""
+    def scored_session(self, hidden: Tensor, after_cold: Tensor) -> Tensor:
+        """``[B, D]`` what item vectors are multiplied by.
+
+        Args:
+            hidden: ``[B, d]`` outputs of the encoder.
+            after_cold: ``[B]`` 1 where the last item of the history is cold, 0 elsewhere.
+        """
         query = self.as_query(hidden)
-        return F.pad(query, (0, 1), value=1.0) if self.has_offsets else query
+        if not self.has_offsets:
+            return query
+        after_cold = after_cold.to(query)
+        return torch.cat([query, torch.stack([torch.ones_like(after_cold), after_cold], 1)], 1)
 
     @property
     def content_embedding(self) -> ContentEmbedding | None:

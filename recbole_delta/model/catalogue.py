@@ -25,7 +25,8 @@ class WholeCatalogue(CatalogueModel, SequentialRecommender):
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``; −inf for an item without a vector."""
-        return _padded(self.calibrated(self.score_known(interaction)), self.n_catalogue)
+        scores = self.calibrated(self.score_known(interaction), interaction[self.ITEM_SEQ])
+        return _padded(scores, self.n_catalogue)
 
     def score_known(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n]`` of the items that the model knows, which come first."""

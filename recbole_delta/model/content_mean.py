@@ -59,9 +59,11 @@ class ContentMean(CatalogueModel, SequentialRecommender):
         """Scores ``[B]`` of the interaction's items."""
         mean = self.forward(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
         items = interaction[self.ITEM_ID]
-        return self.calibrated((mean * self.item_embedding(items)).sum(1), items)
+        return self.calibrated(
+            (mean * self.item_embedding(items)).sum(1), interaction[self.ITEM_SEQ], items
+        )
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_items]``."""
         mean = self.forward(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
-        return self.calibrated(mean @ self.item_embedding.weight.T)
+        return self.calibrated(mean @ self.item_embedding.weight.T, interaction[self.ITEM_SEQ])

@@ -40,6 +40,8 @@ class CatalogueModel(SequenceTraits):
 
     cold_offset: float = 0.0
     """Constant added to the scores of cold items."""
+    after_cold_offset: float = 0.0
+    """Constant added to them besides, after a history whose last item is cold."""
     warm_offsets: tuple[float, ...] = ()
     """Constants added to the scores of warm items with 1, 2, 3 to 4, 5 to 8, ... training rows."""
     own_delta: frozenset[int] = frozenset()
@@ -95,52 +97,83 @@ class CatalogueModel(SequenceTraits):
         return []
 
     def vectors_of_all(self) -> Tensor | None:
-        """``[n_catalogue, d]``: items with equal rows score alike but for their offset, if any."""
+        """``[n_catalogue, d]``: items with equal rows score alike but for their offsets, if any."""
         return None
 
-    def calibrate(self, cold: float, warm: Iterable[float] = ()) -> None:
+    def calibrate(self, cold: float, warm: Iterable[float] = (), after_cold: float = 0.0) -> None:
         """Add constants to the scores from now on, instead of the present ones.
 
         Args:
             cold: for cold items.
             warm: for warm items, one for each :func:`row_class`; empty for none.
+            after_cold: for cold items besides, after a history whose last item is cold.
         """
         self.cold_offset, self.warm_offsets = float(cold), tuple(warm)
+        self.after_cold_offset = float(after_cold)
 
     @property
     def has_offsets(self) -> bool:
         """Whether something is added to scores."""
-        return bool(self.cold_offset or self.warm_offsets)
+        return bool(self.cold_offset or self.warm_offsets or self.after_cold_offset)
 
     def exempt(self, items: Iterable[int]) -> None:
         """Give ``items`` no offset any more: interactions have given them a delta of their own."""
         self.own_delta = self.own_delta | frozenset(items)
 
     def offsets(self, n_items: int) -> Tensor:
-        """``[n_items]`` float32: what is added to the score of each item, padding first."""
-        offset = torch.zeros(n_items)
+        """``[n_items, 2]`` float32: what is added to the score of each item, padding first.
+
+        The first number is added after every history, the second besides after one that
+        :func:`ends_cold`.
+        """
+        offset = torch.zeros(n_items, 2)
         if self.warm_offsets:
-            offset[1 : self.n_warm + 1] = torch.tensor(self.warm_offsets)[self.warm_class]
-        offset[self.n_warm + 1 :] = self.cold_offset
+            offset[1 : self.n_warm + 1, 0] = torch.tensor(self.warm_offsets)[self.warm_class]
+        offset[self.n_warm + 1 :] = torch.tensor([self.cold_offset, self.after_cold_offset])
         offset[[item for item in self.own_delta if item < n_items]] = 0.0
         return offset
 
-    def calibrated(self, scores: Tensor, items: Tensor | None = None) -> Tensor:
+    def calibrated(
+        self, scores: Tensor, item_seq: Tensor | None = None, items: Tensor | None = None
+    ) -> Tensor:
         """Scores with what is added to each.
 
         Args:
             scores: ``[B, n]`` scores of padding and the first items, or ``[B]`` of ``items``.
+            item_seq: ``[B, L]`` the histories, padded with 0 on the right; None for a model that
+                cannot be shown a cold item.
             items: ``[B]`` item ids, one for each score.
         """
         if not self.has_offsets:
             return scores
         if items is None:
-            return scores + self.offsets(scores.size(1)).to(scores)
-        return scores + self.offsets(self.n_catalogue).to(scores)[items]
+            offsets = self.offsets(scores.size(1)).to(scores)[None]
+        else:
+            offsets = self.offsets(self.n_catalogue).to(scores)[items]
+        scores = scores + offsets[..., 0]
+        if self.after_cold_offset and item_seq is not None:
+            after_cold = ends_cold(item_seq, self.n_warm).to(scores)
+            scores = scores + offsets[..., 1] * after_cold.view(-1, *[1] * (scores.dim() - 1))
+        return scores
 
     def extend_catalogue(self, n_items: int) -> None:
         """Score ``n_items`` from now on, padding included; their content is there already."""
         self.n_catalogue = self.n_items = n_items
+
+
+def ends_cold(item_seq: Tensor, n_warm: int) -> Tensor:
+    """Whether the last item of each history is cold: ``[B]`` bool.
+
+    Args:
+        item_seq: ``[B, L]`` item ids, padded with 0 on the right.
+        n_warm: items 1 .. ``n_warm`` are warm.
+
+    Example:
+        >>> ends_cold(torch.tensor([[9, 2, 0], [2, 9, 0], [0, 0, 0]]), n_warm=5).tolist()
+        [False, True, False]
+    """
+    last = (item_seq > 0).sum(1, keepdim=True) - 1
+    return item_seq.gather(1, last.clamp(min=0))[:, 0] > n_warm
 
 
 def row_class(count: np.ndarray) -> Tensor:

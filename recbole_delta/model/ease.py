@@ -147,11 +147,12 @@ class CEASE(CatalogueModel, SequentialRecommender):
         """Scores ``[B]`` of the interaction's items."""
         items = interaction[self.ITEM_ID]
         scores = self.similarity[interaction[self.ITEM_SEQ], items[:, None]].sum(1)
-        return self.calibrated(scores, items)
+        return self.calibrated(scores, interaction[self.ITEM_SEQ], items)
 
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``."""
-        return self.calibrated(self.forward(interaction[self.ITEM_SEQ]))
+        item_seq = interaction[self.ITEM_SEQ]
+        return self.calibrated(self.forward(item_seq), item_seq)
 
 
 class AddEASE(CEASE):

@@ -91,7 +91,7 @@ class SASRecEnsemble(CatalogueModel, SequentialRecommender):
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_items]``."""
         scores = self.forward(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
-        return self.calibrated(scores)
+        return self.calibrated(scores, interaction[self.ITEM_SEQ])
 
     def _scores(self, model: SASRecDelta, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Scores of a model, with mean 0 and variance 1 over the warm items of each row."""

@@ -116,7 +116,7 @@ class RPG(SASRecEncoder, SequenceBackbone, SASRec):
         items = interaction[self.ITEM_ID]
         codes = self.item_embedding.content[items].long() - 1
         scores = self._digit_scores(interaction).gather(1, codes).sum(1)
-        return self.calibrated(scores, items)
+        return self.calibrated(scores, interaction[self.ITEM_SEQ], items)
 
     def score_known(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_items]``: log-probabilities, a sum over the digits; 0 for padding."""

@@ -1,11 +1,11 @@
-"""``cold_offset``, ``warm_offset``: the calibration of a trained run, on validation data alone."""
+"""``cold_offset`` and the like: the calibration of a trained run, on validation data alone."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from logging import getLogger
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,10 +15,10 @@ from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.data.fingerprint import expected_share
 from recbole_delta.evaluator.calibration import (
     Calibration,
+    choose_after_cold_offset,
     choose_offset,
-    log_odds,
-    quantiles,
 )
+from recbole_delta.evaluator.mass import log_odds, quantiles
 from recbole_delta.evaluator.warm_offsets import choose_warm_offsets
 from recbole_delta.quick_start.build import Parts, make_parts
 from recbole_delta.trainer.checkpoint import Checkpoint
@@ -29,10 +29,10 @@ def calibrate(trainer: ColdWarmTrainer, cases: ColdWarmDataset, saved: bool) -> 
     """Give the trained model its offsets, and write them into its checkpoint.
 
     ``warm_offset: auto`` chooses those of warm items on warm validation targets. Then
-    ``cold_offset: auto`` chooses that of cold items on cold ones. Where the protocol gives none, a
-    second training holds as many warm items out as there are cold ones, and its offset is carried
-    over. Where neither can be, cold items get the expected share of the softmax's mass. No test row
-    is looked at.
+    ``after_cold_offset: auto`` and ``cold_offset: auto`` choose those of cold items on cold ones.
+    Where the protocol gives none, a second training holds as many warm items out as there are cold
+    ones, and its offsets are carried over. Where neither can be, cold items get the expected share
+    of the softmax's mass. No test row is looked at.
 
     Args:
         trainer: has just trained its model.
@@ -42,17 +42,22 @@ def calibrate(trainer: ColdWarmTrainer, cases: ColdWarmDataset, saved: bool) -> 
     Returns:
         what ``cold_offset: auto`` has found; None where the offset was not chosen but given.
     """
-    model, config = trainer.model, trainer.config
+    model, config, settings = trainer.model, trainer.config, trainer.settings
     model.calibrate(0.0, _warm_offsets(model, cases, config))
-    if trainer.settings.warm_offset == "auto":
+    if settings.warm_offset == "auto":
         chosen = ", ".join(f"{each:+.2f}" for each in model.warm_offsets) or "none, as none helps,"
         getLogger().info(f"warm_offset {chosen} for 1, 2, 3 to 4, 5 to 8, ... training rows")
-    wish, found = trainer.settings.cold_offset, None
+    wishes, found = (settings.cold_offset, settings.after_cold_offset), None
     more: dict[str, Any] = {}
-    if wish != "none" and model.embeds_cold_items:
+    if wishes != ("none", "none") and model.embeds_cold_items:
+        source = _source(trainer, cases) if "auto" in wishes else None
+        after_cold = _after_cold(settings.after_cold_offset, source)
+        model.calibrate(0.0, model.warm_offsets, after_cold)
         odds = log_odds(model, cases, config["eval_batch_size"])
-        found = _chosen(trainer, cases, odds) if wish == "auto" else None
-        model.calibrate(found.offset if found else float(wish), model.warm_offsets)
+        if source is not None and settings.cold_offset == "auto":
+            found = _chosen(source, after_cold, odds)
+        offset = found.offset if found else _given(settings.cold_offset)
+        model.calibrate(offset, model.warm_offsets, after_cold)
         more = {
             "cold_log_odds": list(quantiles(odds)),
             "cold_candidates": cases.n_catalogue - 1 - cases.n_warm,
@@ -62,11 +67,90 @@ def calibrate(trainer: ColdWarmTrainer, cases: ColdWarmDataset, saved: bool) -> 
         checkpoint.metadata = replace(
             checkpoint.metadata,
             cold_offset=model.cold_offset,
+            after_cold_offset=model.after_cold_offset,
             warm_offsets=list(model.warm_offsets),
             **more,
         )
         checkpoint.save(trainer.saved_model_file)
     return found
+
+
+class _Source(NamedTuple):
+    """Where the offsets of cold items are chosen.
+
+    Attributes:
+        model: a model without offsets on cold items.
+        cases: validation cases with cold targets that it has not seen in training; None where
+            there are none.
+        share: the expected share of cold targets; None for that of ``cases``.
+        what: in words.
+        metric: ``valid_metric`` whatever its group.
+        k: its k.
+        batch_size: most sequences at a time.
+    """
+
+    model: Any
+    cases: ColdWarmDataset | None
+    share: float | None
+    what: str
+    metric: str
+    k: int
+    batch_size: int
+
+
+def _source(trainer: ColdWarmTrainer, cases: ColdWarmDataset) -> _Source:
+    """The trained model and its validation, or those of a second training."""
+    config, model, share = trainer.config, trainer.model, expected_share(cases)
+    asked = (*_metric(config), config["eval_batch_size"])
+    if cases.has_cold_target.any():
+        return _Source(model, cases, share, "the cold validation targets of the data set", *asked)
+    share = _share_of_items(cases) if share is None else share
+    probe = _probe(config)
+    held_out = probe.valid.dataset
+    if n_cold := int(held_out.has_cold_target.sum()):
+        which = trainer.settings.cold_validation
+        what = f"{n_cold} targets among the {which} items, held out of a second training"
+        return _Source(probe.model, held_out, share, what, *asked)
+    what = "the expected share of cold targets alone, for want of cold validation targets"
+    return _Source(model, None, share, what, *asked)
+
+
+def _after_cold(wish: str | float, source: _Source | None) -> float:
+    """The offset of cold items after a cold one, as set or chosen."""
+    if wish != "auto":
+        return _given(wish)
+    if source is None or source.cases is None:
+        return 0.0
+    found = choose_after_cold_offset(
+        source.model, source.cases, source.metric, source.k, source.share, source.batch_size
+    )
+    getLogger().info(f"after_cold_offset {found:.3f}, by {source.what}")
+    return found
+
+
+def _chosen(source: _Source, after_cold: float, odds: np.ndarray) -> Calibration:
+    """What ``cold_offset: auto`` finds; ``odds`` are those of the trained model."""
+    if source.cases is None:
+        found = Calibration.by_mass(odds, source.share or 0.0, after_cold)
+    else:
+        source.model.calibrate(0.0, source.model.warm_offsets, after_cold)
+        found = choose_offset(
+            source.model, source.cases, source.metric, source.k, source.share, source.batch_size
+        )
+    best = by_skill = ""
+    if found.best is not None:
+        best = f"best {found.best:.3f} ± {found.spread:.3f}, "
+        by_skill = f"by skill {found.by_skill:.3f} ± {found.skill_spread:.3f}, "
+    getLogger().info(
+        f"cold_offset {found.offset:.3f} ({best}equal mass {found.equal_mass:.3f}, {by_skill}share "
+        f"of cold targets {found.share:.3f}), by {source.what}"
+    )
+    return found
+
+
+def _given(wish: str | float) -> float:
+    """An offset that is set and not chosen."""
+    return 0.0 if wish == "none" else float(wish)
 
 
 def _warm_offsets(model: Any, cases: ColdWarmDataset, config: Any) -> tuple[float, ...]:
@@ -80,42 +164,6 @@ def _metric(config: Any) -> tuple[str, int]:
     """``valid_metric`` whatever its group, and its k."""
     name, k = config["valid_metric"].lower().split("@")
     return name.split("_")[0], int(k)
-
-
-def _chosen(trainer: ColdWarmTrainer, cases: ColdWarmDataset, odds: np.ndarray) -> Calibration:
-    """What ``cold_offset: auto`` finds; ``odds`` are the model's on the validation cases."""
-    config, share = trainer.config, expected_share(cases)
-    if cases.has_cold_target.any():
-        found = _best_for(trainer.model, cases, config, odds, share)
-        source = "the cold validation targets of the data set"
-    else:
-        share = _share_of_items(cases) if share is None else share
-        probe = _probe(config)
-        held_out = probe.valid.dataset
-        if n_cold := int(held_out.has_cold_target.sum()):
-            probed = log_odds(probe.model, held_out, config["eval_batch_size"])
-            found = _best_for(probe.model, held_out, config, probed, share)
-            which = trainer.settings.cold_validation
-            source = f"{n_cold} targets among the {which} items, held out of a second training"
-        else:
-            found = Calibration.by_mass(odds, share or 0.0)
-            source = "the expected share of cold targets alone, for want of cold validation targets"
-    best = by_skill = ""
-    if found.best is not None:
-        best = f"best {found.best:.3f} ± {found.spread:.3f}, "
-        by_skill = f"by skill {found.by_skill:.3f} ± {found.skill_spread:.3f}, "
-    getLogger().info(
-        f"cold_offset {found.offset:.3f} ({best}equal mass {found.equal_mass:.3f}, {by_skill}share "
-        f"of cold targets {found.share:.3f}), by {source}"
-    )
-    return found
-
-
-def _best_for(
-    model: Any, cases: ColdWarmDataset, config: Any, odds: np.ndarray, share: float | None
-) -> Calibration:
-    """The choice on cases that have cold targets."""
-    return choose_offset(model, cases, odds, *_metric(config), share, config["eval_batch_size"])
 
 
 def _probe(config: Any) -> Parts:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from dataset_prep.errors import DeltaError, number
-from recbole_delta.evaluator.calibration import equal_mass
+from recbole_delta.evaluator.mass import equal_mass
 from recbole_delta.trainer.metadata import CheckpointMetadata
 
 

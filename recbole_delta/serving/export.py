@@ -8,13 +8,15 @@ The folder holds
 - ``encoder.onnx``: from ``history`` ``[B, L, d]`` float32, the vectors of each history's items,
   oldest first and padded on the right, that is with zeros after them, and ``length`` ``[B]`` int64,
   at least 1, to ``session`` ``[B, D]``. The score of an item is the dot product of its vector with
-  it. D is d, or d + 1 where the model has constants on cold or warm items (``recipe: calibrated``);
+  it. D is d, or d + 2 where the model has constants on cold or warm items (``recipe: calibrated``);
 - ``history.safetensors``, where a history takes other vectors than are scored (without constants,
-  or as COREDelta scales the latter), or other items (those that were removed);
+  or as COREDelta scales the latter), or other items (those that were removed). With a constant for
+  what comes after a cold item (``after_cold_offset``) their last number says whether an item is
+  cold, 1 or 0;
 - ``export.json``, which says what is where: ``history`` is the file to take vectors of histories
   from, ``max_length`` the number of latest items that an encoder takes, and with ``fixed_length``
-  L is that number for every history. ``dimension`` is d, ``scored_dimension`` D. ``tokens`` and
-  ``padding`` say in words what stands above.
+  L is that number for every history. ``dimension`` is that of the vectors of histories,
+  ``scored_dimension`` D. ``tokens`` and ``padding`` say in words what stands above.
 """
 
 from __future__ import annotations
@@ -34,7 +36,12 @@ from dataset_prep.format.content import ContentTable, read_content, write_conten
 from recbole_delta._version import __version__
 from recbole_delta.model import BACKBONES, ContentBackbone
 from recbole_delta.serving.items import ServedItems
-from recbole_delta.serving.onnx_encoder import has_one_length, untraceable, write_encoder
+from recbole_delta.serving.onnx_encoder import (
+    has_one_length,
+    looked_up_vectors,
+    untraceable,
+    write_encoder,
+)
 from recbole_delta.serving.search import ScoreSearch
 
 FORMAT = "recbole_delta-export-1"
@@ -100,7 +107,7 @@ def export(model: Any, items: ServedItems, encoding: Mapping[str, Any], folder: 
             "encoder": ENCODER,
             "padding": PADDING,
             "n_items": len(items.listed),
-            "dimension": model.item_embedding.embedding_dim,
+            "dimension": looked_up_vectors(model).size(1),
             "scored_dimension": model.scored_items().size(1),
             "max_length": int(model.max_seq_length),
             "fixed_length": has_one_length(model),
@@ -116,7 +123,7 @@ def _write_items(model: ContentBackbone, items: ServedItems, folder: Path) -> st
     known, listed = items.tokens[1:], items.listed
     row = {token: n for n, token in enumerate(known)}
     with torch.no_grad():
-        looked_up = model.item_embedding.weight[1:]
+        looked_up = looked_up_vectors(model)[1:]
         scored = model.scored_items()[1:]
     write_content(folder / ITEMS, listed, _numpy(scored)[[row[token] for token in listed]])
     if listed == known and torch.equal(looked_up, scored):

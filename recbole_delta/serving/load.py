@@ -121,5 +121,5 @@ def stored_model(
         if isinstance(module, DeltaEmbedding):
             module.extend_deltas(len(checkpoint.model[f"{name}.delta"]) - 1)
     checkpoint.load_into(model)
-    model.calibrate(checkpoint.metadata.cold_offset, checkpoint.metadata.warm_offsets)
+    model.calibrate(*checkpoint.metadata.offsets)
     return model.eval(), catalogue

@@ -36,18 +36,25 @@ class SessionEncoder(nn.Module):
         """Sequence representation at the last position.
 
         Args:
-            history: ``[B, L, d]`` vectors of the items, oldest first, zeros after them.
+            history: ``[B, L, d]`` vectors of the items, oldest first, zeros after them;
+                ``[B, L, d + 1]`` where the model has a constant for what comes after a cold item,
+                the last number of a cold item's vector 1, of a warm one's 0.
             length: ``[B]`` int64 number of items of each history, at least 1.
 
         Returns:
-            ``[B, D]``, one number more than d where the model has constants on items.
+            ``[B, D]``, two numbers more than d where the model has constants on items.
         """
         size, width = length.size(0), history.size(1)
+        after_cold = history.new_zeros(size)
+        if self.model.after_cold_offset:
+            after_cold = history[torch.arange(size), length - 1, -1]
+            history = history[:, :, :-1]
         # The places of the batch are the catalogue, and padding is 0 as always.
         ids = torch.arange(1, size * width + 1).view(size, width)
         ids = torch.where(torch.arange(width) < length[:, None], ids, 0)
         self.given.vectors = F.pad(history.flatten(0, 1), (0, 0, 1, 0))
-        session = self.model.scored_session(self.model.padded_last_position(ids, length))
+        hidden = self.model.padded_last_position(ids, length)
+        session = self.model.scored_session(hidden, after_cold)
         self.given.vectors = None  # no trace of this call may outlive it
         return session
 
@@ -97,14 +104,14 @@ def write_encoder(model: ContentBackbone, path: Path) -> None:
     Args:
         model: backbone, in evaluation mode.
         path: path of the ONNX file, with inputs ``history`` ``[B, L, d]`` and ``length`` ``[B]``
-            and the output ``session`` ``[B, D]``.
+            and the output ``session`` ``[B, D]``, as of :meth:`SessionEncoder.forward`.
 
     Raises:
         DeltaError: torch cannot trace the backbone.
     """
     fixed = has_one_length(model)
     width = int(model.max_seq_length) if fixed else 2
-    history = torch.zeros(2, width, model.item_embedding.embedding_dim)
+    history = torch.zeros(2, width, looked_up_vectors(model).size(1))
     axes = {0: "batch"} if fixed else {0: "batch", 1: "items"}
     with _quiet(), torch.no_grad():
         try:
@@ -125,6 +132,19 @@ def write_encoder(model: ContentBackbone, path: Path) -> None:
     for part in (graph.graph, *graph.graph.node):
         part.ClearField("metadata_props")
     path.write_bytes(graph.SerializeToString(deterministic=True))
+
+
+def looked_up_vectors(model: ContentBackbone) -> Tensor:
+    """``[n_items, d]`` what an exported encoder is given of each item, padding first.
+
+    ``[n_items, d + 1]`` where the model has a constant for what comes after a cold item: the last
+    number says which items are cold.
+    """
+    rows = model.item_embedding.weight
+    if not model.after_cold_offset:
+        return rows
+    is_cold = torch.arange(len(rows), device=rows.device) > model.n_warm
+    return torch.cat([rows, is_cold.to(rows)[:, None]], 1)
 
 
 def has_one_length(model: ContentBackbone) -> bool:

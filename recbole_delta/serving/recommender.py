@@ -202,7 +202,8 @@ class Recommender:
         """
         n_cold, path = len(self._items) - 1 - self._items.n_warm, self._checkpoint.path
         offset = offset_for_share(self._checkpoint.metadata, n_cold, share, path)
-        self._model.calibrate(offset, self._model.warm_offsets)
+        model = self._model
+        model.calibrate(offset, model.warm_offsets, model.after_cold_offset)
 
     def recommend(
         self,
@@ -268,6 +269,7 @@ class Recommender:
             kind=RECOMMENDER,
             removed=sorted(self._items.removed),
             cold_offset=self._model.cold_offset,
+            after_cold_offset=self._model.after_cold_offset,
             warm_offsets=list(self._model.warm_offsets),
             own_delta=[self._items.tokens[n] for n in sorted(self._model.own_delta)],
         )

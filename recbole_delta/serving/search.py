@@ -103,10 +103,34 @@ class VectorSearch:
         self, histories: list[Tensor], k: int, candidate: Tensor, exclude_seen: bool
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Scores and ids ``[≤ k]`` of the best items after each history; :meth:`Search.best`."""
+        n_warm, offset = self._model.n_warm, None
+        if self._model.has_offsets:
+            offset = self._model.offsets(len(candidate))
+        found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        # What is added to an item is the same after all histories that are looked at together.
+        for after_cold in (False, True) if self._model.after_cold_offset else (None,):
+            place = [
+                n
+                for n, each in enumerate(histories)
+                if after_cold is None or bool(each[-1] > n_warm) == after_cold
+            ]
+            added = None if offset is None else offset[:, : 2 if after_cold else 1].sum(1)
+            part = [histories[n] for n in place]
+            found.update(zip(place, self._best(part, k, candidate, exclude_seen, added)))
+        for n in range(len(histories)):
+            yield found[n]
+
+    def _best(
+        self,
+        histories: list[Tensor],
+        k: int,
+        candidate: Tensor,
+        exclude_seen: bool,
+        offset: Tensor | None,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """What :meth:`best` yields where ``offset`` ``[n_items]`` is added to all scores."""
         chosen = torch.nonzero(candidate).flatten()
         with torch.no_grad(), quick_float32(model_device(self._model)):
-            n = len(candidate)
-            offset = self._model.offsets(n) if self._model.has_offsets else None
             all_scored = len(chosen) <= max(SMALL, 4 * GROUP * k)
             vectors = self._vectors(chosen) if all_scored else None
             step = (
@@ -144,7 +168,7 @@ class VectorSearch:
             rows = self._model.as_candidates(self._model.item_embedding.weight)
             self._item = torch.arange(len(rows))
             if self._model.warm_offsets:
-                self._item = self._model.offsets(len(rows)).argsort(stable=True)
+                self._item = self._model.offsets(len(rows))[:, 0].argsort(stable=True)
                 rows = rows[self._item]
             self._place = self._item.argsort()
             self._all = ScreenedVectors(rows.float(), bytes_are_quick(rows.size(1)))

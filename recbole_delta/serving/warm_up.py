@@ -118,7 +118,7 @@ def fit_deltas(
     hidden, weight = contexts.hidden, contexts.weight[:, None]
     warm = model.as_candidates(embedding.weight[1 : n_warm + 1])
     parts = hidden.split(max(1, SCORES_AT_ONCE // n_warm))
-    added = model.offsets(n_warm + 1)[1:].to(warm)
+    added = model.offsets(n_warm + 1)[1:, 0].to(warm)
     known = torch.cat([(part @ warm.T).add_(added).logsumexp(1) for part in parts])
     place = torch.full((len(embedding.content),), -1, device=ids.device)
     place[ids] = torch.arange(len(ids), device=ids.device)

@@ -27,10 +27,12 @@ class CheckpointMetadata:
         versions: of this package and of what the numbers depend on.
         removed: ids of items that a recommender no longer recommends.
         cold_offset: constant that is added to the scores of cold items.
+        after_cold_offset: constant that is added to them besides, after a history whose last item
+            is cold.
         warm_offsets: constants that are added to the scores of warm items with 1, 2, 3 to 4, 5 to
             8, ... training rows; empty for none.
-        cold_log_odds: quantiles over validation histories of log P(cold) − log P(warm) without an
-            offset on cold items; empty where they were not measured.
+        cold_log_odds: quantiles over validation histories of log P(cold) − log P(warm) without
+            ``cold_offset``; empty where they were not measured.
         cold_candidates: number of cold items that these were measured with.
         own_delta: ids of cold items that interactions have given a delta of their own.
         kind: ``run``, written by training, which can be resumed; or ``recommender``, written
@@ -48,11 +50,17 @@ class CheckpointMetadata:
     versions: dict[str, str] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     cold_offset: float = 0.0
+    after_cold_offset: float = 0.0
     warm_offsets: list[float] = field(default_factory=list)
     cold_log_odds: list[float] = field(default_factory=list)
     cold_candidates: int = 0
     own_delta: list[str] = field(default_factory=list)
     kind: str = RUN
+
+    @property
+    def offsets(self) -> tuple[float, list[float], float]:
+        """What :meth:`~recbole_delta.model.contract.CatalogueModel.calibrate` takes."""
+        return self.cold_offset, self.warm_offsets, self.after_cold_offset
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> CheckpointMetadata:

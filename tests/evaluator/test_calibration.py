@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from recbole_delta.evaluator.calibration import resampled_best
+from recbole_delta.evaluator.calibration import LEAST_CASES, after_cold_offset
+from recbole_delta.evaluator.evidence import Evidence, resampled_best
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.group_ranks import rank_in_groups
 
@@ -52,3 +53,53 @@ def test_the_spread_is_that_of_new_samples():
     truth = np.std([frontier(*world(seed)).best_offset for seed in range(100, 300)])
     told = [resampled_best(frontier(*world(seed)), np.arange(200)).std() for seed in range(20)]
     assert np.median(told) == pytest.approx(truth, rel=0.35)
+
+
+def evidence(needed, endured):
+    """Cases as of :func:`frontier`, whose model is as sure of cold items as they need."""
+    curve = frontier(needed, endured)
+    n = len(needed) + len(endured)
+    return Evidence(curve.ranks, np.full(n, -1.0), np.ones(n), np.arange(n), "hit", 1)
+
+
+def together(first, second):
+    """The cases of two, and which are of the first."""
+    ranks = [each.ranks for each in (first, second)]
+    joined = type(ranks[0])(
+        *(np.concatenate([getattr(each, name) for each in ranks])
+          for name in ("is_cold", "above", "tied", "gap", "further"))
+    )  # fmt: skip
+    odds = np.concatenate([first.odds, second.odds])
+    n = len(odds)
+    both = Evidence(joined, odds, np.ones(n), np.arange(n), "hit", 1)
+    return both, np.arange(n) < len(first.odds)
+
+
+def test_cases_that_need_more_after_a_cold_item_get_it():
+    random = np.random.default_rng(3)
+    low = evidence(random.normal(1, 0.3, 100), random.normal(2, 0.3, 300))
+    high = evidence(random.normal(4, 0.3, 300), random.normal(5, 0.3, 100))
+    both, after_cold = together(high, low)
+    # The best offsets are 3 apart; of equal mass, at odds of e to the -1 in all: log 3 - log 1/3.
+    assert 2 < after_cold_offset(both, after_cold, None) < 3.2
+    alike, first = together(low, low)
+    assert after_cold_offset(alike, first, None) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_expected_share_counts_and_not_that_of_the_cases():
+    """Ten times the cold cases, the same expected share: the same constant."""
+    high, low = (
+        evidence(np.full(60, 3.0), np.full(20, 5.0)),
+        evidence(np.ones(20), np.full(60, 2.0)),
+    )
+    many = [evidence(np.full(600, 3.0), np.full(20, 5.0)), evidence(np.ones(200), np.full(60, 2.0))]
+    few = after_cold_offset(*together(high, low), 0.3)
+    assert after_cold_offset(*together(*many), 0.3) == pytest.approx(few, abs=0.05)
+    assert few > 1
+
+
+@pytest.mark.parametrize("lacking", ["cold", "warm"])
+def test_of_too_few_cases_nothing_is_concluded(lacking):
+    sizes = {"cold": 50, "warm": 50, lacking: LEAST_CASES - 1}
+    high = evidence(np.full(sizes["cold"], 3.0), np.full(sizes["warm"], 5.0))
+    assert after_cold_offset(*together(high, evidence(np.ones(50), np.full(50, 2.0))), None) == 0

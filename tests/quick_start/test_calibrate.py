@@ -14,14 +14,10 @@ import recbole_delta
 from dataset_prep.errors import DeltaError
 from recbole_delta import Recommender
 from recbole_delta.embedding import EMBEDDINGS
-from recbole_delta.evaluator.calibration import (
-    Calibration,
-    choose_offset,
-    equal_mass,
-    log_odds,
-)
+from recbole_delta.evaluator.calibration import Calibration, choose_offset
 from recbole_delta.evaluator.evaluate import Mode, evaluate_modes
 from recbole_delta.evaluator.frontier import Frontier
+from recbole_delta.evaluator.mass import equal_mass, log_odds
 from recbole_delta.model import BACKBONES
 from recbole_delta.trainer.checkpoint import Checkpoint
 
@@ -46,6 +42,30 @@ def test_a_number_is_added_to_the_scores_of_cold_items_and_to_nothing_else(tiny,
 
 
 @pytest.mark.parametrize(
+    "model", ["SASRecDelta", "ContentMean", "SASRecEnsemble", "RPG", "CEASE", "NARMDelta"]
+)
+def test_more_is_added_to_cold_items_after_a_cold_one(tiny, train, model):
+    settings = {**ALL, "n_codebook": 8}  # of RPG
+    _, (_, net, dataset, _, _, test) = train(tiny, model, **settings)
+    batch, n_warm = test.dataset.batch(torch.arange(len(test.dataset))), dataset.n_warm
+    net.eval().calibrate(0.0)
+    with torch.no_grad():
+        before = net.full_sort_predict(batch)
+        net.calibrate(1.0, after_cold=0.5)
+        gain = net.full_sort_predict(batch) - before
+        one = net.predict(batch) - before.gather(1, batch[net.ITEM_ID][:, None])[:, 0]
+    last = [items[length - 1] for items, length in zip(batch[net.ITEM_SEQ].tolist(),
+                                                       batch[net.ITEM_SEQ_LEN].tolist())]  # fmt: skip
+    after_cold = torch.tensor([item > n_warm for item in last])
+    assert 0 < after_cold.sum() < len(after_cold)
+    expected = torch.zeros_like(gain)
+    expected[:, n_warm + 1 :] = torch.where(after_cold, 1.5, 1.0)[:, None]
+    torch.testing.assert_close(gain, expected, atol=1e-4, rtol=0)
+    of_target = expected.gather(1, batch[net.ITEM_ID][:, None])[:, 0]
+    torch.testing.assert_close(one, of_target, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
     "model", ["SASRecDelta", "ContentMean", "SASRecEnsemble", "RPG", "NARMDelta"]
 )
 def test_the_test_metrics_are_those_of_the_frontier_at_the_offset(tiny, train, model):
@@ -66,7 +86,7 @@ def test_the_test_metrics_are_those_of_the_frontier_at_the_offset(tiny, train, m
 def test_no_test_row_is_looked_at(train, change):
     """Other targets, of other items, in every test row: the same weights, the same offset."""
     prepared = change(uneven())
-    settings = {**ALL, "cold_offset": "auto", "warm_offset": "auto", "cold_share": 0.4, "epochs": 8}
+    settings = {**ALL, "recipe": "calibrated", "cold_share": 0.4, "epochs": 8}
     one, _ = train(prepared, **settings)
     rows = prepared.rows.copy()
     test = rows["split"] == "test"
@@ -75,6 +95,7 @@ def test_no_test_row_is_looked_at(train, change):
     two, _ = train(prepared.replace(rows=rows), **settings)
     first, second = (Checkpoint.load(each.checkpoint).metadata for each in (one, two))
     assert first.cold_offset == second.cold_offset != 0
+    assert first.after_cold_offset == second.after_cold_offset
     assert first.warm_offsets == second.warm_offsets
     assert first.warm_offsets or change is without_cold_validation  # where none helps
     for name, value in weights(one.checkpoint).items():
@@ -86,7 +107,7 @@ def test_it_lies_between_the_three_estimates(tiny, train):
     _, (_, model, _, _, valid, _) = train(tiny, **ALL)
     found, _ = train(tiny, cold_offset="auto", **ALL)
     odds = log_odds(model, valid.dataset, 64)
-    chosen = choose_offset(model, valid.dataset, odds, "ndcg", 10, None, 64)
+    chosen = choose_offset(model, valid.dataset, "ndcg", 10, None, 64)
     offset = Checkpoint.load(found.checkpoint).metadata.cold_offset
     assert offset == pytest.approx(chosen.offset, abs=1e-6)
     assert found.calibration == dataclasses.asdict(chosen)
@@ -102,7 +123,7 @@ def test_it_lies_between_the_three_estimates(tiny, train):
     )
     assert validated.metrics(["ndcg"], [10])["ndcg@10"] == pytest.approx(chosen.total)
     mass = 1 / (1 + np.exp(-(odds + chosen.equal_mass)))
-    assert mass.mean() == pytest.approx(chosen.share, abs=1e-6)
+    assert np.nanmean(mass) == pytest.approx(chosen.share, abs=1e-6)
 
 
 def test_equal_mass_of_many():
@@ -113,21 +134,27 @@ def test_equal_mass_of_many():
 
 @pytest.mark.parametrize("model", ["SASRecDelta", "SASRecEnsemble"])
 def test_serving_ranks_as_the_evaluation(tiny, train, model):
-    result, (_, net, dataset, *_) = train(tiny, model, cold_offset=2.0, **ALL)
+    result, (_, net, dataset, *_) = train(
+        tiny, model, cold_offset=2.0, after_cold_offset=0.7, **ALL
+    )
     recommender = Recommender(result.checkpoint)
-    history = ["i1", "i5"]
-    ids = torch.tensor([[dataset.field2token_id["item_id"][each] for each in history]])
+    cold, other = recommender.cold_items[:2]
+    histories = [["i1", "i5"], ["i1", cold], [cold, "i5"], [other, cold], ["i5", "i1"]]
+    number = dataset.field2token_id["item_id"]
+    ids = torch.tensor([[number[each] for each in history] for history in histories])
     with torch.no_grad():
         scores = net.eval().full_sort_predict(
-            {net.ITEM_SEQ: ids, net.ITEM_SEQ_LEN: torch.tensor([2])}
+            {net.ITEM_SEQ: ids, net.ITEM_SEQ_LEN: torch.full((len(ids),), 2)}
         )
-    best = scores[0].topk(20)
-    found = recommender.recommend([history], k=20, exclude_seen=False)[0]
-    assert [each.score for each in found] == pytest.approx(best.values.tolist(), abs=1e-5)
+    found = recommender.recommend(histories, k=20, exclude_seen=False)
+    for best, given in zip(scores.topk(20).values.tolist(), found):
+        assert [each.score for each in given] == pytest.approx(best, abs=1e-5)
+    recommender.set_cold_share(0.4)  # moves the other constant alone
+    assert recommender.model.after_cold_offset == 0.7
+    recommender = Recommender(result.checkpoint)
     recommender.save("again.safetensors")
-    assert (
-        Recommender("again.safetensors").recommend([history], k=20, exclude_seen=False)[0] == found
-    )
+    again = Recommender("again.safetensors")
+    assert again.recommend(histories, k=20, exclude_seen=False) == found
 
 
 @pytest.mark.parametrize("model", ["SASRecDelta", "GRU4Rec"], ids=["ours", "RecBole's"])
@@ -220,13 +247,13 @@ def test_an_item_with_a_delta_of_its_own_has_no_offset(tiny, train):
     recommender = Recommender(result.checkpoint)
     new, other = recommender.cold_items[:2]
     recommender.warm_up([["i1", new], ["i2", new], ["i1", "i2", "i3"]])
-    offsets = recommender.model.offsets(recommender.model.n_catalogue)
+    offsets = recommender.model.offsets(recommender.model.n_catalogue)[:, 0]
     place = {token: n for n, token in enumerate(recommender.known_items, 1)}
     assert offsets[place[new]] == 0
     assert offsets[place[other]] == 3
     recommender.save("warm.safetensors")
     again = Recommender("warm.safetensors")
-    assert torch.equal(again.model.offsets(again.model.n_catalogue), offsets)
+    assert torch.equal(again.model.offsets(again.model.n_catalogue)[:, 0], offsets)
 
 
 def test_resuming_and_loading_keep_the_offset(tiny, train):
@@ -243,6 +270,7 @@ def test_resuming_and_loading_keep_the_offset(tiny, train):
     [
         ({"cold_offset": "much"}, "cold_offset must be one of none | auto | a number"),
         ({"cold_offset": float("nan")}, "cold_offset must be a number"),
+        ({"after_cold_offset": "much"}, "after_cold_offset must be one of none | auto | a number"),
         ({"cold_share": 1.5}, "cold_share must be a number from 1e-06 to 0.999999"),
         ({"cold_share": 0}, "cold_share must be a number from 1e-06 to 0.999999"),
         ({"cold_share": 1.0}, "cold_share must be a number from 1e-06 to 0.999999"),
@@ -262,7 +290,8 @@ def test_a_model_without_vectors_for_cold_items_is_left_alone(tiny, train):
 
 
 def test_the_recipe_is_what_it_says_and_gives_way_to_the_user(tiny, train):
-    spelt_out = {"cold_offset": "auto", "warm_offset": "auto", "cold_delta": "neighbours"}
+    three = dict.fromkeys(("cold_offset", "after_cold_offset", "warm_offset"), "auto")
+    spelt_out = {**three, "cold_delta": "neighbours"}
     recipe, (_, model, *_) = train(tiny, recipe="calibrated", **ALL)
     assert recipe.test_modes == train(tiny, **spelt_out, **ALL)[0].test_modes
     assert model.cold_offset != 0

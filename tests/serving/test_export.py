@@ -95,15 +95,19 @@ def test_an_export_recommends_as_the_checkpoint(tiny, train, tmp_path, model, se
     assert facts["n_items"] == len(known)
 
 
-def test_offsets_are_in_the_vectors(tiny, train, tmp_path):
+@pytest.mark.parametrize("after_cold", [0.0, 0.9])
+def test_offsets_are_in_the_vectors(tiny, train, tmp_path, after_cold):
     recommender = Recommender(train(tiny, cold_offset=0.7)[0].checkpoint)
     classes = int(recommender.model.warm_class.max()) + 1
-    recommender.model.calibrate(0.7, torch.linspace(2, -1, classes).tolist())
+    recommender.model.calibrate(0.7, torch.linspace(2, -1, classes).tolist(), after_cold)
     recommender.export(tmp_path / "exported")
     exported = Exported(tmp_path / "exported")
-    assert_same_recommendations(exported, recommender, HISTORIES)
-    assert len(next(iter(exported.items.values()))) == 16 + 1
-    assert (exported.facts["dimension"], exported.facts["scored_dimension"]) == (16, 16 + 1)
+    cold, other = recommender.cold_items[:2]
+    histories = [*HISTORIES, ["i1", cold], [cold, "i1"], [other, cold]]
+    assert_same_recommendations(exported, recommender, histories)
+    assert len(next(iter(exported.items.values()))) == 16 + 2
+    assert exported.facts["dimension"] == (17 if after_cold else 16)
+    assert exported.facts["scored_dimension"] == 16 + 2
 
 
 @pytest.fixture

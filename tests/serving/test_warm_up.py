@@ -41,7 +41,7 @@ class Products:
         return rows
 
     def offsets(self, n_items):
-        return torch.arange(n_items) % 3 * self.offset
+        return (torch.arange(n_items) % 3 * self.offset)[:, None].expand(-1, 2)
 
 
 class Table:
@@ -55,7 +55,7 @@ def loss_of(delta, content, n_warm, contexts, ids, offset):
     rows = torch.cat([content[1 : n_warm + 1], content[ids] + delta])
     row = {int(item): n_warm + n for n, item in enumerate(ids)}
     target = torch.tensor([row.get(int(t), int(t) - 1) for t in contexts.target])
-    added = F.pad(Products(offset).offsets(n_warm + 1)[1:], (0, len(ids)))
+    added = F.pad(Products(offset).offsets(n_warm + 1)[1:, 0], (0, len(ids)))
     each = F.cross_entropy(contexts.hidden @ rows.T + added, target, reduction="none")
     return (each * contexts.weight).sum()
 
