@@ -48,7 +48,7 @@ def frontier_note(frontiers: Frontiers) -> str:
         "candidates of its own group alone, which no constant changes. Best total: the largest "
         f"along the constant, found on these test targets.{matched} In the figure, a curve has the "
         "means over seeds of cold and warm at each constant, its dot is the model as run, and a "
-        "hollow one the model without the constant that calibration has chosen."
+        "hollow one the model without the constant on all cold items that calibration has chosen."
     )
 
 

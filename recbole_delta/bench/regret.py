@@ -109,7 +109,8 @@ def regret_note(frontiers: Frontiers, found: list[tuple[Row, Record, Regret]]) -
         "test targets, a constant loses that has not seen them: none at all, the best one on "
         "validation data, the one at which cold items have the expected share of the softmax's "
         "mass, that one corrected by how far the model's confidence comes true on cold items "
-        f"(by skill), and the chosen one, between these.{seeds}"
+        "(by skill), and the chosen one, between these. What is added after a cold item besides "
+        f"(after_cold_offset) stays in all of them.{seeds}"
     )
 
 

@@ -19,6 +19,7 @@ from support.paths import RESULTS
 from recbole_delta.bench.plan import read_plan
 from recbole_delta.bench.record import Record
 from recbole_delta.bench.spec import Spec
+from recbole_delta.config.settings import recipe_settings
 
 TABLES = sorted(
     each
@@ -27,6 +28,13 @@ TABLES = sorted(
         ("-dial", "-differences", "-frontier", "-intervals", "-matched", "-regret", "-search")
     )
 )
+PAPER = {
+    "cold_offset": "none",
+    "after_cold_offset": "none",
+    "warm_offset": "none",
+    "cold_delta": "zero",
+}
+"""Where a recipe changes something: what there is without."""
 DIALS = sorted(RESULTS.glob("*/tables/*-dial.csv"))
 GROUPS = ("cold", "warm", "total")
 METRICS = ("ndcg@10", "hit@10")
@@ -54,7 +62,18 @@ def figures(folder: Path) -> list[float]:
 
 def asked(model: str, seed: int, settings: dict) -> tuple[str, int, str]:
     """What tells a run from all others over its data set."""
-    return model, seed, json.dumps(settings, sort_keys=True)
+    given = {**recipe_settings(settings.get("recipe")), **settings}
+    given = {n: value for n, value in given.items() if n != "recipe" and value != PAPER.get(n)}
+    return model, seed, json.dumps(given, sort_keys=True)
+
+
+def was_asked(record: Record) -> tuple[str, int, str]:
+    """The same of a record; what its recipe stood for then is what its run had."""
+    facts = record.facts
+    settings = {name: value for name, value in facts["asked"].items() if name != "recipe"}
+    if "recipe" in facts["asked"]:
+        settings |= {name: facts["settings"].get(name, default) for name, default in PAPER.items()}
+    return asked(facts["model"], facts["seed"], settings)
 
 
 @cache
@@ -63,9 +82,7 @@ def published(dataset: str) -> dict[tuple[str, int, str], list[Record]]:
     found = {}
     for path in RESULTS.glob(f"records/{dataset}-{'[0-9a-f]' * 8}/*/record.json"):
         record = Record.read(path.parent)
-        facts = record.facts
-        key = asked(facts["model"], facts["seed"], facts["asked"])
-        found.setdefault(key, []).append(record)
+        found.setdefault(was_asked(record), []).append(record)
     return found
 
 
@@ -185,7 +202,7 @@ def test_published_dials_follow_from_the_ranks(path, specs):
         known = {}
         for file in RESULTS.glob(f"records/{dataset}-{'[0-9a-f]' * 8}/*/record.json"):
             record = Record.read(file.parent)
-            key = asked(record.facts["model"], record.facts["seed"], record.facts["asked"])
+            key = was_asked(record)
             cases = list(zip(record.cases.user, record.cases.target))
             held_out = held_out or {each for each, c in zip(cases, record.cases.is_cold) if c}
             mask = np.array([each in held_out for each in cases])

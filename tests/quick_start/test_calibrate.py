@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from support.datasets import uneven, without_cold_validation
+from support.datasets import in_waves, uneven, without_cold_validation
 from support.served import content_of
 
 import recbole_delta
@@ -82,10 +82,26 @@ def test_the_test_metrics_are_those_of_the_frontier_at_the_offset(tiny, train, m
     assert moved.test_result["ndcg_cold@10"] >= plain.test_result["ndcg_cold@10"]
 
 
+def test_new_items_follow_new_items(train):
+    """Where they do, two constants are better than one, at what no constant can do."""
+    settings = {**ALL, "epochs": 15, "train_batch_size": 16, "cold_offset": "auto"}
+    settings |= {"cold_share": 0.4}
+    one, _ = train(in_waves(), **settings)
+    two, (_, model, *_) = train(in_waves(), after_cold_offset="auto", **settings)
+    assert two.calibration["after_cold"] == model.after_cold_offset > 2
+    assert two.test_result["ndcg@10"] > one.test_result["ndcg@10"] + 0.05
+    assert two.calibration["total"] > one.calibration["total"] + 0.05
+    for group, differs in {"within_cold": False, "within_warm": False, "area": True}.items():
+        before, after = (each.test_result[f"ndcg_{group}@10"] for each in (one, two))
+        assert (after > before + 0.02) == differs, group
+        assert differs or after == pytest.approx(before, abs=1e-6), group
+
+
 @pytest.mark.parametrize("change", [lambda p: p, without_cold_validation], ids=["own", "held out"])
-def test_no_test_row_is_looked_at(train, change):
+@pytest.mark.parametrize("world", [uneven, in_waves])
+def test_no_test_row_is_looked_at(train, world, change):
     """Other targets, of other items, in every test row: the same weights, the same offset."""
-    prepared = change(uneven())
+    prepared = change(world())
     settings = {**ALL, "recipe": "calibrated", "cold_share": 0.4, "epochs": 8}
     one, _ = train(prepared, **settings)
     rows = prepared.rows.copy()
@@ -96,8 +112,9 @@ def test_no_test_row_is_looked_at(train, change):
     first, second = (Checkpoint.load(each.checkpoint).metadata for each in (one, two))
     assert first.cold_offset == second.cold_offset != 0
     assert first.after_cold_offset == second.after_cold_offset
+    assert first.after_cold_offset != 0 or world is uneven
     assert first.warm_offsets == second.warm_offsets
-    assert first.warm_offsets or change is without_cold_validation  # where none helps
+    assert first.warm_offsets or change is without_cold_validation or world is in_waves
     for name, value in weights(one.checkpoint).items():
         if "content" not in name:  # rows of cold items are in the order of their appearance
             assert torch.equal(value, weights(two.checkpoint)[name]), name

@@ -71,12 +71,38 @@ def planted(n_users=60, n_items=48, n_clusters=4, length=9, dim=24, seed=0, shot
     rows = pd.DataFrame({"user_id": user, "item_id": item})
     rows["timestamp"] = rng.permutation(len(rows)) * 60 + 1_700_000_000
     options = {"cold": "random", "fraction": 0.15, "seed": seed, "shots": shots}
+    return _held_out(rows, cluster_of_item, dim, rng, options)
+
+
+def in_waves(n_users=400, n_items=160, n_clusters=4, length=12, seed=0) -> Prepared:
+    """Users who come at some time, and stay in one cluster of the items that are new then.
+
+    The newest items are cold: who has just taken one takes another next.
+    """
+    rng = np.random.default_rng(seed)
+    cluster_of_item, born = np.arange(n_items) % n_clusters, np.arange(n_items) / n_items
+    user, item, time = [], [], []
+    for u in range(n_users):
+        now = rng.uniform(0.3, 1.1)
+        there = (born > now - 0.4) & (born < now) & (cluster_of_item == u % n_clusters)
+        chosen = rng.permutation(np.flatnonzero(there))[:length]
+        chosen = chosen[np.argsort(born[chosen] + rng.normal(0, 0.15, len(chosen)))]
+        user += [f"u{u}"] * len(chosen)
+        item += [f"i{i}" for i in chosen]
+        time += (1e6 * now + np.arange(len(chosen))).tolist()
+    rows = pd.DataFrame({"user_id": user, "item_id": item, "timestamp": time})
+    options = {"cold": "newest", "fraction": 0.25}
+    return _held_out(rows, cluster_of_item, 24, rng, options)
+
+
+def _held_out(rows, cluster_of_item, dim, rng, options) -> Prepared:
+    """Rows by ``item_holdout``, and content that gives each item's cluster away."""
     rows = as_pandas(*item_holdout(as_log(rows), **options))
     trained = rows.loc[rows["split"] == "train", "item_id"].value_counts()
     items = pd.DataFrame({"item_id": sorted(rows["item_id"].unique())})
     items["train_count"] = items["item_id"].map(trained).fillna(0).astype(int)
     items["is_cold"] = np.where(items["train_count"] > 0, "0", "1")
-    centre = rng.normal(size=(n_clusters, dim))
+    centre = rng.normal(size=(cluster_of_item.max() + 1, dim))
     vectors = {
         f"i{i}": (centre[c] + 0.3 * rng.normal(size=dim)).astype(np.float32)
         for i, c in enumerate(cluster_of_item)
