@@ -153,7 +153,8 @@ class CatalogueModel(SequenceTraits):
         scores = scores + offsets[..., 0]
         if self.after_cold_offset and item_seq is not None:
             after_cold = ends_cold(item_seq, self.n_warm).to(scores)
-            scores = scores + offsets[..., 1] * after_cold.view(-1, *[1] * (scores.dim() - 1))
+            after_cold = after_cold.view(-1, *[1] * (scores.dim() - 1))
+            scores = torch.addcmul(scores, after_cold, offsets[..., 1])
         return scores
 
     def extend_catalogue(self, n_items: int) -> None:
