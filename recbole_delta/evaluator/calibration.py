@@ -11,6 +11,9 @@ from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.evidence import Evidence
 from recbole_delta.evaluator.mass import DIGITS, equal_mass
 
+REFUTED = 0.1
+"""An offset is given up that is above none in a smaller part of the bootstrap's draws."""
+
 LEAST_CASES = 10
 """Cold and warm validation targets, after a cold item and after others, that say enough."""
 
@@ -66,15 +69,17 @@ def choose_offset(
     share: float | None,
     batch_size: int,
 ) -> Calibration:
-    """The offset that three estimates of it agree on.
+    """The offset that three estimates of it agree on, unless validation refutes it.
 
     The best one on ``cases`` knows how well the model ranks cold items, but depends much on the
     ones that validation happens to have. That of equal mass (the most likely one: the mean
     probability of a cold target is the share of cold targets) depends on none, but takes the
     model's confidence for its skill. That of equal mass with the confidence corrected by what came
     true on ``cases`` (:func:`~recbole_delta.evaluator.skill.log_skill`) is between the two. They
-    are weighted by the inverse of their variances, as measurements of one thing are. What that
-    loses on test data is in ``benchmarks/RESULTS.md``.
+    are weighted by the inverse of their variances, as measurements of one thing are. Where
+    ``cases`` say beyond chance that no offset at all is better than that, the model's confidence
+    misleads, and the best one is taken. What that loses on test data is in
+    ``benchmarks/RESULTS.md``.
 
     Args:
         model: a :class:`recbole_delta.model.contract.CatalogueModel` with vectors for cold items
@@ -87,8 +92,10 @@ def choose_offset(
     """
     evidence = Evidence.of(model, cases, metric, k, batch_size)
     frontier, three = evidence.frontier(share), evidence.estimates(share)
+    gain = evidence.resampled_gain(share, three.agreed)
+    chosen = three.best if (gain > 0).mean() < REFUTED else three.agreed
     # Test rows decide in what order cold items are numbered, and so the last bits of scores.
-    offset = round(three.agreed, DIGITS)
+    offset = round(chosen, DIGITS)
     return Calibration(
         offset,
         **asdict(three),
