@@ -48,6 +48,30 @@ class Calibration:
     after_cold: float = 0.0
 
     @classmethod
+    def by_evidence(
+        cls, evidence: Evidence, share: float | None, after_cold: float = 0.0
+    ) -> Calibration:
+        """What :func:`choose_offset` finds.
+
+        Args:
+            evidence: how a model without ``cold_offset`` scores validation cases.
+            share: the expected share of cold targets; None for that of the cases.
+            after_cold: the constant that the model has already.
+        """
+        frontier, three = evidence.frontier(share), evidence.estimates(share)
+        gain = evidence.resampled_gain(share, three.agreed)
+        chosen = three.best if (gain > 0).mean() < REFUTED else three.agreed
+        # Test rows decide in what order cold items are numbered, and so the last bits of scores.
+        offset = round(chosen, DIGITS)
+        return cls(
+            offset,
+            **asdict(three),
+            share=frontier.share,
+            total=frontier.total_at(offset),
+            after_cold=after_cold,
+        )
+
+    @classmethod
     def by_mass(cls, odds: np.ndarray, share: float, after_cold: float = 0.0) -> Calibration:
         """The offset of equal mass, for want of anything better; 0 where no item is cold yet.
 
@@ -91,18 +115,7 @@ def choose_offset(
         batch_size: most sequences at a time.
     """
     evidence = Evidence.of(model, cases, metric, k, batch_size)
-    frontier, three = evidence.frontier(share), evidence.estimates(share)
-    gain = evidence.resampled_gain(share, three.agreed)
-    chosen = three.best if (gain > 0).mean() < REFUTED else three.agreed
-    # Test rows decide in what order cold items are numbered, and so the last bits of scores.
-    offset = round(chosen, DIGITS)
-    return Calibration(
-        offset,
-        **asdict(three),
-        share=frontier.share,
-        total=frontier.total_at(offset),
-        after_cold=model.after_cold_offset,
-    )
+    return Calibration.by_evidence(evidence, share, model.after_cold_offset)
 
 
 def choose_after_cold_offset(

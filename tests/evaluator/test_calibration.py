@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from recbole_delta.evaluator.calibration import LEAST_CASES, after_cold_offset
+from recbole_delta.evaluator.calibration import LEAST_CASES, Calibration, after_cold_offset
 from recbole_delta.evaluator.evidence import Evidence, resampled_best
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.group_ranks import rank_in_groups
@@ -55,11 +55,11 @@ def test_the_spread_is_that_of_new_samples():
     assert np.median(told) == pytest.approx(truth, rel=0.35)
 
 
-def evidence(needed, endured):
-    """Cases as of :func:`frontier`, whose model is as sure of cold items as they need."""
+def evidence(needed, endured, odds=-1.0):
+    """Cases as of :func:`frontier`, and how sure of cold items the model is after each of them."""
     curve = frontier(needed, endured)
     n = len(needed) + len(endured)
-    return Evidence(curve.ranks, np.full(n, -1.0), np.ones(n), np.arange(n), "hit", 1)
+    return Evidence(curve.ranks, np.full(n, odds), np.ones(n), np.arange(n), "hit", 1)
 
 
 def together(first, second):
@@ -103,3 +103,16 @@ def test_of_too_few_cases_nothing_is_concluded(lacking):
     sizes = {"cold": 50, "warm": 50, lacking: LEAST_CASES - 1}
     high = evidence(np.full(sizes["cold"], 3.0), np.full(sizes["warm"], 5.0))
     assert after_cold_offset(*together(high, evidence(np.ones(50), np.full(50, 2.0))), None) == 0
+
+
+def test_what_validation_refutes_is_given_up_for_the_best_there():
+    """The model gives cold items next to no mass; each unit of more costs warm hits, and no less."""
+    random = np.random.default_rng(4)
+    needed, endured = random.uniform(-1, 1, 200), random.uniform(0, 1, 200)
+    refuted = Calibration.by_evidence(evidence(needed, endured, odds=-9.0), None)
+    assert refuted.equal_mass == pytest.approx(9)
+    assert refuted.offset == pytest.approx(refuted.best, abs=1e-4)
+    assert refuted.total == pytest.approx(frontier(needed, endured).total_at(refuted.offset))
+    # Where so much more is what cold items need, the three are averaged as ever.
+    helped = Calibration.by_evidence(evidence(needed + 3, endured + 8, odds=-9.0), None)
+    assert helped.best < helped.offset < helped.equal_mass
