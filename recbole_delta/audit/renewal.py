@@ -17,6 +17,8 @@ LATEST = 1e11
 """Seconds since 1970, in the year 5138: larger numbers are of another unit."""
 FEW = 5
 """Training rows up to which an item has few."""
+NOTHING = -1
+"""In the place of the item before a user's first."""
 
 
 def unit(rows: PreparedRows) -> Iterator[Finding]:
@@ -49,8 +51,10 @@ def renewal(rows: PreparedRows) -> pd.DataFrame | None:
     Returns:
         a line for each interval that fits into the later half of the log: ``new`` and ``1 to 5
         rows``, the shares of interactions with items of no row before, and of one to :data:`FEW`;
-        ``interactions`` that these are shares of. None without such an interval, and for times
-        in another unit.
+        ``interactions`` that these are shares of; and ``new after new``, the share of new items
+        among the interactions of users whose last one was with an item just as new (NaN without
+        any): where it is above ``new``, new items follow new items. None without such an
+        interval, and for times in another unit.
 
     Example:
         >>> from pathlib import Path
@@ -63,24 +67,33 @@ def renewal(rows: PreparedRows) -> pd.DataFrame | None:
         return None
     user_item_time = pd.DataFrame({"user": rows.user, "item": rows.item, "time": rows.time})
     log = user_item_time.drop_duplicates()  # a row may be history of one case and train another
+    log = log.sort_values(["user", "time"], kind="stable")
     item, time = log["item"].to_numpy(), log["time"].to_numpy()
+    last = log.groupby("user")["item"].shift(fill_value=NOTHING).to_numpy()
     end, middle = time.max(), np.median(time)
     lines = {}
     for name, days in INTERVALS.items():
         n = int((end - middle) // (days * DAY))
         if n:
-            lines[name] = _shares(item, time, end - np.arange(n, 0, -1) * days * DAY)
+            lines[name] = _shares(item, last, time, end - np.arange(n, 0, -1) * days * DAY)
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("trained") if lines else None
 
 
-def _shares(item: np.ndarray, time: np.ndarray, cuts: np.ndarray) -> dict[str, float]:
-    """Shares over all rows after the first of ``cuts``, which rise."""
+def _shares(
+    item: np.ndarray, last: np.ndarray, time: np.ndarray, cuts: np.ndarray
+) -> dict[str, float]:
+    """Shares over all rows after the first of ``cuts``, which rise; ``last`` items come before."""
     later = time > cuts[0]
     latest = cuts[np.searchsorted(cuts, time[later], side="left") - 1]
     before = _rows_until(item, time, item[later], latest)
     few = (before > 0) & (before <= FEW)
+    follows = last[later] != NOTHING
+    after_new = np.flatnonzero(follows)[
+        _rows_until(item, time, last[later][follows], latest[follows]) == 0
+    ]
     return {
         "new": (before == 0).mean(),
+        "new after new": (before[after_new] == 0).mean() if len(after_new) else np.nan,
         f"1 to {FEW} rows": few.mean(),
         "interactions": int(later.sum()),
     }

@@ -31,6 +31,8 @@ def test_by_hand():
     assert found.loc["every day", "new"] == pytest.approx(2 / 5)
     assert found.loc["every day", "1 to 5 rows"] == pytest.approx(3 / 5)
     assert found.loc["every day", "interactions"] == 5
+    # Nobody has taken anything after item 2, and item 1 was not new any more when it was followed.
+    assert np.isnan(found.loc["every day", "new after new"])
     assert list(found.index) == ["every day"]  # seven days do not fit into five
 
 
@@ -44,21 +46,25 @@ def test_against_a_loop(seed):
     frame = frame.drop_duplicates()
     end, half = frame["day"].max(), frame["day"].median()
     for name, step in (("every day", 1), ("every 7 days", 7), ("every 30 days", 30)):
-        new, few, seen = 0, 0, 0
+        new, few, seen, after = 0, 0, 0, []
         start = end - step
         while start >= half:
             before = frame[frame["day"] <= start]["item"].value_counts()
             window = frame[(frame["day"] > start) & (frame["day"] <= start + step)]
             counts = window["item"].map(before).fillna(0)
             new, few = new + (counts == 0).sum(), few + counts.between(1, 5).sum()
+            for place, count in counts.items():
+                earlier = frame.loc[: place - 1]
+                earlier = earlier[earlier["user"] == frame.loc[place, "user"]]
+                if len(earlier) and earlier["item"].iloc[-1] not in before:
+                    after.append(count == 0)
             seen, start = seen + len(window), start - step
         if not seen:
             assert name not in found.index
             continue
-        expected = [new / seen, few / seen, seen]
-        assert found.loc[name, ["new", "1 to 5 rows", "interactions"]].tolist() == pytest.approx(
-            expected
-        )
+        expected = [new / seen, few / seen, seen, np.mean(after) if after else np.nan]
+        columns = ["new", "1 to 5 rows", "interactions", "new after new"]
+        assert found.loc[name, columns].tolist() == pytest.approx(expected, nan_ok=True)
 
 
 @pytest.mark.parametrize("unit", [1e3, 1e9])
