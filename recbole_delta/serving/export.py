@@ -38,6 +38,7 @@ from recbole_delta.model import BACKBONES, ContentBackbone
 from recbole_delta.serving.items import ServedItems
 from recbole_delta.serving.onnx_encoder import (
     has_one_length,
+    looked_up_dimension,
     looked_up_vectors,
     untraceable,
     write_encoder,
@@ -107,7 +108,7 @@ def export(model: Any, items: ServedItems, encoding: Mapping[str, Any], folder: 
             "encoder": ENCODER,
             "padding": PADDING,
             "n_items": len(items.listed),
-            "dimension": looked_up_vectors(model).size(1),
+            "dimension": looked_up_dimension(model),
             "scored_dimension": model.scored_items().size(1),
             "max_length": int(model.max_seq_length),
             "fixed_length": has_one_length(model),

@@ -111,7 +111,7 @@ def write_encoder(model: ContentBackbone, path: Path) -> None:
     """
     fixed = has_one_length(model)
     width = int(model.max_seq_length) if fixed else 2
-    history = torch.zeros(2, width, looked_up_vectors(model).size(1))
+    history = torch.zeros(2, width, looked_up_dimension(model))
     axes = {0: "batch"} if fixed else {0: "batch", 1: "items"}
     with _quiet(), torch.no_grad():
         try:
@@ -132,6 +132,11 @@ def write_encoder(model: ContentBackbone, path: Path) -> None:
     for part in (graph.graph, *graph.graph.node):
         part.ClearField("metadata_props")
     path.write_bytes(graph.SerializeToString(deterministic=True))
+
+
+def looked_up_dimension(model: ContentBackbone) -> int:
+    """How many numbers an exported encoder is given of each item: :func:`looked_up_vectors`."""
+    return model.item_embedding.embedding_dim + bool(model.after_cold_offset)
 
 
 def looked_up_vectors(model: ContentBackbone) -> Tensor:

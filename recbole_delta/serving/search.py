@@ -103,17 +103,13 @@ class VectorSearch:
         self, histories: list[Tensor], k: int, candidate: Tensor, exclude_seen: bool
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Scores and ids ``[≤ k]`` of the best items after each history; :meth:`Search.best`."""
-        n_warm, offset = self._model.n_warm, None
-        if self._model.has_offsets:
-            offset = self._model.offsets(len(candidate))
+        n_warm, lifts = self._model.n_warm, bool(self._model.after_cold_offset)
+        offset = self._model.offsets(len(candidate)) if self._model.has_offsets else None
         found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         # What is added to an item is the same after all histories that are looked at together.
-        for after_cold in (False, True) if self._model.after_cold_offset else (None,):
-            place = [
-                n
-                for n, each in enumerate(histories)
-                if after_cold is None or bool(each[-1] > n_warm) == after_cold
-            ]
+        ends_cold = [lifts and bool(each[-1] > n_warm) for each in histories]
+        for after_cold in sorted(set(ends_cold)):
+            place = [n for n, each in enumerate(ends_cold) if each == after_cold]
             added = None if offset is None else offset[:, : 2 if after_cold else 1].sum(1)
             part = [histories[n] for n in place]
             found.update(zip(place, self._best(part, k, candidate, exclude_seen, added)))
