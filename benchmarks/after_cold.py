@@ -40,7 +40,7 @@ def best_totals(model: Any, cases: Any) -> str:
     """A line for each constant."""
     lines = []
     for constant in CONSTANTS:
-        model.calibrate(0.0, after_cold=constant)
+        model.set_offsets(0.0, after_cold=constant)
         [found] = evaluate_modes(model, cases, [Mode("all", "keep")], k=10, batch_size=2048)
         curve = Frontier(found.groups, "ndcg", 10)
         cold, warm = curve.at(curve.best_offset)
@@ -55,7 +55,7 @@ def main() -> None:
     """Print both for each checkpoint."""
     for path in sys.argv[1:]:
         config, model, _, _, _, test = recbole_delta.load_run(path)
-        model.eval().calibrate(0.0)
+        model.eval().set_offsets(0.0)
         print(f"{config['model']}, {config['item_embedding']}, {config['dataset']}")
         print(shares(model, test.dataset))
         print(best_totals(model, test.dataset), flush=True)

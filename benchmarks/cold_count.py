@@ -44,7 +44,7 @@ def main() -> None:
     """Print a line for each fraction of the cold items, a mean over draws."""
     _, model, dataset, _, _, test = recbole_delta.load_run(sys.argv[1])
     model.eval()
-    model.calibrate(0.0)
+    model.set_offsets(0.0)
     cases = test.dataset
     cold = torch.arange(dataset.n_warm + 1, dataset.n_catalogue)
     whole, odds = measure(model, cases, cold)

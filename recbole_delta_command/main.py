@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"\n{stopped}" if str(stopped) else "\nStopped; nothing was written.", file=sys.stderr
         )
         sys.exit(STOPPED)
-    except UsageError as error:
+    except (UsageError, OSError) as error:  # of the system: a full disk behind a pipe, and so on
         _stop(printable(str(error)))
     except ValueError as error:
         from dataset_prep.errors import DeltaError

@@ -89,7 +89,8 @@ def audit_bench(
     """
     path = Path(path)
     if path.is_dir():
-        path = path.with_name(f"{path.resolve().name}.yaml")
+        path = path.resolve()
+        path = path.with_name(f"{path.name}.yaml")
     out = Path(out) if out is not None else path.parent
     plan = read_plan(path, data_path).settled(out)
     done = finished_runs(plan, out)

@@ -174,6 +174,7 @@ def perform(task: Task, checkpoint: Path | None = None) -> None:
         "best_valid_result": result.best_valid_result,
         "curve": curve,
         "calibration": result.calibration,
+        "after_cold_offset": result.after_cold_offset,
         "warm_offsets": result.warm_offsets,
         "softmax_items": _softmax_items(parts),
         "parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),

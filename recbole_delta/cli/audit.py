@@ -41,7 +41,8 @@ def _found(path: Path, given: Namespace) -> list[Audit]:
     for folder in (path, Path(given.data_path or "dataset", path)):  # a path, or RecBole's name
         if (folder / f"{folder.resolve().name}.inter").is_file():
             return [audit_dataset(folder)]
-    if path.is_file() or path.with_name(f"{path.resolve().name}.yaml").is_file():
+    whole = path.resolve()
+    if whole.is_file() or whole.with_name(f"{whole.name}.yaml").is_file():
         return audit_bench(path, given.out, given.data_path)
     raise DeltaError(
         f"{path} is no prepared data set (a folder with NAME.inter), no bench file, and no folder "

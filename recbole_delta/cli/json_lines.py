@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,9 +34,12 @@ class Source:
 
         A file gives the same batches each time, a pipe what has been written to it. Empty lines are
         passed over.
+
+        Raises:
+            DeltaError: the file cannot be read any further.
         """
         number, begun = 0, [b""]
-        while chunk := self.file.read(CHUNK):
+        while chunk := self._read():
             *ended, rest = chunk.split(b"\n")
             if not ended:  # a line may be long
                 begun.append(rest)
@@ -46,6 +49,12 @@ class Source:
             yield self._named(number, ended)
             number += len(ended)
         yield self._named(number, [b"".join(begun)])
+
+    def _read(self) -> bytes:
+        try:
+            return self.file.read(CHUNK)
+        except OSError as error:
+            raise DeltaError(f"Cannot read {self.name} ({error}).") from error
 
     def _named(self, before: int, lines: list[bytes]) -> list[tuple[str, bytes]]:
         numbered = enumerate(lines, before + 1)
@@ -60,18 +69,17 @@ def opened(path: str | None) -> Iterator[Source]:
         path: path of the file; None for standard input.
 
     Raises:
-        DeltaError: it cannot be read.
+        DeltaError: it cannot be opened.
     """
-    try:
-        if path is None:
-            yield Source("standard input", getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
-        else:
-            with Path(path).open("rb", buffering=0) as file:
-                yield Source(path, file)  # type: ignore[arg-type]  # of the two, only read is used
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise DeltaError(f"Cannot read {path or 'standard input'} ({error}).") from error
+    if path is None:
+        yield Source("standard input", getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
+        return
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(Path(path).open("rb", buffering=0))
+        except OSError as error:
+            raise DeltaError(f"Cannot read {path} ({error}).") from error
+        yield Source(path, file)  # type: ignore[arg-type]  # of the two, only read is used
 
 
 @dataclass

@@ -38,10 +38,9 @@ def warm_up(given: Namespace) -> None:
     """Give the cold items of some histories deltas."""
     recommender = Recommender(given.checkpoint, given.device)
     histories = []
-    for path in (given.file, given.background):
-        if path is not None or path is given.file:
-            with opened(path) as source:
-                histories += read_histories(recommender, source)
+    for path in [given.file, *([given.background] if given.background else [])]:
+        with opened(path) as source:
+            histories += read_histories(recommender, source)
     with _warnings_in_a_line():
         count = recommender.warm_up(histories)
     recommender.save(given.to)

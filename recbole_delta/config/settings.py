@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
-from dataset_prep.errors import check_all, number, one_of
+from dataset_prep.errors import check_all, number, one_of, require
 from recbole_delta.embedding import EMBEDDINGS, EmbeddingSpec
 from recbole_delta.loss import LOSSES
 
@@ -67,8 +67,8 @@ class DeltaSettings:
         warm_offset: constants added to the scores of warm items by their number of training rows,
             ``none`` or ``auto`` (chosen on validation data).
         cold_share: expected share of cold targets; None for the estimate of ``dataset_prep``.
-        cold_validation: warm items that ``auto`` of both holds out of a training of its own where
-            validation has no cold targets, ``newest`` or ``random``.
+        cold_validation: warm items that ``auto`` of an offset of cold items holds out of a training
+            of its own where validation has no cold targets, ``newest`` or ``random``.
         cold_delta: delta of a cold item: ``zero``, or the mean of its ``neighbours`` in content.
         recipe: defaults that belong together, a name in :data:`RECIPES`.
         embedding_options: settings of the chosen item embedding's own; None without any.
@@ -111,9 +111,23 @@ class DeltaSettings:
                 yield partial(number, name, wish)
         if self.train_positions is not None:
             yield partial(one_of, "train_positions", self.train_positions, TRAIN_POSITIONS)
+        if self.cold_history == "drop" and not isinstance(self.after_cold_offset, str):
+            yield partial(
+                require,
+                not self.after_cold_offset,
+                "after_cold_offset is added where the model is shown a cold item last, which "
+                "cold_history: drop rules out; set after_cold_offset: none, or cold_history: keep.",
+            )
         if self.cold_share is not None:
             # At either end one of the groups has no target, and its constant no limit.
             yield partial(number, "cold_share", self.cold_share, 1e-6, 1 - 1e-6)
+
+    @property
+    def asks_for_offsets(self) -> bool:
+        """Whether something is to be added to scores once a model is trained."""
+        return any(
+            wish != "none" for wish in (self.cold_offset, self.after_cold_offset, self.warm_offset)
+        )
 
     @property
     def embedding_spec(self) -> EmbeddingSpec:

@@ -12,7 +12,8 @@ from recbole_delta.evaluator.evidence import Evidence
 from recbole_delta.evaluator.mass import DIGITS, equal_mass
 
 REFUTED = 0.1
-"""An offset is given up that is above none in a smaller part of the bootstrap's draws."""
+"""An offset is given up that is at least as good as none in a smaller part of the bootstrap's
+draws."""
 
 LEAST_CASES = 10
 """Cold and warm validation targets, after a cold item and after others, that say enough."""
@@ -60,7 +61,7 @@ class Calibration:
         """
         frontier, three = evidence.frontier(share), evidence.estimates(share)
         gain = evidence.resampled_gain(share, three.agreed)
-        chosen = three.best if (gain > 0).mean() < REFUTED else three.agreed
+        chosen = three.best if (gain >= 0).mean() < REFUTED else three.agreed
         # Test rows decide in what order cold items are numbered, and so the last bits of scores.
         offset = round(chosen, DIGITS)
         return cls(
@@ -109,7 +110,7 @@ def choose_offset(
         model: a :class:`recbole_delta.model.contract.CatalogueModel` with vectors for cold items
             and ``cold_offset`` 0; its other offsets are taken into account.
         cases: validation data with cold and warm targets; no training row has seen the cold ones.
-        metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
+        metric: name in :data:`~recbole_delta.evaluator.metrics.GAINS`, such as ``ndcg``.
         k: k of the metric.
         share: the expected share of cold targets; None for that of ``cases``.
         batch_size: most sequences at a time.
@@ -137,7 +138,7 @@ def choose_after_cold_offset(
         model: a :class:`recbole_delta.model.contract.CatalogueModel` with vectors for cold items
             and no offset on them.
         cases: validation data with cold and warm targets; no training row has seen the cold ones.
-        metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
+        metric: name in :data:`~recbole_delta.evaluator.metrics.GAINS`, such as ``ndcg``.
         k: k of the metric.
         share: the expected share of cold targets; None for that of ``cases``.
         batch_size: most sequences at a time.

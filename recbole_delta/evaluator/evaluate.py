@@ -160,6 +160,7 @@ def _evaluate(
     show_progress: bool,
 ) -> list[Evaluation]:
     embeds_cold, twins = model.embeds_cold_items, scored_alike(model)
+    k = min(k, cases.item_num)  # nothing stands further down
     drops = {mode: drops_cold(model, mode.cold_history) for mode in modes}
     is_cold = cases.has_cold_target.numpy()
     device = model_device(model)

@@ -59,7 +59,7 @@ class Evidence:
         odds: ``[n]`` :func:`~recbole_delta.evaluator.mass.log_odds`.
         claimed: ``[n]`` :func:`~recbole_delta.evaluator.skill.claimed_gain`.
         target: ``[n]`` int64 item ids.
-        metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
+        metric: name in :data:`~recbole_delta.evaluator.metrics.GAINS`, such as ``ndcg``.
         k: k of the metric.
     """
 
@@ -80,7 +80,7 @@ class Evidence:
             model: a :class:`recbole_delta.model.contract.CatalogueModel` with vectors for cold
                 items.
             cases: validation data; no training row has seen its cold targets.
-            metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
+            metric: name in :data:`~recbole_delta.evaluator.metrics.GAINS`, such as ``ndcg``.
             k: k of the metric.
             batch_size: most sequences at a time.
         """

@@ -28,7 +28,7 @@ class Frontier:
 
     Args:
         ranks: ranks of the cases among warm and among cold candidates.
-        metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
+        metric: name in :data:`~recbole_delta.evaluator.metrics.GAINS`, such as ``ndcg``.
         k: at most the K of ``ranks``.
         cold_share: weight of the cold targets in the total; by default their share of the cases.
 

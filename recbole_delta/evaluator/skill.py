@@ -24,7 +24,7 @@ def claimed_gain(
     Args:
         model: a :class:`recbole_delta.model.contract.CatalogueModel`.
         cases: n cases; one without a history claims nothing.
-        metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
+        metric: name in :data:`~recbole_delta.evaluator.metrics.GAINS`, such as ``ndcg``.
         k: k of the metric.
         batch_size: most sequences at a time.
     """

@@ -37,7 +37,7 @@ def choose_warm_offsets(
     Args:
         model: a :class:`recbole_delta.model.contract.CatalogueModel` without offsets.
         cases: validation data, which is in no training row.
-        metric: ``ndcg``, ``hit``, ``recall`` or ``mrr``.
+        metric: name in :data:`~recbole_delta.evaluator.metrics.GAINS`, such as ``ndcg``.
         k: k of the metric.
         batch_size: most sequences at a time.
 
@@ -53,7 +53,7 @@ def choose_warm_offsets(
         >>> result = recbole_delta.run("SASRecDelta", "example", settings=settings)
         >>> *_, model, _, _, valid, _ = recbole_delta.load_run(result.checkpoint)
         >>> offsets = choose_warm_offsets(model, valid.dataset, "ndcg", 10, 256)
-        >>> model.calibrate(model.cold_offset, offsets)
+        >>> model.set_offsets(model.cold_offset, offsets)
     """
     mass, target = class_masses(model, cases, batch_size)
     if not len(target):
@@ -64,12 +64,12 @@ def choose_warm_offsets(
     best, chosen = -1.0, ()
     mode = Mode("warm", cases.settings.cold_history)
     for offsets in tried:
-        model.calibrate(0.0, offsets)
+        model.set_offsets(0.0, offsets)
         [found] = evaluate_modes(model, cases, [mode], k=k, batch_size=batch_size)
         value = found.metrics([metric], [k])[f"{metric}_warm@{k}"]
         if value > best:
             best, chosen = value, offsets
-    model.calibrate(0.0)
+    model.set_offsets(0.0)
     return chosen
 
 

@@ -100,7 +100,9 @@ class CatalogueModel(SequenceTraits):
         """``[n_catalogue, d]``: items with equal rows score alike but for their offsets, if any."""
         return None
 
-    def calibrate(self, cold: float, warm: Iterable[float] = (), after_cold: float = 0.0) -> None:
+    def set_offsets(
+        self, cold: float = 0.0, warm: Iterable[float] = (), after_cold: float = 0.0
+    ) -> None:
         """Add constants to the scores from now on, instead of the present ones.
 
         Args:

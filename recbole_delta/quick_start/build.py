@@ -110,7 +110,7 @@ def make_parts(
         _warn_of_few_steps(config, model, train)
     if checkpoint is not None:
         checkpoint.load_into(model)
-        model.calibrate(*checkpoint.metadata.offsets)
+        model.set_offsets(*checkpoint.metadata.offsets)
     copy_from_first(model)  # another processor may have rounded the content's map otherwise
     if rank() == 0:
         if not holds_out:  # a run within a run writes into its log

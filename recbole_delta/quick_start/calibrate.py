@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recbole_delta.compute.distributed import rank
+from dataset_prep.errors import DeltaError
+from recbole_delta.compute.distributed import of_first, rank
 from recbole_delta.config.run_config import RunConfig, run_settings
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.data.fingerprint import expected_share
@@ -29,10 +30,11 @@ def calibrate(trainer: ColdWarmTrainer, cases: ColdWarmDataset, saved: bool) -> 
     """Give the trained model its offsets, and write them into its checkpoint.
 
     ``warm_offset: auto`` chooses those of warm items on warm validation targets. Then
-    ``after_cold_offset: auto`` and ``cold_offset: auto`` choose those of cold items on cold ones.
-    Where the protocol gives none, a second training holds as many warm items out as there are cold
-    ones, and its offsets are carried over. Where neither can be, cold items get the expected share
-    of the softmax's mass. No test row is looked at.
+    ``after_cold_offset: auto`` and, last, ``cold_offset: auto`` choose those of cold items on cold
+    and warm ones; each is chosen with the earlier ones in force. Where the protocol gives no cold
+    validation targets, a second training holds as many warm items out as there are cold ones, and
+    its offsets are carried over. Where that cannot be, cold items get the expected share of the
+    softmax's mass. No test row is looked at.
 
     Args:
         trainer: has just trained its model.
@@ -43,33 +45,37 @@ def calibrate(trainer: ColdWarmTrainer, cases: ColdWarmDataset, saved: bool) -> 
         what ``cold_offset: auto`` has found; None where the offset was not chosen but given.
     """
     model, config, settings = trainer.model, trainer.config, trainer.settings
-    model.calibrate(0.0, _warm_offsets(model, cases, config))
+    model.set_offsets()
+    warm = _warm_offsets(model, cases, config)
+    model.set_offsets(warm=warm)
     if settings.warm_offset == "auto":
-        chosen = ", ".join(f"{each:+.2f}" for each in model.warm_offsets) or "none, as none helps,"
+        chosen = ", ".join(f"{each:+.2f}" for each in warm) or "none, as none helps,"
         getLogger().info(f"warm_offset {chosen} for 1, 2, 3 to 4, 5 to 8, ... training rows")
     wishes, found = (settings.cold_offset, settings.after_cold_offset), None
-    more: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
     if wishes != ("none", "none") and model.embeds_cold_items:
         source = _source(trainer, cases) if "auto" in wishes else None
-        after_cold = _after_cold(settings.after_cold_offset, source)
-        model.calibrate(0.0, model.warm_offsets, after_cold)
+        # Another processor may have found other last bits.
+        after_cold = of_first(_after_cold(settings.after_cold_offset, source))
+        model.set_offsets(warm=warm, after_cold=after_cold)
         odds = log_odds(model, cases, config["eval_batch_size"])
         if source is not None and settings.cold_offset == "auto":
-            found = _chosen(source, after_cold, odds)
-        offset = found.offset if found else _given(settings.cold_offset)
-        model.calibrate(offset, model.warm_offsets, after_cold)
-        more = {
+            found = of_first(_chosen(source, after_cold, odds))
+        cold = found.offset if found else _given(settings.cold_offset)
+        model.set_offsets(cold, warm, after_cold)
+        measured = {
             "cold_log_odds": list(quantiles(odds)),
             "cold_candidates": cases.n_catalogue - 1 - cases.n_warm,
         }
-    if (more or model.has_offsets) and saved and rank() == 0:
+    if settings.asks_for_offsets and saved and rank() == 0:
         checkpoint = Checkpoint.load(trainer.saved_model_file)
         checkpoint.metadata = replace(
             checkpoint.metadata,
             cold_offset=model.cold_offset,
             after_cold_offset=model.after_cold_offset,
             warm_offsets=list(model.warm_offsets),
-            **more,
+            calibrated=True,
+            **measured,
         )
         checkpoint.save(trainer.saved_model_file)
     return found
@@ -99,20 +105,29 @@ class _Source(NamedTuple):
 
 
 def _source(trainer: ColdWarmTrainer, cases: ColdWarmDataset) -> _Source:
-    """The trained model and its validation, or those of a second training."""
+    """The trained model and its validation, or those of a second training, or neither."""
     config, model, share = trainer.config, trainer.model, expected_share(cases)
     asked = (*_metric(config), config["eval_batch_size"])
-    if cases.has_cold_target.any():
+    n_cold, n_warm = _counts(cases)
+    if n_cold and n_warm:
         return _Source(model, cases, share, "the cold validation targets of the data set", *asked)
     share = _share_of_items(cases) if share is None else share
-    probe = _probe(config)
-    held_out = probe.valid.dataset
-    if n_cold := int(held_out.has_cold_target.sum()):
-        which = trainer.settings.cold_validation
-        what = f"{n_cold} targets among the {which} items, held out of a second training"
-        return _Source(probe.model, held_out, share, what, *asked)
-    what = "the expected share of cold targets alone, for want of cold validation targets"
+    # Without warm targets of its own, a second training would have none to weigh cold ones against.
+    if n_warm and (probe := _probe(config)):
+        held_out = probe.valid.dataset
+        n_cold, n_warm = _counts(held_out)
+        if n_cold and n_warm:
+            which = trainer.settings.cold_validation
+            what = f"{n_cold} targets among the {which} items, held out of a second training"
+            return _Source(probe.model, held_out, share, what, *asked)
+    what = "the expected share of cold targets alone, for want of cold and warm validation targets"
     return _Source(model, None, share, what, *asked)
+
+
+def _counts(cases: ColdWarmDataset) -> tuple[int, int]:
+    """Cold and warm targets."""
+    n_cold = int(cases.has_cold_target.sum())
+    return n_cold, len(cases) - n_cold
 
 
 def _after_cold(wish: str | float, source: _Source | None) -> float:
@@ -133,7 +148,7 @@ def _chosen(source: _Source, after_cold: float, odds: np.ndarray) -> Calibration
     if source.cases is None:
         found = Calibration.by_mass(odds, source.share or 0.0, after_cold)
     else:
-        source.model.calibrate(0.0, source.model.warm_offsets, after_cold)
+        source.model.set_offsets(warm=source.model.warm_offsets, after_cold=after_cold)
         found = choose_offset(
             source.model, source.cases, source.metric, source.k, source.share, source.batch_size
         )
@@ -166,16 +181,29 @@ def _metric(config: Any) -> tuple[str, int]:
     return name.split("_")[0], int(k)
 
 
-def _probe(config: Any) -> Parts:
-    """A training with the same settings that has never seen some warm items."""
+def _probe(config: Any) -> Parts | None:
+    """A training with the same settings that has never seen some warm items.
+
+    Returns:
+        None where what is left of the data is too little for such a model.
+    """
     with TemporaryDirectory() as folder:
         settings = {**run_settings(config), "checkpoint_dir": folder}
-        probe = make_parts(RunConfig(config_dict=settings), holds_out=True)
+        if not isinstance(config, RunConfig):
+            settings["gpu_id"] = None  # RecBole's has made its GPU the only visible one
+        try:
+            probe = make_parts(RunConfig(config_dict=settings), holds_out=True)
+        except DeltaError as error:
+            getLogger().warning(
+                f"No second training, which would hold warm items out to choose by: {error}"
+            )
+            return None
         trainer = probe.trainer(probe.config, probe.model)
         trainer.log.keeps_curves = False
         trainer.fit(probe.train, probe.valid, show_progress=config["show_progress"])
         trainer.load_best()
-    probe.model.calibrate(0.0, _warm_offsets(probe.model, probe.valid.dataset, probe.config))
+    model = probe.model
+    model.set_offsets(warm=_warm_offsets(model, probe.valid.dataset, probe.config))
     return probe
 
 

@@ -46,6 +46,8 @@ class RunResult:
         curve: an entry for each epoch: its number, training loss, seconds, validation metrics.
         calibration: how ``cold_offset: auto`` came to its offset, the fields of
             :class:`recbole_delta.evaluator.calibration.Calibration`; None for any other offset.
+        after_cold_offset: what is added to the scores of cold items besides, after a history whose
+            last item is cold.
         warm_offsets: what ``warm_offset: auto`` has chosen for 1, 2, 3 to 4, 5 to 8, ... training
             rows; empty for none.
         checkpoint: path of the saved file; None where nothing is saved.
@@ -59,6 +61,7 @@ class RunResult:
     test_modes: list[dict[str, Any]]
     curve: list[dict[str, float]]
     calibration: dict[str, Any] | None
+    after_cold_offset: float
     warm_offsets: list[float]
     checkpoint: str | None
 
@@ -202,7 +205,7 @@ def train(
         KeyboardInterrupt: Ctrl-C; the message says how to go on.
     """
     config = parts.config
-    parts.model.calibrate(0.0)  # a resumed run chooses its offset anew
+    parts.model.set_offsets()  # a resumed run chooses them anew
     try:
         score, valid_result = trainer.fit(
             parts.train, parts.valid, saved=saved, show_progress=config["show_progress"]
@@ -225,6 +228,7 @@ def train(
         test_modes=modes,
         curve=trainer.curve,
         calibration=asdict(calibration) if calibration else None,
+        after_cold_offset=parts.model.after_cold_offset,
         warm_offsets=list(parts.model.warm_offsets),
         checkpoint=trainer.saved_model_file if saved else None,
     )
@@ -261,6 +265,7 @@ def load_run(path: str | Path) -> tuple[Any, torch.nn.Module, ColdWarmDataset, A
         (34, 112)
     """
     checkpoint = _load_trained(path)
-    config = RunConfig(config_dict=checkpoint.metadata.settings)
+    config = RunConfig(config_dict=checkpoint.metadata.settings_anywhere)
     parts = make_parts(config, checkpoint)
+    checkpoint.metadata.warn_if_uncalibrated(parts.dataset.settings, checkpoint.path)
     return config, parts.model, parts.dataset, parts.train, parts.valid, parts.test

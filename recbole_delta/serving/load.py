@@ -86,14 +86,18 @@ def stored_model(
 
     Args:
         checkpoint: checkpoint of a run or of a recommender.
-        device: where the model computes; by the run's settings by default.
+        device: where the model computes; by default on a GPU if there is one and the run's settings
+            allow it.
 
     Raises:
         DeltaError: the model is RecBole's own or follows from training rows, the parts of the file
             do not fit together, or there is no such device.
     """
-    config = RunConfig(config_dict=checkpoint.metadata.settings)
-    if device is not None:
+    settings = checkpoint.metadata.settings_anywhere
+    if device is None:
+        config = RunConfig(config_dict=settings)
+    else:
+        config = RunConfig(config_dict={**settings, "use_gpu": False})
         config["device"] = named_device(device)
     model_class = get_model(config["model"])
     if not is_registered(model_class):
@@ -121,5 +125,6 @@ def stored_model(
         if isinstance(module, DeltaEmbedding):
             module.extend_deltas(len(checkpoint.model[f"{name}.delta"]) - 1)
     checkpoint.load_into(model)
-    model.calibrate(*checkpoint.metadata.offsets)
+    model.set_offsets(*checkpoint.metadata.offsets)
+    checkpoint.metadata.warn_if_uncalibrated(catalogue.settings, checkpoint.path)
     return model.eval(), catalogue

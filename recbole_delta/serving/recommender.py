@@ -42,13 +42,15 @@ class Recommendation:
 class Recommender:
     """A trained run that recommends, without the data set that it was trained on.
 
-    An item that is added is mapped by the content pipeline that was fitted on the warm items, has
-    delta 0, is recommended, and may stand in histories.
+    An item that is added is mapped by the content pipeline that was fitted on the warm items, is
+    recommended, and may stand in histories. Its delta is 0, or with ``cold_delta: neighbours`` the
+    mean of its neighbours'. Histories are shown as they are: ``cold_history: drop`` is a setting of
+    the evaluation.
 
     Args:
         path: path of a checkpoint, from a run or from :meth:`save`.
-        device: where it computes, such as ``cpu`` or ``cuda:1``; by default as the run's settings
-            say: on a GPU if there is one.
+        device: where it computes, such as ``cpu`` or ``cuda:1``; by default on a GPU if there is
+            one and the run's settings allow it.
 
     Raises:
         DeltaError: the file is not a whole checkpoint of one of our models, or there is no such
@@ -192,18 +194,24 @@ class Recommender:
         return {tokens[item]: n for item, n in zip(fitted.tolist(), count.tolist())}
 
     def set_cold_share(self, share: float) -> None:
-        """Move along the frontier: cold items get this share of the recommendations' probability.
+        """Move along the frontier: cold items get this share of the softmax's probability.
+
+        It is what the model itself expects them to be taken; ``cold_offset: auto`` corrects that by
+        what came true on validation data, so the same share gives another offset there.
 
         Args:
-            share: between 0 and 1; the run's own choice was its ``cold_share``.
+            share: between 0 and 1, for all cold items that are recommended and have no delta of
+                their own.
 
         Raises:
-            DeltaError: the run was not calibrated (``cold_offset: auto``), or has no cold items.
+            DeltaError: the run does not know how likely cold items are, or there are none.
         """
-        n_cold, path = len(self._items) - 1 - self._items.n_warm, self._checkpoint.path
+        lifted = self._items.candidates(None, (), cold_only=True)
+        lifted[list(self._model.own_delta)] = False
+        n_cold, path = int(lifted.sum()), self._checkpoint.path
         offset = offset_for_share(self._checkpoint.metadata, n_cold, share, path)
         model = self._model
-        model.calibrate(offset, model.warm_offsets, model.after_cold_offset)
+        model.set_offsets(offset, model.warm_offsets, model.after_cold_offset)
 
     def recommend(
         self,

@@ -67,10 +67,6 @@ class ScreenedVectors:
         self._scale, self._moved, self._norm = torch.zeros(3, n_groups)
         self._round(torch.arange(n_groups))
 
-    def __len__(self) -> int:
-        """Number n of vectors."""
-        return self._n
-
     def put(self, numbers: Tensor, vectors: Tensor) -> None:
         """Replace vectors, and append those beyond the last; all others stay as they are.
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from logging import getLogger
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
+
+from recbole_delta.config.settings import DeltaSettings
 
 RUN, RECOMMENDER = "run", "recommender"
 
@@ -35,6 +38,7 @@ class CheckpointMetadata:
             ``cold_offset``; empty where they were not measured.
         cold_candidates: number of cold items that these were measured with.
         own_delta: ids of cold items that interactions have given a delta of their own.
+        calibrated: whether the offsets that the settings ask for have been chosen.
         kind: ``run``, written by training, which can be resumed; or ``recommender``, written
             after it, whose items need not be those of the data set.
     """
@@ -55,12 +59,31 @@ class CheckpointMetadata:
     cold_log_odds: list[float] = field(default_factory=list)
     cold_candidates: int = 0
     own_delta: list[str] = field(default_factory=list)
+    calibrated: bool = False
     kind: str = RUN
 
     @property
     def offsets(self) -> tuple[float, list[float], float]:
-        """What :meth:`~recbole_delta.model.contract.CatalogueModel.calibrate` takes."""
+        """What :meth:`~recbole_delta.model.contract.CatalogueModel.set_offsets` takes."""
         return self.cold_offset, self.warm_offsets, self.after_cold_offset
+
+    @property
+    def settings_anywhere(self) -> dict[str, Any]:
+        """:attr:`settings` for a machine that may have other GPUs: any that is visible will do."""
+        return {**self.settings, "gpu_id": None}
+
+    def warn_if_uncalibrated(self, settings: DeltaSettings, path: str) -> None:
+        """Log that the offsets were never chosen: the run ended between training and calibration.
+
+        Args:
+            settings: settings of the run.
+            path: path of the checkpoint.
+        """
+        if settings.asks_for_offsets and not self.calibrated:
+            getLogger().warning(
+                f"{path}: its run ended before cold_offset and the like were chosen, so nothing is "
+                f"added to scores; recbole-delta resume {path} chooses them."
+            )
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> CheckpointMetadata:

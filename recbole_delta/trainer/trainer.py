@@ -179,13 +179,16 @@ class ColdWarmTrainer(Trainer):
         return Mode(candidates, settings.cold_history)
 
     def load_best(self, model_file: str | None = None) -> None:
-        """Load the weights of the best epoch, or of another checkpoint.
+        """Load the weights of the best epoch, or weights and offsets of another checkpoint.
 
         Raises:
             DeltaError: the file is missing, damaged, or holds another model's state.
         """
         if model_file is not None or rank() == 0:
-            Checkpoint.load(model_file or self.saved_model_file).load_into(self.model)
+            checkpoint = Checkpoint.load(model_file or self.saved_model_file)
+            checkpoint.load_into(self.model)
+            if model_file is not None:
+                self.model.set_offsets(*checkpoint.metadata.offsets)
         copy_from_first(self.model)
 
     def resume_checkpoint(self, resume_file: str | Path) -> None:

@@ -34,3 +34,18 @@ def test_what_is_neither_is_named(tmp_path, capsys):
         main(["audit", str(tmp_path / "nothing")])
     assert stop.value.code == 2
     assert "nothing is no prepared data set" in capsys.readouterr().err
+
+
+def test_this_folder_is_audited_whatever_it_is(tiny, tmp_path, capsys, monkeypatch):
+    folder = tiny.write(tmp_path / "dataset")
+    monkeypatch.chdir(folder)
+    main(["audit", "."])
+    assert "0 faults" in capsys.readouterr().out
+    (tmp_path / "mine").mkdir()
+    bench = "datasets: [tiny]\nmodels: {delta: {model: SASRecDelta}}\nseeds: [1]\n"
+    (tmp_path / "mine.yaml").write_text(bench)
+    monkeypatch.chdir(tmp_path / "mine")  # where the report of mine.yaml would lie
+    with pytest.raises(SystemExit) as stop:
+        main(["audit", ".", "--data_path", str(tmp_path / "dataset")])
+    assert stop.value.code == 2
+    assert "has no record yet" in capsys.readouterr().err

@@ -229,6 +229,28 @@ def test_lines_longer_than_a_read_and_many_of_them_come_whole_and_in_order(tmp_p
     assert found == expected
 
 
+def test_what_goes_wrong_with_an_answer_is_no_fault_of_the_file_that_is_read(tmp_path):
+    (tmp_path / "lines").write_text("{}")
+    with pytest.raises(OSError, match="^No space left"), opened(str(tmp_path / "lines")):
+        raise OSError("No space left")
+
+
+def test_standard_input_is_read_once(trained, tmp_path, capsys, monkeypatch):
+    new = Recommender(trained).cold_items[0]
+    lines = [json.dumps({"history": each}) for each in (["i1", new], ["i2", "i3"], ["i4", "i5"])]
+    opens = []
+
+    def counted(path):
+        opens.append(path)
+        return opened(path)
+
+    monkeypatch.setattr("recbole_delta.cli.serve.opened", counted)
+    monkeypatch.setattr("sys.stdin", standard_input("\n".join(lines)))
+    main(["warm-up", trained, "--to", str(tmp_path / "warm.safetensors")])
+    assert opens == [None]
+    assert "got deltas" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_new_texts_are_encoded_as_the_old_ones(ml_100k, tmp_path, capsys, monkeypatch):
     """An item that is there, added under another id by its text, gets the same row."""

@@ -105,6 +105,13 @@ def test_of_too_few_cases_nothing_is_concluded(lacking):
     assert after_cold_offset(*together(high, evidence(np.ones(50), np.full(50, 2.0))), None) == 0
 
 
+def test_an_offset_that_validation_cannot_tell_from_none_is_not_refuted():
+    """No case changes between -5 and 5: what the other estimates say is taken."""
+    found = Calibration.by_evidence(evidence(np.full(50, -5.0), np.full(50, 5.0)), None)
+    assert found.best == 0
+    assert 0 < found.offset < found.equal_mass
+
+
 def test_what_validation_refutes_is_given_up_for_the_best_there():
     """The model gives cold items next to no mass; each unit of more costs warm hits, and no less."""
     random = np.random.default_rng(4)

@@ -77,7 +77,7 @@ def test_a_cold_twin_of_a_warm_item_keeps_its_offset(train):
     _, (_, model, _, _, _, test) = train(prepared, item_embedding="frozen", epochs=1)
     cases, targets = test.dataset, test.dataset.instances.target
     for offset in (0.0, 0.7, -0.7):
-        model.calibrate(offset)
+        model.set_offsets(offset)
         [found] = evaluate_modes(model, cases, [Mode("all", "keep")], batch_size=64)
         for case in np.flatnonzero(~found.empty_history):
             index = torch.tensor([case])
@@ -88,6 +88,21 @@ def test_a_cold_twin_of_a_warm_item_keeps_its_offset(train):
             apart = (scores - own).abs() > 1e-5  # twins may differ in the last bit
             assert found.ranks.above[case] == (apart & (scores > own)).sum()
             assert found.ranks.tied[case] == (~apart).sum() - 1
+
+
+def test_more_places_than_items_take_no_more_memory(tiny, train):
+    _, (_, model, _, _, _, test) = train(tiny)
+    n_items = test.dataset.item_num
+    [few], [many] = (
+        evaluate_modes(model, test.dataset, [Mode("all", "keep")], batch_size=64, k=k)
+        for k in (n_items, 10**6)
+    )
+    assert many.groups.gap.shape == few.groups.gap.shape
+    found = many.metrics(["hit", "ndcg"], [10**6])
+    assert found["hit@1000000"] == pytest.approx(1 - many.empty_history.mean())
+    assert found["ndcg_best@1000000"] == pytest.approx(
+        few.metrics(["ndcg"], [n_items])[f"ndcg_best@{n_items}"]
+    )
 
 
 def test_few_scores_are_held_at_once(tiny, train, monkeypatch):

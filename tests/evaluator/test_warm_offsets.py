@@ -90,21 +90,21 @@ def test_what_was_taken_from_rare_items_is_given_back(trained, monkeypatch):
         scores[:, 1 : model.n_warm + 1] += lowered[model.warm_class]
         return scores
 
-    model.calibrate(0.0)
+    model.set_offsets(0.0)
     whole = warm_ndcg(model, test.dataset)
     monkeypatch.setattr(model, "score_known", biased)
     before = warm_ndcg(model, test.dataset)
     offsets = choose_warm_offsets(model, valid.dataset, "ndcg", 10, 64)
     assert not model.has_offsets
     assert np.corrcoef(offsets, -lowered)[0, 1] > 0.9
-    model.calibrate(0.0, offsets)
+    model.set_offsets(0.0, offsets)
     assert warm_ndcg(model, test.dataset) - before > 0.8 * (whole - before) > 0.05
-    model.calibrate(0.0)
+    model.set_offsets(0.0)
 
 
 def test_they_leave_warm_items_their_mass_beside_cold_ones(trained):
     _, model, _, _, valid, _ = trained
-    model.calibrate(0.0)
+    model.set_offsets(0.0)
     mass, _ = class_masses(model, valid.dataset, 64)
     offsets = choose_warm_offsets(model, valid.dataset, "ndcg", 10, 64)
     assert max(offsets) - min(offsets) > 0.1
@@ -114,11 +114,11 @@ def test_they_leave_warm_items_their_mass_beside_cold_ones(trained):
 
 def test_what_does_harm_on_validation_is_not_taken(trained, monkeypatch):
     _, model, _, _, valid, _ = trained
-    model.calibrate(0.0)
+    model.set_offsets(0.0)
     before = warm_ndcg(model, valid.dataset)
-    model.calibrate(0.0, choose_warm_offsets(model, valid.dataset, "ndcg", 10, 64))
+    model.set_offsets(0.0, choose_warm_offsets(model, valid.dataset, "ndcg", 10, 64))
     assert warm_ndcg(model, valid.dataset) >= before
-    model.calibrate(0.0)
+    model.set_offsets(0.0)
     classes = int(model.warm_class.max()) + 1
     monkeypatch.setattr(
         warm_offsets, "likeliest_offsets", lambda *_: np.linspace(-9, 9, classes) ** 3
@@ -131,7 +131,7 @@ def test_without_warm_targets_there_is_nothing_to_choose_by(trained):
     cases = copy.copy(valid.dataset)
     only_cold = torch.full_like(cases.instances.target, cases.n_warm + 1)
     cases.instances = replace(cases.instances, target=only_cold)
-    model.calibrate(0.0)
+    model.set_offsets(0.0)
     assert choose_warm_offsets(model, cases, "ndcg", 10, 64) == ()
 
 
@@ -143,7 +143,7 @@ def test_recboles_models_honour_them_too(train, model):
     batch = valid.dataset.batch(index, drop_cold=True)
     with torch.no_grad():
         plain = net.eval().full_sort_predict(batch)
-        net.calibrate(0.0, np.arange(classes).tolist())
+        net.set_offsets(0.0, np.arange(classes).tolist())
         moved = net.full_sort_predict(batch)
     warm = slice(1, net.n_warm + 1)
     known = torch.isfinite(plain[:, warm])
@@ -151,4 +151,4 @@ def test_recboles_models_honour_them_too(train, model):
     gain = (moved - plain)[:, warm].float()
     expected = net.warm_class.float().expand_as(gain)
     torch.testing.assert_close(gain[known], expected[known], atol=1e-4, rtol=0)
-    net.calibrate(0.0)
+    net.set_offsets(0.0)

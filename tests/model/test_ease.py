@@ -138,7 +138,7 @@ def test_a_score_is_the_sum_over_the_history_and_the_offset(tiny, train, model):
     similarity = net.similarity.numpy()
     expected = np.stack([similarity[seen].sum(0) for seen in batch["item_id_list"].numpy()])
     np.testing.assert_allclose(net.full_sort_predict(batch).numpy(), expected, atol=1e-6)
-    net.calibrate(0.5)
+    net.set_offsets(0.5)
     expected[:, dataset.n_warm + 1 :] += 0.5
     np.testing.assert_allclose(net.full_sort_predict(batch).numpy(), expected, atol=1e-6)
     alone = expected[np.arange(12), batch["item_id"]]

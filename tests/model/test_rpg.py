@@ -68,7 +68,7 @@ def test_a_cold_item_with_the_code_of_a_warm_one_has_its_score(tiny, train):
     found = model.item_embedding.count_codes()
     assert found.shared == sum(codes.count(code) > 1 for code in codes) >= 2
     # An offset tells them apart.
-    model.calibrate(1.5)
+    model.set_offsets(1.5)
     lifted = model.full_sort_predict(histories(model))
     torch.testing.assert_close(lifted[:, cold] - lifted[:, warm], torch.full((4,), 1.5))
 

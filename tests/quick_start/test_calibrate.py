@@ -48,10 +48,10 @@ def test_more_is_added_to_cold_items_after_a_cold_one(tiny, train, model):
     settings = {**ALL, "n_codebook": 8}  # of RPG
     _, (_, net, dataset, _, _, test) = train(tiny, model, **settings)
     batch, n_warm = test.dataset.batch(torch.arange(len(test.dataset))), dataset.n_warm
-    net.eval().calibrate(0.0)
+    net.eval().set_offsets(0.0)
     with torch.no_grad():
         before = net.full_sort_predict(batch)
-        net.calibrate(1.0, after_cold=0.5)
+        net.set_offsets(1.0, after_cold=0.5)
         gain = net.full_sort_predict(batch) - before
         one = net.predict(batch) - before.gather(1, batch[net.ITEM_ID][:, None])[:, 0]
     last = [items[length - 1] for items, length in zip(batch[net.ITEM_SEQ].tolist(),
@@ -130,7 +130,7 @@ def test_it_lies_between_the_three_estimates(tiny, train):
     assert found.calibration == dataclasses.asdict(chosen)
     three = (chosen.best, chosen.equal_mass, chosen.by_skill)
     assert min(three) < offset < max(three)
-    model.calibrate(offset)
+    model.set_offsets(offset)
     [validated] = evaluate_modes(
         model,
         valid.dataset,
@@ -154,6 +154,7 @@ def test_serving_ranks_as_the_evaluation(tiny, train, model):
     result, (_, net, dataset, *_) = train(
         tiny, model, cold_offset=2.0, after_cold_offset=0.7, **ALL
     )
+    assert result.after_cold_offset == 0.7
     recommender = Recommender(result.checkpoint)
     cold, other = recommender.cold_items[:2]
     histories = [["i1", "i5"], ["i1", cold], [cold, "i5"], [other, cold], ["i5", "i1"]]
@@ -288,6 +289,10 @@ def test_resuming_and_loading_keep_the_offset(tiny, train):
         ({"cold_offset": "much"}, "cold_offset must be one of none | auto | a number"),
         ({"cold_offset": float("nan")}, "cold_offset must be a number"),
         ({"after_cold_offset": "much"}, "after_cold_offset must be one of none | auto | a number"),
+        (
+            {"after_cold_offset": 2, "cold_history": "drop"},
+            "which cold_history: drop rules out; set after_cold_offset: none",
+        ),
         ({"cold_share": 1.5}, "cold_share must be a number from 1e-06 to 0.999999"),
         ({"cold_share": 0}, "cold_share must be a number from 1e-06 to 0.999999"),
         ({"cold_share": 1.0}, "cold_share must be a number from 1e-06 to 0.999999"),

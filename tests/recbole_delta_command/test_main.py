@@ -12,6 +12,7 @@ from support.paths import CHECKOUT
 
 from recbole_delta_command.main import COMMANDS, main
 from recbole_delta_command.parsers import recommend, warm_up
+from recbole_delta_command.settings import RESUME_USAGE
 
 
 @pytest.mark.subprocess
@@ -155,3 +156,21 @@ def test_a_file_that_is_named_almost_as_a_command_is_a_file(capsys):
     with pytest.raises(SystemExit):
         main(["resumee", "-m", "SASRecDelta", "-d", "none"])
     assert "epochs must be a whole number" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_system_is_one_line(capsys, monkeypatch):
+    def full(arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("recbole_delta_command.main._answer", full)
+    with pytest.raises(SystemExit) as stopped:
+        main(["recommend", "checkpoint"])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "error: [Errno 28] No space left on device\n"
+
+
+def test_the_help_of_resume_names_what_may_change():
+    from recbole_delta.quick_start.run import RESUMABLE
+
+    said = RESUME_USAGE.split("may change:")[1].replace(".", "").split(",")
+    assert sorted(each.strip() for each in said) == sorted(RESUMABLE)

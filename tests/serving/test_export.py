@@ -99,7 +99,7 @@ def test_an_export_recommends_as_the_checkpoint(tiny, train, tmp_path, model, se
 def test_offsets_are_in_the_vectors(tiny, train, tmp_path, after_cold):
     recommender = Recommender(train(tiny, cold_offset=0.7)[0].checkpoint)
     classes = int(recommender.model.warm_class.max()) + 1
-    recommender.model.calibrate(0.7, torch.linspace(2, -1, classes).tolist(), after_cold)
+    recommender.model.set_offsets(0.7, torch.linspace(2, -1, classes).tolist(), after_cold)
     recommender.export(tmp_path / "exported")
     exported = Exported(tmp_path / "exported")
     cold, other = recommender.cold_items[:2]

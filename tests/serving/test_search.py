@@ -73,7 +73,7 @@ def with_warm_offsets(recommender: Recommender) -> Recommender:
     model = recommender.model
     classes = int(model.warm_class.max()) + 1
     assert classes > 2
-    model.calibrate(model.cold_offset, torch.linspace(2, -1, classes).tolist())
+    model.set_offsets(model.cold_offset, torch.linspace(2, -1, classes).tolist())
     return recommender
 
 
@@ -144,7 +144,7 @@ def test_only_what_is_new_is_laid_out_when_items_are_added(tiny, trained, monkey
     monkeypatch.setattr(ScreenedVectors, "_round", counting)
     recommender.add_items(["twin", "new"], content_of(tiny, ["i1", "i5"]) + 0.01)
     for share in (-0.5, 0.0):
-        recommender.model.calibrate(share)
+        recommender.model.set_offsets(share)
         recommender.recommend(HISTORIES, deny=["i1"])
     assert sum(rounded) <= 2
     assert_as_by_all_scores(recommender)
