@@ -151,10 +151,10 @@ def choose_after_cold_offset(
     if cases.settings.cold_history == "drop" or not after_cold.any():
         return 0.0
     evidence = Evidence.of(model, cases, metric, k, batch_size)
-    return after_cold_offset(evidence, after_cold, share)
+    return difference_after_cold(evidence, after_cold, share)
 
 
-def after_cold_offset(evidence: Evidence, after_cold: np.ndarray, share: float | None) -> float:
+def difference_after_cold(evidence: Evidence, after_cold: np.ndarray, share: float | None) -> float:
     """The difference of the offsets that cases after a cold item and the others need.
 
     Args:

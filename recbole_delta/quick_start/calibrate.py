@@ -149,6 +149,7 @@ def _chosen(source: _Source, after_cold: float, odds: np.ndarray) -> Calibration
         found = Calibration.by_mass(odds, source.share or 0.0, after_cold)
     else:
         source.model.set_offsets(warm=source.model.warm_offsets, after_cold=after_cold)
+        # Scored anew: the constant could be added to what is known, but for the last bits of ties.
         found = choose_offset(
             source.model, source.cases, source.metric, source.k, source.share, source.batch_size
         )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from recbole_delta.evaluator.calibration import LEAST_CASES, Calibration, after_cold_offset
+from recbole_delta.evaluator.calibration import LEAST_CASES, Calibration, difference_after_cold
 from recbole_delta.evaluator.evidence import Evidence, resampled_best
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.group_ranks import rank_in_groups
@@ -81,9 +81,9 @@ def test_cases_that_need_more_after_a_cold_item_get_it():
     high = evidence(random.normal(4, 0.3, 300), random.normal(5, 0.3, 100))
     both, after_cold = together(high, low)
     # The best offsets are 3 apart; of equal mass, at odds of e to the -1 in all: log 3 - log 1/3.
-    assert 2 < after_cold_offset(both, after_cold, None) < 3.2
+    assert 2 < difference_after_cold(both, after_cold, None) < 3.2
     alike, first = together(low, low)
-    assert after_cold_offset(alike, first, None) == pytest.approx(0, abs=1e-6)
+    assert difference_after_cold(alike, first, None) == pytest.approx(0, abs=1e-6)
 
 
 def test_the_expected_share_counts_and_not_that_of_the_cases():
@@ -93,8 +93,8 @@ def test_the_expected_share_counts_and_not_that_of_the_cases():
         evidence(np.ones(20), np.full(60, 2.0)),
     )
     many = [evidence(np.full(600, 3.0), np.full(20, 5.0)), evidence(np.ones(200), np.full(60, 2.0))]
-    few = after_cold_offset(*together(high, low), 0.3)
-    assert after_cold_offset(*together(*many), 0.3) == pytest.approx(few, abs=0.05)
+    few = difference_after_cold(*together(high, low), 0.3)
+    assert difference_after_cold(*together(*many), 0.3) == pytest.approx(few, abs=0.05)
     assert few > 1
 
 
@@ -102,7 +102,9 @@ def test_the_expected_share_counts_and_not_that_of_the_cases():
 def test_of_too_few_cases_nothing_is_concluded(lacking):
     sizes = {"cold": 50, "warm": 50, lacking: LEAST_CASES - 1}
     high = evidence(np.full(sizes["cold"], 3.0), np.full(sizes["warm"], 5.0))
-    assert after_cold_offset(*together(high, evidence(np.ones(50), np.full(50, 2.0))), None) == 0
+    assert (
+        difference_after_cold(*together(high, evidence(np.ones(50), np.full(50, 2.0))), None) == 0
+    )
 
 
 def test_an_offset_that_validation_cannot_tell_from_none_is_not_refuted():
