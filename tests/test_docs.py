@@ -69,6 +69,8 @@ def test_commands_have_options_that_there_are(snippets):
         command = shlex.split(line.split(" | ")[-1], comments=True)
         if command[:3] == ["python", "-m", "dataset_prep"]:
             _parser().parse_args(command[3:])
+        elif command[:2] == ["recbole-delta", "prep"]:
+            _parser().parse_args(command[2:])
         elif command[:1] == ["recbole-delta"]:
             words = USAGE[USAGE.find(f"recbole-delta {command[1]}") :] if len(command) > 1 else ""
             for option in (each for each in command if each.startswith("--") and "=" not in each):
