@@ -89,8 +89,7 @@ def audit_bench(
     """
     path = Path(path)
     if path.is_dir():
-        path = path.resolve()
-        path = path.with_name(f"{path.name}.yaml")
+        path = bench_file_of(path)
     out = Path(out) if out is not None else path.parent
     plan = read_plan(path, data_path).settled(out)
     done = finished_runs(plan, out)
@@ -101,6 +100,12 @@ def audit_bench(
         audit_rows(each, [s.label for s in pending if s.dataset == each.dataset])
         for each in comparisons(plan, done)
     ]
+
+
+def bench_file_of(folder: Path) -> Path:
+    """The bench file of a report's folder, which lies beside it; ``.`` has a name too."""
+    folder = folder.resolve()
+    return folder.with_name(f"{folder.name}.yaml")
 
 
 def audit_rows(comparison: Comparison, searching: Sequence[str] = ()) -> Audit:

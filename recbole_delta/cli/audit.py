@@ -14,7 +14,7 @@ from tabulate import tabulate
 
 from dataset_prep.errors import DeltaError
 from dataset_prep.files import write_text
-from recbole_delta.audit.audit import Audit, audit_bench, audit_dataset
+from recbole_delta.audit.audit import Audit, audit_bench, audit_dataset, bench_file_of
 from recbole_delta.audit.finding import FAULT, SEVERITIES
 from recbole_delta.evaluator.labels import NOTHING, counted
 from recbole_delta_command.refusal import printable
@@ -41,8 +41,7 @@ def _found(path: Path, given: Namespace) -> list[Audit]:
     for folder in (path, Path(given.data_path or "dataset", path)):  # a path, or RecBole's name
         if (folder / f"{folder.resolve().name}.inter").is_file():
             return [audit_dataset(folder)]
-    whole = path.resolve()
-    if whole.is_file() or whole.with_name(f"{whole.name}.yaml").is_file():
+    if path.is_file() or bench_file_of(path).is_file():
         return audit_bench(path, given.out, given.data_path)
     raise DeltaError(
         f"{path} is no prepared data set (a folder with NAME.inter), no bench file, and no folder "

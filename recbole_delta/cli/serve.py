@@ -38,7 +38,7 @@ def warm_up(given: Namespace) -> None:
     """Give the cold items of some histories deltas."""
     recommender = Recommender(given.checkpoint, given.device)
     histories = []
-    for path in [given.file, *([given.background] if given.background else [])]:
+    for path in [given.file] if given.background is None else [given.file, given.background]:
         with opened(path) as source:
             histories += read_histories(recommender, source)
     with _warnings_in_a_line():

@@ -28,7 +28,6 @@ def calibrating(trainer: type[ColdWarmTrainer]) -> type[ColdWarmTrainer]:
             **kwargs: Any,
         ) -> Any:
             """What the other trainer's does, and the choice of the offsets after it."""
-            self.model.set_offsets()  # those of an earlier fit are not of the weights to come
             found = super().fit(train_data, valid_data, verbose, saved, *args, **kwargs)
             if valid_data is not None:
                 if saved:

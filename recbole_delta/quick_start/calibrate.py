@@ -37,7 +37,7 @@ def calibrate(trainer: ColdWarmTrainer, cases: ColdWarmDataset, saved: bool) -> 
     softmax's mass. No test row is looked at.
 
     Args:
-        trainer: has just trained its model.
+        trainer: has just trained its model, which has no offsets.
         cases: the validation cases.
         saved: whether there is a checkpoint.
 
@@ -45,7 +45,6 @@ def calibrate(trainer: ColdWarmTrainer, cases: ColdWarmDataset, saved: bool) -> 
         what ``cold_offset: auto`` has found; None where the offset was not chosen but given.
     """
     model, config, settings = trainer.model, trainer.config, trainer.settings
-    model.set_offsets()
     warm = _warm_offsets(model, cases, config)
     model.set_offsets(warm=warm)
     if settings.warm_offset == "auto":
@@ -108,26 +107,24 @@ def _source(trainer: ColdWarmTrainer, cases: ColdWarmDataset) -> _Source:
     """The trained model and its validation, or those of a second training, or neither."""
     config, model, share = trainer.config, trainer.model, expected_share(cases)
     asked = (*_metric(config), config["eval_batch_size"])
-    n_cold, n_warm = _counts(cases)
-    if n_cold and n_warm:
+    if _has_both(cases):
         return _Source(model, cases, share, "the cold validation targets of the data set", *asked)
     share = _share_of_items(cases) if share is None else share
     # Without warm targets of its own, a second training would have none to weigh cold ones against.
-    if n_warm and (probe := _probe(config)):
+    if (~cases.has_cold_target).any() and (probe := _probe(config)):
         held_out = probe.valid.dataset
-        n_cold, n_warm = _counts(held_out)
-        if n_cold and n_warm:
-            which = trainer.settings.cold_validation
+        if _has_both(held_out):
+            which, n_cold = trainer.settings.cold_validation, int(held_out.has_cold_target.sum())
             what = f"{n_cold} targets among the {which} items, held out of a second training"
             return _Source(probe.model, held_out, share, what, *asked)
     what = "the expected share of cold targets alone, for want of cold and warm validation targets"
     return _Source(model, None, share, what, *asked)
 
 
-def _counts(cases: ColdWarmDataset) -> tuple[int, int]:
-    """Cold and warm targets."""
-    n_cold = int(cases.has_cold_target.sum())
-    return n_cold, len(cases) - n_cold
+def _has_both(cases: ColdWarmDataset) -> bool:
+    """Whether there are cold and warm targets."""
+    is_cold = cases.has_cold_target
+    return bool(is_cold.any() and (~is_cold).any())
 
 
 def _after_cold(wish: str | float, source: _Source | None) -> float:

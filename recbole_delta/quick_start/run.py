@@ -205,7 +205,6 @@ def train(
         KeyboardInterrupt: Ctrl-C; the message says how to go on.
     """
     config = parts.config
-    parts.model.set_offsets()  # a resumed run chooses them anew
     try:
         score, valid_result = trainer.fit(
             parts.train, parts.valid, saved=saved, show_progress=config["show_progress"]

@@ -219,7 +219,11 @@ class ColdWarmTrainer(Trainer):
         return quicker(super()._build_optimizer(**kwargs), self.model.updates_rows)
 
     def _begin(self, train_data: Any) -> None:
-        """Take the training data, and over it what a resumed checkpoint says of it."""
+        """Take the training data, and over it what a resumed checkpoint says of it.
+
+        Offsets of earlier weights are taken off: they are chosen once training is over.
+        """
+        self.model.set_offsets()
         self._loss = shared_loss(self.model, self.model.row_tables())
         self._state = RunState(train_data, self.device)
         checkpoint, self._resumed = self._resumed, None

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from support.datasets import in_waves, uneven, without_cold_validation
+from support.datasets import in_waves, uneven, without_cold_items, without_cold_validation
 from support.served import content_of
 
 import recbole_delta
@@ -206,12 +206,9 @@ def test_constants_of_warm_items_are_kept_and_honoured(train, model):
 
 def test_where_no_item_is_cold_yet_one_that_comes_later_is_not_buried(tiny, train, caplog):
     caplog.set_level("WARNING")
-    prepared = without_cold_validation(tiny)
-    cold = set(prepared.items.loc[prepared.items["is_cold"] == "1", "item_id"])
-    rows = prepared.rows[~prepared.rows["item_id"].isin(cold)]
-    items = prepared.items[~prepared.items["item_id"].isin(cold)]
+    prepared = without_cold_items(tiny)
     settings = {**ALL, "require_cold": False, "epochs": 8}
-    result, _ = train(prepared.replace(rows=rows, items=items), recipe="calibrated", **settings)
+    result, _ = train(prepared, recipe="calibrated", **settings)
     assert "items that a second training holds out" in caplog.text
     recommender = Recommender(result.checkpoint)
     histories = [[item] for item in recommender.items[:3]]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from support.datasets import planted, without_cold_validation
+from support.datasets import planted, without_cold_items, without_cold_validation
 from support.served import content_of
 
 import recbole_delta
@@ -108,9 +108,7 @@ def test_a_share_is_for_the_cold_items_that_get_the_offset(tiny, train):
 
 
 def test_a_calibrated_run_without_cold_items_does_not_know_how_likely_they_are(tiny, train):
-    cold = set(tiny.items.loc[tiny.items["is_cold"] == "1", "item_id"])
-    rows, items = (each[~each["item_id"].isin(cold)] for each in (tiny.rows, tiny.items))
-    result, _ = train(tiny.replace(rows=rows, items=items), require_cold=False, **RECIPE)
+    result, _ = train(without_cold_items(tiny), require_cold=False, **RECIPE)
     recommender = Recommender(result.checkpoint)
     recommender.add_items(["new"], content_of(tiny, ["i1"]))
     with pytest.raises(DeltaError, match="its run had no cold item, or no validation history"):

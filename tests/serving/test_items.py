@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from support.datasets import without_cold_items
 from support.served import HISTORIES, content_of, listed
 
 from recbole_delta import DeltaError, Recommender
 from recbole_delta.model import MODELS
-
-
-def before_the_cold_items(prepared):
-    """The same data as they were before any cold item came, with another test split."""
-    warm = prepared.items[prepared.items["is_cold"] == "0"]
-    rows = prepared.rows[prepared.rows["item_id"].isin(warm["item_id"])]
-    return prepared.replace(rows=rows, items=warm)
 
 
 def cold_tokens(prepared):
@@ -32,9 +26,7 @@ def test_added_items_rank_as_if_they_had_been_there_from_the_start(tiny, train, 
     own = {"item_embedding": mode} if mode else {"n_codebook": 8, "codebook_size": 4}
     settings = {"eval_step": 0, **own}
     known, _ = train(tiny, model, **settings)
-    later, _ = train(
-        before_the_cold_items(tiny), model, name="before", require_cold=False, **settings
-    )
+    later, _ = train(without_cold_items(tiny), model, name="before", require_cold=False, **settings)
     new = cold_tokens(tiny)
     whole, grown = Recommender(known.checkpoint), Recommender(later.checkpoint)
     assert grown.cold_items == []

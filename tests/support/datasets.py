@@ -124,6 +124,13 @@ def uneven() -> Prepared:
     )
 
 
+def without_cold_items(prepared: Prepared) -> Prepared:
+    """The same data as they were before any cold item came."""
+    warm = prepared.items[prepared.items["is_cold"] == "0"]
+    rows = prepared.rows[prepared.rows["item_id"].isin(warm["item_id"])]
+    return prepared.replace(rows=rows, items=warm)
+
+
 def without_cold_validation(prepared: Prepared) -> Prepared:
     """The same rows by a protocol that validates on warm items only."""
     cold = set(prepared.items.loc[prepared.items["is_cold"] == "1", "item_id"])
