@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,19 +15,15 @@ from dataset_prep.errors import DeltaError, at_least_1
 from dataset_prep.format.content import ContentTable
 from recbole_delta.embedding.base import ContentEmbedding
 from recbole_delta.embedding.delta import DeltaEmbedding
-from recbole_delta.evaluator.inference import inference_mode
 from recbole_delta.serving.cold_share import offset_for_share
 from recbole_delta.serving.explain import Spaces
 from recbole_delta.serving.export import export
 from recbole_delta.serving.items import ServedItems, check_new_ids
 from recbole_delta.serving.load import stored_model
 from recbole_delta.serving.search import Search, search_of
-from recbole_delta.serving.warm_up import fit_deltas, read_contexts
+from recbole_delta.serving.warm_up import fitted_deltas
 from recbole_delta.trainer.checkpoint import Checkpoint, catalogue_of
 from recbole_delta.trainer.metadata import RECOMMENDER
-
-MADE_UP = 0.5
-"""Share of made-up predictions above which a warm-up warns."""
 
 
 @dataclass(frozen=True)
@@ -167,30 +162,16 @@ class Recommender:
                 f"{self._checkpoint.path} has an item embedding without deltas to fit."
             )
         ids = [self.check_history(each, f"History {n}") for n, each in enumerate(histories, 1)]
-        n_warm, tokens = self._items.n_warm, self._items.tokens
-        new = torch.arange(len(tokens)) > n_warm
-        following = torch.cat([each[1:] for each in ids]) if ids else new.new_empty(0).long()
-        fitted, count = following[new[following]].unique(return_counts=True)
-        if not len(fitted):
-            raise DeltaError("In these histories no cold item follows another item.")
-        with inference_mode(self._model.content_model):
-            contexts = read_contexts(self._model.content_model, ids, new, self._train_count)
-            fitted = fitted.to(embedding.delta.device)
-            delta = fit_deltas(self._model.content_model, embedding, n_warm, contexts, fitted)
-        if contexts.made_up > MADE_UP:
-            having = sum(bool(new[each].any()) for each in ids)
-            warnings.warn(
-                f"{having} of {len(ids)} histories hold a cold item, so {contexts.made_up:.0%} of "
-                "what shows where these are not wanted is made up from single warm items; give "
-                "ordinary histories among them (warm-up --background FILE.jsonl).",
-                stacklevel=2,
-            )
+        fitted, delta, count = fitted_deltas(
+            self._model.content_model, embedding, self._items.n_warm, ids, self._train_count
+        )
         embedding.extend_deltas(int(fitted.max()))
         embedding.delta.data[fitted] = delta
         # They are on the scale of warm items now.
         self._model.exempt(fitted.tolist())
         if self._search is not None:
             self._search.update(fitted)
+        tokens = self._items.tokens
         return {tokens[item]: n for item, n in zip(fitted.tolist(), count.tolist())}
 
     def set_cold_share(self, share: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dataset_prep.errors import DeltaError
 from recbole_delta.data.sequences import FlatSequences, prefix_slices, window_slices
 from recbole_delta.embedding.delta import DeltaEmbedding
-from recbole_delta.evaluator.inference import SCORES_AT_ONCE, model_device
+from recbole_delta.evaluator.inference import SCORES_AT_ONCE, inference_mode, model_device
 from recbole_delta.model.sequence import next_items
 
 POPULARITY = 3
@@ -34,6 +36,52 @@ SEQUENCES_AT_ONCE = 512
 
 STEPS = 60
 """Steps of the descent, which end within 1% of the least cross entropy."""
+
+MADE_UP = 0.5
+"""Share of made-up predictions above which there is a warning."""
+
+
+def fitted_deltas(
+    model: Any,
+    embedding: DeltaEmbedding,
+    n_warm: int,
+    histories: list[Tensor],
+    train_count: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The deltas of the cold items of some histories; nothing is changed.
+
+    Args:
+        model: one of our backbones.
+        embedding: item embedding of the model.
+        n_warm: items 1 .. ``n_warm`` were trained.
+        histories: ``[L]`` int64 item ids each, oldest first.
+        train_count: ``[n_warm]`` training rows of items 1, 2, ...
+
+    Returns:
+        ``[k]`` int64 numbers of the cold items, ascending, ``[k, d]`` their deltas, and ``[k]`` how
+        often each was predicted from something before it.
+
+    Raises:
+        DeltaError: no cold item follows anything.
+    """
+    new = torch.arange(len(embedding.content)) > n_warm
+    following = torch.cat([each[1:] for each in histories]) if histories else torch.empty(0).long()
+    fitted, count = following[new[following]].unique(return_counts=True)
+    if not len(fitted):
+        raise DeltaError("In these histories no cold item follows another item.")
+    with inference_mode(model):
+        contexts = read_contexts(model, histories, new, train_count)
+        fitted = fitted.to(embedding.delta.device)
+        delta = fit_deltas(model, embedding, n_warm, contexts, fitted)
+    if contexts.made_up > MADE_UP:
+        having = sum(bool(new[each].any()) for each in histories)
+        warnings.warn(
+            f"{having} of {len(histories)} histories hold a cold item, so {contexts.made_up:.0%} "
+            "of what shows where these are not wanted is made up from single warm items; give "
+            "ordinary histories among them (warm-up --background FILE.jsonl).",
+            stacklevel=3,
+        )
+    return fitted, delta, count
 
 
 @dataclass(frozen=True)
