@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recbole.utils import get_model
+
 from dataset_prep.errors import DeltaError, check_folder_name
 from dataset_prep.format.content import find_content
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import recipe_settings
+from recbole_delta.model.registry import is_registered
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,16 @@ class Spec:
         """Folder of its record, below the folder of records: by content, not by label.
 
         A recipe counts as the settings that it stands for: when it changes, older records are not
-        taken for runs of the new one.
+        taken for runs of the new one. RecBole's own models read no content: another encoder, or
+        another processor's last bits of it, does not make them train again.
 
         Args:
             data: the data set of the run.
         """
         given = {name: value for name, value in self.settings.items() if name != "recipe"}
         settings = {**recipe_settings(self.settings.get("recipe")), **given}
-        identity = {"settings": settings, "content": data.content(self.settings)}
+        content = data.content(self.settings) if is_registered(get_model(self.model)) else ""
+        identity = {"settings": settings, "content": content}
         digest = _digest(json.dumps(identity, sort_keys=True, default=str).encode())
         return data.folder / f"{self.model}-{self.seed}-{digest[:10]}"
 

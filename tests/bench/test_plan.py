@@ -102,6 +102,22 @@ def test_a_record_is_of_what_a_recipe_stands_for(plan, tmp_path, monkeypatch):
     assert newer.items() <= older.items()
 
 
+def test_other_content_is_another_run_of_our_models_only(plan, tiny, tmp_path):
+    """RecBole's models read none, and some train for hours."""
+    models = {name: {"model": name} for name in ("SASRecDelta", "ContentMean", "STAMP", "Pop")}
+    path = plan(models=models, seeds=[1])
+
+    def folders():
+        asked = read_plan(path)
+        return {spec.label: asked.record_folder(spec, tmp_path) for spec in asked.specs}
+
+    before = folders()
+    longer = {token: 2 * vector for token, vector in tiny.vectors.items()}
+    tiny.replace(vectors=longer).write(tmp_path / "dataset")
+    after = folders()
+    assert {name for name in models if before[name] != after[name]} == {"SASRecDelta", "ContentMean"}
+
+
 def test_a_plan_does_the_first_seed_of_every_row_first(plan, tmp_path):
     specs = read_plan(plan()).specs
     assert [(s.label, s.seed) for s in specs] == [
