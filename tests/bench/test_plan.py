@@ -79,6 +79,12 @@ def test_an_entry_may_be_for_some_data_sets_only(plan, tiny, tmp_path):
     assert specs[1].settings == specs[2].settings
 
 
+def record_folders(path, out):
+    """The folder of each row's record."""
+    asked = read_plan(path)
+    return {spec.label: asked.record_folder(spec, out) for spec in asked.specs}
+
+
 def test_a_record_is_of_what_a_recipe_stands_for(plan, tmp_path, monkeypatch):
     """Records of an older recipe are not taken for runs of the present one."""
     ours = {"model": "SASRecDelta"}
@@ -89,15 +95,12 @@ def test_a_record_is_of_what_a_recipe_stands_for(plan, tmp_path, monkeypatch):
         "default": ours,
     }
 
-    def folders():
-        asked = read_plan(plan(models=models, seeds=[1]))
-        return {spec.label: asked.record_folder(spec, tmp_path) for spec in asked.specs}
-
+    path = plan(models=models, seeds=[1])
     monkeypatch.setitem(RECIPES, "calibrated", {"cold_offset": "auto", "cold_delta": "neighbours"})
-    older = folders()
+    older = record_folders(path, tmp_path)
     assert older["recipe"] == older["spelt out"] != older["paper"] == older["default"]
     monkeypatch.setitem(RECIPES, "calibrated", {"cold_offset": "auto"})
-    newer = folders()
+    newer = record_folders(path, tmp_path)
     assert newer.pop("recipe") not in older.values()
     assert newer.items() <= older.items()
 
@@ -106,15 +109,10 @@ def test_other_content_is_another_run_of_our_models_only(plan, tiny, tmp_path):
     """RecBole's models read none, and some train for hours."""
     models = {name: {"model": name} for name in ("SASRecDelta", "ContentMean", "STAMP", "Pop")}
     path = plan(models=models, seeds=[1])
-
-    def folders():
-        asked = read_plan(path)
-        return {spec.label: asked.record_folder(spec, tmp_path) for spec in asked.specs}
-
-    before = folders()
+    before = record_folders(path, tmp_path)
     longer = {token: 2 * vector for token, vector in tiny.vectors.items()}
     tiny.replace(vectors=longer).write(tmp_path / "dataset")
-    after = folders()
+    after = record_folders(path, tmp_path)
     anew = {name for name in models if before[name] != after[name]}
     assert anew == {"SASRecDelta", "ContentMean"}
 
