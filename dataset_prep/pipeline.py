@@ -131,6 +131,7 @@ def prepare(
         "content": vectors.described,
         "without_content": without,
         "inputs": inputs,
+        "renews": renews,
         "versions": {name: version(name) for name in VERSIONS},
     }
     prepared = _Prepared(name, done, items, data, vectors, preparation)

@@ -68,12 +68,13 @@ def check_place(
     check_writable(folder)
     if not folder.exists():
         return None
-    there = _record(folder)
+    there = record_of(folder)
     if there is None:
         raise DeltaError(
-            f"{folder} is there and was not made by dataset_prep; choose another --name."
+            f"{folder} is there and was not made by dataset_prep; move it away, or choose another "
+            "--name."
         )
-    same_files = _digests(there) == sorted(inputs.values())
+    same_files = digests(there) == sorted(inputs.values())
     same_data = same_files or (renews and there["inputs"].keys() & inputs.keys())
     if there["source"] != source or not same_data:
         made_of = ", ".join(there["inputs"]) or "other data"
@@ -97,6 +98,20 @@ def other_preparation(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
         >>> other_preparation(there, {"protocol": "paper", "filters": {"core": 1, "users": None}})
         'with filters core=5'
     """
+    differing = differences(there, here)
+    said = [f"with {', '.join(differing)}"] if differing else []
+    if digests(there) != digests(here):
+        said.append("from files that have changed")
+    return " and ".join(said)
+
+
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """The options of one preparation that another does not have, in words.
+
+    Args:
+        there: the ``name.json`` of the one, or parts of it.
+        here: the same of the other.
+    """
     differing = []
     for kind in ("source_options", "filters", "protocol", "protocol_options", "content"):
         old, new = there.get(kind), here.get(kind)
@@ -105,19 +120,24 @@ def other_preparation(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
             differing += [f"{kind} {name}={old.get(name)!r}" for name in names]
         elif old != new:
             differing.append(f"{kind}={old!r}")
-    said = [f"with {', '.join(differing)}"] if differing else []
-    if _digests(there) != _digests(here):
-        said.append("from files that have changed")
-    return " and ".join(said)
+    return differing
 
 
-def _digests(record: Mapping[str, Any]) -> list[str]:
-    """Hashes of the raw files alone: their folder may have been moved since."""
+def digests(record: Mapping[str, Any]) -> list[str]:
+    """Hashes of the raw files alone: their folder may have been moved since.
+
+    Args:
+        record: a ``name.json``.
+    """
     return sorted(map(str, record.get("inputs", {}).values()))
 
 
-def _record(folder: Path) -> dict[str, Any] | None:
-    """The ``name.json`` of a prepared data set; None if it has none."""
+def record_of(folder: Path) -> dict[str, Any] | None:
+    """The ``name.json`` of a prepared data set; None if it has none.
+
+    Args:
+        folder: the data set's folder.
+    """
     try:
         text = (folder / f"{folder.name}.json").read_text(encoding="utf-8")
         record = json.loads(text)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dataset_prep.errors import DeltaError, at_least_1, check_options, check_seed
+from dataset_prep.errors import DeltaError, at_least_1, check_options, check_seed, number
 from dataset_prep.format.atomic import check_ids
 from dataset_prep.interactions.filters import in_n_core, sample_users, without_repeats
 from dataset_prep.interactions.log import Log, occurrences
@@ -57,6 +57,8 @@ class Filters:
     def __post_init__(self) -> None:
         if not isinstance(self.above, Mapping):
             raise DeltaError(f"above must be bounds, as in {{rating: 3}}, but is {self.above!r}.")
+        for column, bound in self.above.items():
+            number(f"above: the bound of {column}", bound)
         at_least_1("core", self.core)
         check_seed(self.seed)
         if self.users is not None:

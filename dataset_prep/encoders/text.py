@@ -51,7 +51,7 @@ def item_texts(items: pl.DataFrame, template: str, missing: str = "") -> list[st
         ['So What by Davis', 'Naima by unknown', 'unknown by unknown']
     """
     try:
-        parts = Formatter().parse(template)
+        parts = list(Formatter().parse(template))
         fields_asked = [(name, form, how) for _, name, form, how in parts if name is not None]
     except ValueError as error:
         raise DeltaError(f"template {template!r}: {error}.") from error
@@ -61,7 +61,6 @@ def item_texts(items: pl.DataFrame, template: str, missing: str = "") -> list[st
     if not named:
         raise DeltaError(f"template {template!r} names no field, as {{title}} would.")
     for name in named:
-        # Only whole fields: a dot or a bracket would reach into Python objects.
         if name not in items.columns:
             known = ", ".join(items.columns)
             raise DeltaError(f"template {template!r}: no field {name!r}; the fields are {known}.")
@@ -69,7 +68,9 @@ def item_texts(items: pl.DataFrame, template: str, missing: str = "") -> list[st
     blank = field.is_null() | (field.str.strip_chars() == "")
     fields = items.select(pl.when(blank).then(pl.lit(missing)).otherwise(field).name.keep())
     return [
-        template.format_map(row) if any(text.strip() for text in row.values()) else None
+        "".join(words + (row[name] if name is not None else "") for words, name, _, _ in parts)
+        if any(text.strip() for text in row.values())
+        else None
         for row in fields.iter_rows(named=True)
     ]
 

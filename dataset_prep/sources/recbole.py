@@ -12,7 +12,7 @@ import polars as pl
 from dataset_prep.errors import DeltaError, check_folder_name
 from dataset_prep.sources.raw_files import need, reading
 from dataset_prep.sources.registry import RawData, source
-from dataset_prep.sources.table import require_columns
+from dataset_prep.sources.table import further_numbers, require_columns
 
 OURS = ("is_cold", "train_count")
 """Fields of a prepared data set that are not read, as they are counted anew."""
@@ -27,6 +27,7 @@ def read_recbole(
     item: str = "item_id",
     time: str = "timestamp",
     rating: str = "rating",
+    numbers: str = "",
 ) -> RawData:
     """A RecBole data set that you have: name.inter and name.item.
 
@@ -39,6 +40,7 @@ def read_recbole(
         item: field of items, in both files.
         time: field of times.
         rating: field of ratings; it need not be there.
+        numbers: further fields of numbers to filter by, with commas between their names.
 
     Raises:
         DeltaError: a file or a field is missing, or a file cannot be read.
@@ -55,20 +57,24 @@ def read_recbole(
             f"{inter} has no column {time!r}; it has: {', '.join(known)}. What is next needs an "
             "order: name the column of times (TIME_FIELD in a YAML, --set time=NAME)."
         )
-    numbers = {"timestamp": time} | ({"rating": rating} if rating in known else {})
-    rows = rows.select(
+    fields = {"timestamp": time} | ({"rating": rating} if rating in known else {})
+    fields |= further_numbers(numbers, ["user_id", "item_id", *fields])
+    require_columns(rows, list(fields.values()), inter)
+    # Empty lines at the end are none for RecBole.
+    rows = rows.filter(~pl.all_horizontal(pl.all().is_null())).select(
         user_id=user,
         item_id=item,
-        **{name: pl.col(field).cast(pl.Float64) for name, field in numbers.items()},
+        **{name: pl.col(field).cast(pl.Float64) for name, field in fields.items()},
     )
     if not items_file.is_file():
         return RawData(rows, None, {}, (inter,), items_file=str(items_file))
     with reading(items_file):
-        table = _table_of(items_file)
-        _check_types(items_file, table.columns)
+        table = read_item_table(items_file)
         types = dict(field.split(":") for field in table.columns)
         items = pl.DataFrame({field.split(":")[0]: table[field].tolist() for field in table})
     require_columns(items.lazy(), [item], items_file)
+    if item != "item_id" and "item_id" in types:
+        raise DeltaError(f"{items_file} has both {item} and item_id; rename or drop one.")
     types = {field: kind for field, kind in types.items() if field not in (item, *OURS)}
     items = items.select(pl.col(item).alias("item_id"), *types)
     return RawData(rows, items, types, (inter, items_file))
@@ -84,17 +90,43 @@ def _check_types(path: Path, columns: Iterable[str]) -> None:
             )
 
 
-def _table_of(path: Path) -> Any:
+def read_item_table(path: Path, rows: int | None = None) -> Any:
     """An atomic file as RecBole reads it: quotes and byte order marks mean the same.
 
-    A title such as ``"O" Is for Outlaw`` is not quoted as CSV wants it, and RecBole refuses its
-    file; here quotes are then letters like all others.
+    A title such as ``"O" Is for Outlaw`` is not quoted as CSV wants it: RecBole refuses its file,
+    or takes all lines up to the next such quote for one. Here quotes are then letters like others.
+
+    Args:
+        path: the file.
+        rows: read the first lines only; None for all.
+
+    Returns:
+        A pandas table of texts, with the header's names and types (``title:token_seq``).
+
+    Raises:
+        DeltaError: it cannot be read, or its header does not say what the columns hold.
     """
     import pandas as pd  # not at the top: it takes longer to load than all the rest
 
-    how: dict[str, Any] = {"sep": "\t", "dtype": str, "keep_default_na": False,
+    how: dict[str, Any] = {"sep": "\t", "dtype": str, "keep_default_na": False, "nrows": rows,
                            "engine": "python", "encoding": "utf-8-sig"}  # fmt: skip
-    try:
-        return pd.read_csv(path, **how)
-    except pd.errors.ParserError:
-        return pd.read_csv(path, **how, quoting=csv.QUOTE_NONE)
+    with reading(path):
+        a_line_each = _is_a_line_each(path)
+        try:
+            table = pd.read_csv(path, **how)
+            joined = any(table[field].str.contains("\n", na=False).any() for field in table)
+        except (pd.errors.ParserError, csv.Error):
+            if not a_line_each:
+                raise
+            joined = True
+        if joined and a_line_each:
+            table = pd.read_csv(path, **how, quoting=csv.QUOTE_NONE)
+        _check_types(path, table.columns)
+    return table
+
+
+def _is_a_line_each(path: Path) -> bool:
+    """Whether each line has as many tabs as the first, so that no field can span lines."""
+    with path.open(encoding="utf-8-sig") as file:
+        width = file.readline().count("\t")
+        return all(line.count("\t") == width for line in file if line.strip())

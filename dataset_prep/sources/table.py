@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import polars as pl
@@ -55,7 +56,7 @@ def read_table(
     rows = _scan(rows_file)
     wanted = {"user_id": user, "item_id": item, "timestamp": time}
     wanted |= {"rating": rating} if rating else {}
-    wanted |= {name: name for name in numbers.split(",") if name}
+    wanted |= further_numbers(numbers, wanted)
     require_columns(rows, list(wanted.values()), rows_file)
     rows = rows.select(**{name: pl.col(column) for name, column in wanted.items()})
     with reading(rows_file):
@@ -76,6 +77,23 @@ def read_table(
     texts = read_items(items_files[0], item_of_items or item)
     types = {name: "token_seq" for name in texts.columns if name != "item_id"}
     return RawData(rows, texts, types, (rows_file, *items_files))
+
+
+def further_numbers(listed: str, taken: Collection[str]) -> dict[str, str]:
+    """Further columns of numbers, which keep their names.
+
+    Args:
+        listed: their names, with commas between.
+        taken: names that other columns have already.
+
+    Raises:
+        DeltaError: one of the names is taken.
+    """
+    names = [name.strip() for name in listed.split(",") if name.strip()]
+    for name in names:
+        if name in taken:
+            raise DeltaError(f"numbers: {name} is the name of another column; rename the file's.")
+    return {name: name for name in names}
 
 
 def require_columns(frame: pl.LazyFrame, names: list[str], path: Path) -> pl.Schema:

@@ -27,6 +27,7 @@ from recbole_delta.data.checks import check_order
 from recbole_delta.data.instances import Instances, Interactions
 from recbole_delta.data.ordinary import prepare_on_the_way
 from recbole_delta.data.prepared import PreparedDataset
+from recbole_delta.data.repeats import warn_of_repeats
 from recbole_delta.data.traits import traits_of
 from recbole_delta.embedding.content_map import ContentMap
 from recbole_delta.embedding.spec import Fit
@@ -171,6 +172,8 @@ class ColdWarmDataset(PreparedDataset):
             raise DeltaError("eval_args: mode must be full; cold and warm items are ranked fully.")
         self._change_feat_format()
         test = self.interactions.evaluation("test")
+        if self.settings.mask_history and not self._holds_out:
+            warn_of_repeats(self.dataset_name, test)
         n_cold = int((test.target > self.n_warm).sum())
         for group, count in (("cold", n_cold), ("warm", len(test) - n_cold)):
             wanted = group == "warm" or self.settings.require_cold

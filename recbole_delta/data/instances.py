@@ -103,6 +103,20 @@ class Instances:
     def __len__(self) -> int:
         return len(self.target)
 
+    def share_seen_before(self, most: int) -> float:
+        """The share of targets that their own history holds already.
+
+        Args:
+            most: cases that are looked at, evenly spread over all.
+
+        Returns:
+            From 0 to 1; 0 where there are no cases.
+        """
+        index = torch.arange(0, len(self), max(1, -(-len(self) // most)))
+        row, item = self.history.flat(index)
+        seen = row[item == self.target[index][row]].unique()
+        return len(seen) / max(1, len(index))
+
 
 def _sequences(item: np.ndarray, start: np.ndarray, stop: np.ndarray) -> FlatSequences:
     return FlatSequences(_tensor(item), _tensor(start), _tensor(stop))

@@ -44,14 +44,19 @@ class PreparedDataset(SequentialDataset):
     """``[n_items]`` tokens of all items by id, that of padding first."""
     split_of_row: np.ndarray
     """``[rows]`` int8 positions in SPLITS, in the order of the file."""
+    files_read: dict[str, tuple[int, int]]
+    """Size and time of change of each file, by its name, as they were when it was read."""
     inter_feat: Any
     item_feat: Any
 
     def _load_data(self, token: str, dataset_path: str) -> None:
+        self.files_read = {}
         for suffix in ("inter", "item"):
             path = Path(dataset_path) / f"{token}.{suffix}"
             if not path.is_file():
                 raise DeltaError(f"There is no {path}; prepare the data set with dataset_prep.")
+            state = path.stat()
+            self.files_read[path.name] = (state.st_size, state.st_mtime_ns)
         try:
             self._texts: dict[str, np.ndarray] = {}
             super()._load_data(token, dataset_path)

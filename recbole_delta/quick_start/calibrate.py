@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dataset_prep.errors import DeltaError
+from dataset_prep.errors import DeltaError, require
 from recbole_delta.compute.distributed import of_first, rank
 from recbole_delta.config.run_config import RunConfig, run_settings
 from recbole_delta.data.dataset import ColdWarmDataset
@@ -111,7 +111,7 @@ def _source(trainer: ColdWarmTrainer, cases: ColdWarmDataset) -> _Source:
         return _Source(model, cases, share, "the cold validation targets of the data set", *asked)
     share = _share_of_items(cases) if share is None else share
     # Without warm targets of its own, a second training would have none to weigh cold ones against.
-    if (~cases.has_cold_target).any() and (probe := _probe(config)):
+    if (~cases.has_cold_target).any() and (probe := _probe(config, cases)):
         held_out = probe.valid.dataset
         if _has_both(held_out):
             which, n_cold = trainer.settings.cold_validation, int(held_out.has_cold_target.sum())
@@ -179,11 +179,12 @@ def _metric(config: Any) -> tuple[str, int]:
     return name.split("_")[0], int(k)
 
 
-def _probe(config: Any) -> Parts | None:
+def _probe(config: Any, cases: ColdWarmDataset) -> Parts | None:
     """A training with the same settings that has never seen some warm items.
 
     Returns:
-        None where what is left of the data is too little for such a model.
+        None where what is left of the data is too little for such a model, or where its files are
+        no longer those of ``cases``.
     """
     with TemporaryDirectory() as folder:
         settings = {**run_settings(config), "checkpoint_dir": folder}
@@ -191,6 +192,9 @@ def _probe(config: Any) -> Parts | None:
             settings["gpu_id"] = None  # RecBole's has made its GPU the only visible one
         try:
             probe = make_parts(RunConfig(config_dict=settings), holds_out=True)
+            changed = probe.dataset.files_read != cases.files_read
+            name = cases.dataset_name
+            require(not changed, f"the files of {name} have changed since they were read.")
         except DeltaError as error:
             getLogger().warning(
                 f"No second training, which would hold warm items out to choose by: {error}"

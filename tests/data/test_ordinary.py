@@ -4,64 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from recbole.quick_start import run_recbole
-from support.datasets import SMALL
+from support.shop import rename_columns, settings
 
 import recbole_delta
 from dataset_prep import ContentOptions, Filters, prepare
 from dataset_prep.errors import DeltaError
 from recbole_delta.cli import main
 from recbole_delta.trainer.checkpoint import Checkpoint
-
-THEMES = ("warm bread", "old stones", "night trains", "green tea")
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory) -> Path:
-    """A data set as RecBole wants it: users who stay with one theme, items with titles."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for user in range(60):
-        mine = [i for i in range(48) if i % 4 == user % 4]
-        rows += [
-            (f"u{user}", f"B{i:03d}", int(rng.integers(1, 6))) for i in rng.permutation(mine)[:9]
-        ]
-    inter = pd.DataFrame(rows, columns=["user_id:token", "item_id:token", "rating:float"])
-    inter["timestamp:float"] = rng.permutation(len(inter)) + 1_700_000_000
-    items = pd.DataFrame({"item_id:token": [f"B{i:03d}" for i in range(48)]})
-    items["title:token_seq"] = [f"{THEMES[i % 4]} volume {i}" for i in range(48)]
-    items["brand:token"] = ["Acme", "Bolt"] * 24
-    items["shelf:token"] = [f"{i:04d}-X" for i in range(48)]
-    items["price:float"] = rng.random(48)
-    folder = tmp_path_factory.mktemp("data") / "shop"
-    folder.mkdir()
-    inter.to_csv(folder / "shop.inter", sep="\t", index=False)
-    items.to_csv(folder / "shop.item", sep="\t", index=False)
-    return folder
-
-
-@pytest.fixture
-def data(shop, tmp_path) -> Path:
-    """The folder of data sets of this test."""
-    shutil.copytree(shop, tmp_path / "dataset" / "shop")
-    shutil.copytree(
-        shop.parent / ".content", tmp_path / "dataset" / ".content", dirs_exist_ok=True
-    ) if (shop.parent / ".content").is_dir() else None
-    return tmp_path / "dataset"
-
-
-QUICK = {**SMALL, "epochs": 2, "train_batch_size": 16, "MAX_ITEM_LIST_LENGTH": 8, "state": "ERROR",
-         "show_progress": False}  # fmt: skip
-
-
-def settings(data, **more):
-    return {**QUICK, "data_path": str(data), **more}
 
 
 def test_the_numbers_are_those_of_a_preparation_by_hand(data, tmp_path, caplog):
@@ -127,15 +82,6 @@ def test_recboles_filters_are_applied_before_the_split(data, tmp_path):
     )
 
 
-def rename_columns(data, **names):
-    """``item="sku"`` names the column of items, in both files, so."""
-    for path in (data / "shop" / f"shop.{ending}" for ending in ("inter", "item")):
-        head, _, rows = path.read_text().partition("\n")
-        for old, new in names.items():
-            head = re.sub(rf"\b{old}:", f"{new}:", head)
-        path.write_text(f"{head}\n{rows}")
-
-
 def test_fields_of_other_names(data):
     rename_columns(data, user_id="session", item_id="sku", timestamp="at")
     names = {"USER_ID_FIELD": "session", "ITEM_ID_FIELD": "sku", "TIME_FIELD": "at",
@@ -197,7 +143,7 @@ def test_rows_that_have_come_since_are_taken_in(data, capfd):
         ),
         ({"prepare": "paper"}, "prepare must be options"),
         ({"prepare": {"protocol": "newest"}}, "prepare: protocol must be one of"),
-        ({"prepare": {"core": "five"}}, "core must be at least 1"),
+        ({"prepare": {"core": "five"}}, "prepare: core must be a whole number, but is 'five'"),
         ({"user_inter_num_interval": "[3,9]"}, "only intervals without an upper end"),
         (
             {"user_inter_num_interval": "[3,inf)", "item_inter_num_interval": "[5,inf)"},

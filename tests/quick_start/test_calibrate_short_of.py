@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import recbole_delta
 from dataset_prep.errors import DeltaError
 from recbole_delta import Recommender
 from recbole_delta.evaluator.mass import log_odds
+from recbole_delta.quick_start import calibrate
 from recbole_delta.trainer.checkpoint import Checkpoint
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 
@@ -60,6 +63,22 @@ def test_too_few_items_for_a_second_training_cost_nothing_but_it(train, caplog):
     assert "No second training, which would hold warm items out" in caplog.text
     assert result.calibration["best"] is None
     assert result.test_result["ndcg@10"] > 0
+
+
+def test_a_second_training_on_other_data_is_none(tiny, train, caplog, monkeypatch):
+    """Somebody may prepare the data set anew while the first training is going on."""
+    caplog.set_level("WARNING")
+    make_parts = calibrate.make_parts
+
+    def after_a_change(config, **how):
+        folder = Path(config["data_path"])
+        os.utime(folder / f"{folder.name}.inter", (0, 0))
+        return make_parts(config, **how)
+
+    monkeypatch.setattr(calibrate, "make_parts", after_a_change)
+    result, _ = train(without_cold_validation(tiny), **RECIPE)
+    assert "have changed since they were read" in caplog.text
+    assert result.calibration["best"] is None
 
 
 def test_a_run_that_ended_before_its_offsets_were_chosen_says_so(tiny, train, caplog):

@@ -105,13 +105,13 @@ def test_other_sources(tmp_path, source, files, options, message):
 
 
 def test_a_column_that_a_recbole_set_lacks(tmp_path):
-    """Its only column of numbers is the rating, and a source without such an option names none."""
+    """What is not the rating is named by an option of the source, and the message says which."""
     raw = tmp_path / "raw"
     raw.mkdir()
     (raw / "x.inter").write_text("user_id:token\titem_id:token\ttimestamp:float\n1\t2\t3\n")
     (raw / "x.item").write_text("item_id:token\ttitle:token_seq\n2\tt\n")
     options = {"raw": raw, "source_options": {"name": "x"}, "filters": {"above": {"stars": 3}}}
     said = refusal(tmp_path, "recbole", **options)
-    assert said.endswith("there are: none; --set rating=COLUMN adds one, as rating.")
+    assert said.endswith("there are: none; --set numbers=stars adds it.")
     said = refusal(tmp_path, "ml-100k", filters={"above": {"stars": 3}})
     assert said.endswith("has no column 'stars' to filter by; there are: rating.")
