@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -91,6 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         recbole-delta 0...
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if sys.stdout is None:
+        _stop("standard output is closed, so nobody would see the answer.")
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal may lack a letter of an answer
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         _answer(given)
     except BrokenPipeError:  # whoever reads has read enough, such as head

@@ -95,10 +95,12 @@ def demo(arguments: Sequence[str]) -> Namespace:
     """The arguments of ``recbole-delta demo``."""
     parser = Parser("demo", "The comparison on ml-100k, with table and picture.")
     parser.add_argument("--out", default="demo", help="folder for everything (demo)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[42], metavar="N")
+    parser.add_argument("--seeds", type=int, nargs="+", action="extend", metavar="N", help="(42)")
     parser.add_argument("--backbone", default="SASRecDelta", metavar="NAME", help="(SASRecDelta)")
     parser.add_argument("--cold", choices=["random", "newest"], default="random")
-    return parser.read(arguments)
+    given = parser.read(arguments)
+    given.seeds = given.seeds or [42]  # a default of the argument's would be extended
+    return given
 
 
 def add(arguments: Sequence[str]) -> Namespace:
@@ -108,7 +110,14 @@ def add(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("--items", type=Path, help="table with item_id and the texts' fields")
     parser.add_argument("--audio", type=Path, help="folder of audio files named by item id")
     parser.add_argument("--vectors", type=Path, help="ready ones: npy, safetensors, parquet, item")
-    parser.add_argument("--remove", nargs="+", default=[], metavar="ID", help="recommend no more")
+    parser.add_argument(
+        "--remove",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="ID",
+        help="recommend no more; --remove=-x for an id that starts with a dash",
+    )
     return parser.read(arguments)
 
 

@@ -78,13 +78,14 @@ class NewItems:
         _check_described(described)
         given = {"text": self.items, "audio": self.audio, "ready": self.vectors}
         # New items have no place in the data set, so its own kind of vectors comes as a file.
-        wanted = ["ready" if kind == "own" else kind for kind in described]
+        # Both kinds of ready vectors stand side by side there, as they do in the data set.
+        wanted = list(dict.fromkeys("ready" if kind == "own" else kind for kind in described))
         for kind, source in given.items():
             if (source is None) == (kind in wanted):
                 needs = " and ".join(_OPTION[each] for each in wanted)
                 raise DeltaError(f"The run's items are described by {', '.join(described)}: "
                                  f"new ones need {needs}, and nothing else.")  # fmt: skip
-        parts = [self._part(kind, described) for kind in described]
+        parts = [self._part(kind, described) for kind in wanted]
         tokens = parts[0].tokens
         for part in parts[1:]:
             if set(part.tokens) != set(tokens):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from dataset_prep.errors import DeltaError, check_folder_name
+from dataset_prep.sources.atomic import check_types, read_item_table
 from dataset_prep.sources.raw_files import need, reading
 from dataset_prep.sources.registry import RawData, source
 from dataset_prep.sources.table import further_numbers, require_columns
@@ -70,6 +68,7 @@ def read_recbole(
         return RawData(rows, None, {}, (inter,), items_file=str(items_file))
     with reading(items_file):
         table = read_item_table(items_file)
+        check_types(items_file, table.columns)
         types = dict(field.split(":") for field in table.columns)
         items = pl.DataFrame({field.split(":")[0]: table[field].tolist() for field in table})
     require_columns(items.lazy(), [item], items_file)
@@ -78,55 +77,3 @@ def read_recbole(
     types = {field: kind for field, kind in types.items() if field not in (item, *OURS)}
     items = items.select(pl.col(item).alias("item_id"), *types)
     return RawData(rows, items, types, (inter, items_file))
-
-
-def _check_types(path: Path, columns: Iterable[str]) -> None:
-    """Refuse a header that does not say what its columns hold."""
-    for column in columns:
-        if column.count(":") != 1:
-            raise DeltaError(
-                f"{path}: the column {column!r} must say its type, as RecBole's headers do: "
-                f"{column.split(':')[0]}:token_seq."
-            )
-
-
-def read_item_table(path: Path, rows: int | None = None) -> Any:
-    """An atomic file as RecBole reads it: quotes and byte order marks mean the same.
-
-    A title such as ``"O" Is for Outlaw`` is not quoted as CSV wants it: RecBole refuses its file,
-    or takes all lines up to the next such quote for one. Here quotes are then letters like others.
-
-    Args:
-        path: the file.
-        rows: read the first lines only; None for all.
-
-    Returns:
-        A pandas table of texts, with the header's names and types (``title:token_seq``).
-
-    Raises:
-        DeltaError: it cannot be read, or its header does not say what the columns hold.
-    """
-    import pandas as pd  # not at the top: it takes longer to load than all the rest
-
-    how: dict[str, Any] = {"sep": "\t", "dtype": str, "keep_default_na": False, "nrows": rows,
-                           "engine": "python", "encoding": "utf-8-sig"}  # fmt: skip
-    with reading(path):
-        a_line_each = _is_a_line_each(path)
-        try:
-            table = pd.read_csv(path, **how)
-            joined = any(table[field].str.contains("\n", na=False).any() for field in table)
-        except (pd.errors.ParserError, csv.Error):
-            if not a_line_each:
-                raise
-            joined = True
-        if joined and a_line_each:
-            table = pd.read_csv(path, **how, quoting=csv.QUOTE_NONE)
-        _check_types(path, table.columns)
-    return table
-
-
-def _is_a_line_each(path: Path) -> bool:
-    """Whether each line has as many tabs as the first, so that no field can span lines."""
-    with path.open(encoding="utf-8-sig") as file:
-        width = file.readline().count("\t")
-        return all(line.count("\t") == width for line in file if line.strip())

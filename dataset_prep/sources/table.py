@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from dataset_prep.errors import DeltaError
+from dataset_prep.sources.atomic import read_item_table
 from dataset_prep.sources.parquet import scan_parquet
 from dataset_prep.sources.raw_files import need, reading
 from dataset_prep.sources.registry import RawData, source
@@ -134,6 +135,13 @@ def _scan(path: Path) -> pl.LazyFrame:
     return table
 
 
+def _scan_items(path: Path) -> pl.LazyFrame:
+    """The rows of a file that may have stray quotes, as a data set of RecBole's may."""
+    table = read_item_table(path)
+    columns = {name.rpartition(":")[0] or name: table[name].tolist() for name in table}
+    return pl.LazyFrame(columns, schema=dict.fromkeys(columns, pl.String))
+
+
 def _times(first: pl.Series, column: str, form: str, path: Path) -> pl.Expr:
     """Seconds since the epoch, read in the way that fits the first value.
 
@@ -175,7 +183,7 @@ def read_items(path: Path, key: str = "item_id") -> pl.DataFrame:
     Raises:
         DeltaError: the file cannot be read, or its columns are not as they should be.
     """
-    table = _scan(path)
+    table = _scan_items(path) if path.suffix == ".item" else _scan(path)
     schema = require_columns(table, [key], path)
     if key != "item_id" and "item_id" in schema:
         raise DeltaError(f"{path} has both {key} and item_id; rename or drop one.")

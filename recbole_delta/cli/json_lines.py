@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from select import select
 from typing import Any, BinaryIO
 
 from dataset_prep.errors import DeltaError
@@ -15,6 +16,9 @@ from recbole_delta.serving.recommender import Recommender
 
 CHUNK = 2**16
 """Bytes that are read at a time, at most; the lines in them are answered together."""
+
+HELD = 2**18
+"""Recommended items that are held at a time, at most; a chunk may have thousands of lines."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,9 @@ class Source:
 
     def _read(self) -> bytes:
         try:
-            return self.file.read(CHUNK)
+            while (chunk := self.file.read(CHUNK)) is None:  # a pipe that does not block is empty
+                select([self.file], [], [])
+            return chunk
         except OSError as error:
             raise DeltaError(f"Cannot read {self.name} ({error}).") from error
 
@@ -72,6 +78,8 @@ def opened(path: str | None) -> Iterator[Source]:
         DeltaError: it cannot be opened.
     """
     if path is None:
+        if sys.stdin is None:
+            raise DeltaError("Standard input is closed; name a file of histories.")
         yield Source("standard input", getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
         return
     with ExitStack() as stack:
@@ -117,6 +125,11 @@ class Answers:
             the object with, in the place of ``history``, either ``items``: ``[{"item": ...,
             "score": ...}, ...]``, best first, or ``error``: why there are none.
         """
+        most = max(1, HELD // min(self.options["k"], max(1, len(self.recommender.items))))
+        for first in range(0, len(lines), most):
+            yield from self._answers(lines[first : first + most])
+
+    def _answers(self, lines: list[tuple[str, bytes]]) -> Iterator[str]:
         given = [self._read(name, line) for name, line in lines]
         histories = [each["history"] for each in given if "error" not in each]
         found = iter(self.recommender.recommend(histories, **self.options))
@@ -134,7 +147,8 @@ class Answers:
         given: dict[str, Any] = {}
         try:
             given = _parsed(name, line)
-            given.pop("error", None)
+            for ours in ("error", "items"):
+                given.pop(ours, None)
             if self.skip_unknown:
                 kept = [each for each in given["history"] if not self._is_unknown(each)]
                 self.skipped += len(given["history"]) - len(kept)

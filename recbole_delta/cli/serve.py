@@ -21,16 +21,20 @@ def add(given: Namespace) -> None:
     content = (given.items, given.audio, given.vectors)
     if not any(content) and not given.remove:
         raise DeltaError("Say what to add (--items, --audio, --vectors) or which ids to --remove.")
-    recommender = Recommender(given.checkpoint, given.device)
+    recommender, said = Recommender(given.checkpoint, given.device), []
+    unknown = sorted(set(given.remove) - set(recommender.known_items))
+    if unknown:  # not after everything has been encoded
+        raise DeltaError(f"--remove: there is no item {unknown[0]!r}.")
     if any(content):
         # Beside what is written anyway: where the command is called need not be writable.
         cache = Path(given.to).parent / ".content"
         table = NewItems(*content, cache=cache).encode(recommender.encoding)
         recommender.add_items(table.tokens, table.vectors)
-        print(f"{counted(len(table.tokens), 'item')} added or replaced")
+        said = [f"{counted(len(table.tokens), 'item')} added or replaced"]
     recommender.remove_items(given.remove)
     recommender.save(given.to)
     cold = len(recommender.cold_items)
+    print(*said, sep="\n", end="\n" * len(said))
     print(f"{given.to}: recommends {counted(len(recommender.items), 'item')}, {cold} of them cold")
 
 

@@ -27,9 +27,10 @@ def offset_for_share(metadata: CheckpointMetadata, n_cold: int, share: float, wh
     number("cold_share", share, 1e-6, 1 - 1e-6)
     if not metadata.cold_log_odds:
         reason = (
-            "its run had no cold item, or no validation history, to measure it with"
+            "its run has no cold_offset, no cold item with a vector, or no validation history, to "
+            "measure it with"
             if metadata.calibrated
-            else "train it with cold_offset: auto"
+            else "train it with cold_offset: auto, or a number"
         )
         raise DeltaError(f"{where} does not know how likely cold items are: {reason}.")
     if not n_cold:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -140,8 +142,42 @@ def check_new_ids(tokens: Sequence[str]) -> None:
         raise DeltaError(f"Ids are a list of texts, but here is the text {tokens!r}.")
     seen: set[str] = set()
     for token in tokens:
-        if not isinstance(token, str) or not token or "\n" in token or token == "[PAD]":
+        if not isinstance(token, str) or not _is_a_line(token) or token == "[PAD]":
             raise DeltaError(f"An item id must be a line of text, but is {token!r}.")
         if token in seen:
             raise DeltaError(f"Item {token!r} is there twice; keep one.")
         seen.add(token)
+
+
+def matrix_of(tokens: Sequence[str], vectors: Any) -> np.ndarray:
+    """The content of items to add, ``[n, c]`` float32.
+
+    Args:
+        tokens: ids of n items.
+        vectors: their vectors, in any form that NumPy takes.
+
+    Raises:
+        DeltaError: they are no matrix of numbers, or not as many as the items.
+    """
+    if isinstance(vectors, Tensor):
+        vectors = vectors.detach().cpu()
+    try:
+        matrix = np.asarray(vectors, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise DeltaError(
+            f"Content vectors are numbers, as many for each item ({error})."
+        ) from error
+    if matrix.ndim != 2 or len(matrix) != len(tokens):
+        raise DeltaError(
+            f"Content is a vector for each of the {len(tokens)} items, "
+            f"but here is an array of the shape {list(matrix.shape)}."
+        )
+    return matrix
+
+
+def _is_a_line(token: str) -> bool:
+    """Whether a text can be written as a line: half a surrogate pair, as of a cut emoji, cannot."""
+    try:
+        return bool(token.encode()) and "\n" not in token
+    except UnicodeEncodeError:
+        return False

@@ -42,7 +42,8 @@ def write_pictures(spaces: Spaces, asked: Sequence[str], folder: Path) -> None:
         folder: path of the folder, which is made where it is missing.
 
     Raises:
-        DeltaError: an item is not there, there are fewer than three, or a file cannot be written.
+        DeltaError: an item is not there, there are fewer than three or no warm one, or a file
+            cannot be written.
     """
     figures = {"drift.png": drift(spaces), "spaces.png": both_spaces(spaces, asked)}
     for name, figure in figures.items():
@@ -58,8 +59,13 @@ def drift(spaces: Spaces) -> Figure:
 
     Args:
         spaces: the items by content and by adapted vector.
+
+    Raises:
+        DeltaError: no warm item is recommended.
     """
     warm = spaces.listed & (spaces.train_count > 0)
+    if not warm.any():
+        raise DeltaError("No warm item is recommended any more, so there is no drift to draw.")
     count, cosine = spaces.train_count[warm], spaces.cosine[warm]
     bucket = np.floor(np.log2(count))
     medians = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from recbole_delta.embedding.delta import DeltaEmbedding
 from recbole_delta.serving.cold_share import offset_for_share
 from recbole_delta.serving.explain import Spaces
 from recbole_delta.serving.export import export
-from recbole_delta.serving.items import ServedItems, check_new_ids
+from recbole_delta.serving.items import ServedItems, check_new_ids, matrix_of
 from recbole_delta.serving.load import stored_model
 from recbole_delta.serving.search import Search, search_of
 from recbole_delta.serving.warm_up import fitted_deltas
@@ -113,11 +113,9 @@ class Recommender:
         """
         embedding = self._require_content("add items")
         check_new_ids(tokens)
-        if len(tokens) != len(vectors):
-            raise DeltaError(f"There are {len(vectors)} vectors for {len(tokens)} items.")
         if not len(tokens):
             return
-        table = ContentTable(tokens, np.asarray(vectors, dtype=np.float32), "The content")
+        table = ContentTable(tokens, matrix_of(tokens, vectors), "The content")
         rows = embedding.content_map(table.align(tokens))  # refuses before anything has changed
         numbers = self._items.add(tokens)
         embedding.put_content(numbers, rows)
@@ -241,7 +239,7 @@ class Recommender:
         Raises:
             DeltaError: the history is empty or has an unknown item.
         """
-        if isinstance(history, str) or not len(history):
+        if isinstance(history, str) or not isinstance(history, Sized) or not len(history):
             raise DeltaError(f"{name} must be a list of item ids, and not empty.")
         return torch.tensor([self._items.number(token, name) for token in history])
 

@@ -80,9 +80,12 @@ class CheckpointMetadata:
             path: path of the checkpoint.
         """
         if settings.asks_for_offsets and not self.calibrated:
+            fix = f"recbole-delta resume {path} chooses them."
+            if self.kind == RECOMMENDER:
+                fix = "resume the run by its own checkpoint, and make this one from it again."
             getLogger().warning(
                 f"{path}: its run ended before cold_offset and the like were chosen, so nothing is "
-                f"added to scores; recbole-delta resume {path} chooses them."
+                f"added to scores; {fix}"
             )
 
     @classmethod

@@ -56,3 +56,12 @@ def test_the_command_refuses_in_one_sentence(trained, tmp_path, capsys, argument
     assert message in shown.err
     assert shown.out == ""
     assert not (tmp_path / "pictures").exists()
+
+
+def test_without_a_warm_item_there_is_no_drift_to_draw(trained, tmp_path, capsys):
+    recommender = Recommender(trained)
+    recommender.remove_items(sorted(set(recommender.items) - set(recommender.cold_items)))
+    recommender.save(tmp_path / "season.safetensors")
+    with pytest.raises(SystemExit):
+        main(["explain", str(tmp_path / "season.safetensors"), "--to", str(tmp_path / "pictures")])
+    assert "No warm item is recommended any more" in capsys.readouterr().err

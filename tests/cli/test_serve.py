@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +18,7 @@ from support.served import content_of
 import recbole_delta
 from dataset_prep.format.content import write_content
 from recbole_delta import Recommender
+from recbole_delta.cli import json_lines
 from recbole_delta.cli.json_lines import CHUNK, opened
 from recbole_delta.cli.main import main
 
@@ -159,6 +162,30 @@ def test_what_else_stands_in_a_line_with_an_error_comes_back(trained, tmp_path, 
     assert good.keys() == {"items"}
 
 
+def test_a_line_that_cannot_be_served_has_no_items_of_its_own(trained, tmp_path, capsys):
+    lines = [{"history": ["who"], "items": [1], "error": "?"}, {"history": ["i1"], "items": [1]}]
+    (tmp_path / "lines").write_text("\n".join(map(json.dumps, lines)))
+    (refused, served), _ = answers([trained, tmp_path / "lines", "-k", "2"], capsys)
+    assert refused.keys() == {"error"}
+    assert len(named(served)) == 2
+
+
+def test_what_is_removed_again_and_again_is_all_removed(trained, tmp_path, capsys):
+    to = str(tmp_path / "less.safetensors")
+    main(["add", trained, "--to", to, "--remove", "i1", "i2", "--remove", "i3", "--remove=i4"])
+    assert not {"i1", "i2", "i3", "i4"} & set(Recommender(to).items)
+
+
+def test_an_unknown_id_to_remove_is_refused_before_anything_is_encoded(trained, tmp_path, capsys):
+    to = tmp_path / "new" / "less.safetensors"
+    with pytest.raises(SystemExit):
+        main(["add", trained, "--to", str(to), "--items", "no.csv", "--remove", "i1", "who"])
+    shown = capsys.readouterr()
+    assert shown.err == "error: --remove: there is no item 'who'.\n"
+    assert not shown.out
+    assert not to.parent.exists()
+
+
 def test_input_of_which_nothing_can_be_served_is_an_error(trained, tmp_path, capsys):
     (tmp_path / "lines.jsonl").write_text('{"history": ["who"]}\n{"history": []}\n')
     with pytest.raises(SystemExit) as stop:
@@ -227,6 +254,52 @@ def test_lines_longer_than_a_read_and_many_of_them_come_whole_and_in_order(tmp_p
         (f"{tmp_path / 'lines'}, line {n}", each) for n, each in enumerate(lines, 1) if each
     ]
     assert found == expected
+
+
+def test_a_pipe_that_does_not_block_is_waited_for(trained, capsys, monkeypatch):
+    there, given = os.pipe()
+    os.set_blocking(there, False)
+    monkeypatch.setattr("sys.stdin", os.fdopen(there))
+    later = threading.Timer(0.5, lambda: (os.write(given, b'{"history": ["i1"]}'), os.close(given)))
+    later.start()
+    [answer], _ = answers([trained, "-k", "1"], capsys)
+    later.join()
+    assert len(answer["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("stream", "message"),
+    [("stdin", "Standard input is closed; name a file"), ("stdout", "standard output is closed")],
+)
+def test_streams_that_are_closed_are_refused(trained, capsys, monkeypatch, stream, message):
+    monkeypatch.setattr(f"sys.{stream}", None)
+    with pytest.raises(SystemExit):
+        main(["recommend", trained])
+    monkeypatch.undo()
+    assert message in capsys.readouterr().err
+
+
+def test_a_terminal_without_a_letter_gets_its_code(trained, monkeypatch):
+    bytes_shown = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(bytes_shown, encoding="latin-1"))
+    main(["explain", trained, "i1"])
+    sys.stdout.flush()
+    assert b"\\u2016d\\u2016" in bytes_shown.getvalue()
+
+
+def test_many_long_answers_are_held_a_part_at_a_time(trained, tmp_path, capsys, monkeypatch):
+    lines = [f'{{"history": ["i{n}"]}}' for n in range(7)]
+    (tmp_path / "lines").write_text("\n".join(lines))
+    whole, _ = answers([trained, tmp_path / "lines", "-k", "5"], capsys)
+    monkeypatch.setattr(json_lines, "HELD", 12)
+    calls = []
+    recommend = Recommender.recommend
+    monkeypatch.setattr(
+        Recommender, "recommend", lambda *a, **k: calls.append(len(a[1])) or recommend(*a, **k)
+    )
+    parts, _ = answers([trained, tmp_path / "lines", "-k", "5"], capsys)
+    assert calls == [2, 2, 2, 1]
+    assert list(map(named, parts)) == list(map(named, whole))
 
 
 def test_what_goes_wrong_with_an_answer_is_no_fault_of_the_file_that_is_read(tmp_path):

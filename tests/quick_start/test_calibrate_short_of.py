@@ -101,6 +101,11 @@ def test_a_run_that_ended_before_its_offsets_were_chosen_says_so(tiny, train, ca
         caplog.clear()
         load(whole.checkpoint)
         assert f"recbole-delta resume {whole.checkpoint} chooses them" in caplog.text
+    # What was made of it to recommend from cannot be resumed.
+    Recommender(whole.checkpoint).save(f"{whole.checkpoint}.today")
+    caplog.clear()
+    Recommender(f"{whole.checkpoint}.today")
+    assert "resume the run by its own checkpoint, and make this one from it again" in caplog.text
     resumed = recbole_delta.resume(whole.checkpoint)
     assert resumed.test_modes == whole.test_modes
     caplog.clear()

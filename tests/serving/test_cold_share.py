@@ -45,3 +45,9 @@ def test_a_run_that_was_not_calibrated_says_so(tiny, train):
     result, _ = train(tiny, **ALL)
     with pytest.raises(DeltaError, match="train it with cold_offset: auto"):
         Recommender(result.checkpoint).set_cold_share(0.5)
+
+
+def test_constants_on_warm_items_alone_say_nothing_of_cold_ones(tiny, train):
+    result, _ = train(tiny, warm_offset="auto", **ALL)
+    with pytest.raises(DeltaError, match="its run has no cold_offset, no cold item with a vector"):
+        Recommender(result.checkpoint).set_cold_share(0.5)

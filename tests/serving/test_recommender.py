@@ -76,7 +76,12 @@ def test_what_a_recommender_has_saved_is_no_run_to_go_on_with(trained, tmp_path)
     ("act", "message"),
     [
         (lambda r, v: r.add_items(["a"], v[:, :5]), "dimension 5, and the model was trained on"),
-        (lambda r, v: r.add_items(["a", "b"], v), "1 vectors for 2 items"),
+        (lambda r, v: r.add_items(["a", "b"], v), "a vector for each of the 2 items"),
+        (lambda r, v: r.add_items(["a"], v[0]), "an array of the shape"),
+        (lambda r, v: r.add_items(["a", "b"], [[1.0], [1.0, 2.0]]), "as many for each item"),
+        (lambda r, v: r.add_items(["a"], [["x"] * 16]), "Content vectors are numbers"),
+        (lambda r, v: r.add_items(["\ud83d"], v), "An item id must be a line of text"),
+        (lambda r, v: r.recommend([None]), "History 1 must be a list"),
         (lambda r, v: r.add_items([""], v), "An item id must be a line of text"),
         (lambda r, v: r.add_items(["a\nb"], v), "An item id must be a line of text"),
         (lambda r, v: r.add_items(["a", "a"], v.repeat(2, 0)), "'a' is there twice"),

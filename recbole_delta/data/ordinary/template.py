@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from dataset_prep.errors import DeltaError
-from dataset_prep.sources.recbole import read_item_table
+from dataset_prep.sources.atomic import check_types, read_item_table
 
 WORD = re.compile(r"[^\W\d_]{3}")
 """Three letters in a row: what a text has, and most codes have not."""
@@ -29,6 +29,7 @@ def automatic_template(items: Path, item_field: str) -> str:
     """
     if items.is_file():
         table = read_item_table(items, ROWS)
+        check_types(items, table.columns)
         kinds = [column.partition(":")[::2] for column in table.columns]
         wordy = [
             field

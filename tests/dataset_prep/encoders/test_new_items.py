@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from dataset_prep.encoders.new_items import NewItems
 from dataset_prep.encoders.text import TextEncoder
+from dataset_prep.format.content import write_content
+from dataset_prep.sources.table import read_items
 from recbole_delta import DeltaError
 
 
@@ -46,3 +49,18 @@ def test_a_new_item_without_a_filled_field_is_refused(counting, tmp_path, missin
         with pytest.raises(DeltaError, match="of item 'b' are empty; fill one, or leave the item"):
             new.encode({"text": text})
         assert not counting.encoded
+
+
+def test_own_and_ready_vectors_come_side_by_side_in_one_file(tmp_path):
+    """As they stand in the data set: read twice, the file would have twice the dimension."""
+    write_content(tmp_path / "both.safetensors", ["new"], np.arange(16.0)[None])
+    new = NewItems(vectors=tmp_path / "both.safetensors")
+    table = new.encode({"ready": {}, "own": {}})
+    assert table.vectors.tolist() == [list(range(16))]
+
+
+def test_a_recbole_file_of_items_may_have_stray_quotes(tmp_path):
+    path = tmp_path / "new.item"
+    path.write_text('item_id:token\ttitle:token_seq\na\t"Fast" and Furious\nb\tDundee"\n')
+    table = read_items(path)
+    assert table["title"].to_list() == ['"Fast" and Furious', 'Dundee"']
