@@ -20,7 +20,7 @@ from recbole_delta.audit.history import history
 from recbole_delta.audit.leakage import leakage
 from recbole_delta.audit.popularity import debiased, popularity
 from recbole_delta.audit.prepared import PreparedRows
-from recbole_delta.audit.provenance import provenance
+from recbole_delta.audit.provenance import no_record, provenance
 from recbole_delta.audit.renewal import renewal, unit
 from recbole_delta.audit.softmax import softmax
 from recbole_delta.bench.bench import finished_runs
@@ -82,7 +82,7 @@ def audit_bench(
         data_path: folder of the prepared data sets, above the file's.
 
     Returns:
-        an audit for each data set that has a record.
+        an audit for each data set.
 
     Raises:
         DeltaError: the bench file cannot be read, a record is not whole, or there is none.
@@ -96,10 +96,12 @@ def audit_bench(
     if not done:
         raise DeltaError(f"{path} has no record yet; recbole-delta bench {path} does its runs.")
     pending = [search for search in plan.searches if not search.read(plan.folder_of(out)).chosen]
-    return [
+    found = [
         audit_rows(each, [s.label for s in pending if s.dataset == each.dataset])
         for each in comparisons(plan, done)
     ]
+    without = [name for name in plan.data if name not in {each.dataset for each in found}]
+    return [*found, *(Audit(name, [no_record(name)]) for name in without)]
 
 
 def bench_file_of(folder: Path) -> Path:

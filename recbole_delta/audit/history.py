@@ -18,16 +18,19 @@ def history(rows: PreparedRows) -> Iterator[Finding]:
     """
     target = rows.of("test")
     n = int(target.sum())
-    repeated = target & (rows.time > _first_time(rows))
-    if repeated.any():
-        yield Finding(
-            WARNING,
-            "targets seen before",
-            f"{repeated.sum():,} of {n:,} test targets are items that their user's history has "
-            "already: with mask_history (the default) they are misses, whatever the model.",
-            float(repeated.sum() / n),
-            rows.examples(repeated),
-        )
+    for split, name in (("test", "test"), ("valid", "validation")):
+        targets = rows.of(split)
+        repeated = targets & (rows.time > _first_time(rows))
+        if repeated.any():
+            yield Finding(
+                WARNING,
+                "targets seen before" if split == "test" else f"{name} targets seen before",
+                f"{repeated.sum():,} of {targets.sum():,} {name} targets are items that their "
+                "user's history has already: with mask_history (the default) they are misses, "
+                "whatever the model.",
+                float(repeated.sum() / targets.sum()),
+                rows.examples(repeated),
+            )
     at_once = group_sizes(rows.time, rows.user)
     tied = target & (at_once > group_sizes(rows.time, rows.pair))
     if tied.any():

@@ -68,12 +68,22 @@ def _trained_after_own_target(rows: PreparedRows) -> Iterator[Finding]:
 
 
 def _same_rows(rows: PreparedRows) -> Iterator[Finding]:
-    """The same user, item and time in several splits."""
+    """The same user, item and time in several splits, or several times in one."""
     order, starts = groups(rows.time, rows.pair)
     splits = np.bitwise_or.reduceat(np.left_shift(1, rows.split[order]), starts)
     train, valid, test = (1 << SPLITS.index(each) for each in ("train", "valid", "test"))
     leaks = ((splits & train) > 0) & ((splits & (valid | test)) > 0)
     several = (np.bitwise_count(splits) > 1) & ~leaks
+    again = np.diff(np.append(starts, len(order))) > np.bitwise_count(splits)
+    if again.any():
+        yield Finding(
+            WARNING,
+            "same row again",
+            f"{again.sum():,} rows (user, item and time) stand more than once in a split; of "
+            "targets that do, the second has the first in its history.",
+            int(again.sum()),
+            rows.examples(order[starts[again]]),
+        )
     if leaks.any():
         yield Finding(
             FAULT,

@@ -8,6 +8,15 @@ from recbole_delta.audit.finding import NOTE, WARNING, Finding, some
 from recbole_delta.bench.compare import Comparison
 
 
+def no_record(dataset: str) -> Finding:
+    """What there is to say of a data set of a bench, none of whose runs is done.
+
+    Args:
+        dataset: name of the data set.
+    """
+    return Finding(WARNING, "missing runs", f"No run on {dataset} has a record.", 0)
+
+
 def provenance(comparison: Comparison, searching: Sequence[str]) -> Iterator[Finding]:
     """Several commits, code that is in no commit, and runs without a record.
 

@@ -23,6 +23,12 @@ FEW = 30
 """A mean over fewer test targets than these is drawn faint and hollow."""
 
 
+def _shown(comparison: Comparison) -> list[Row]:
+    """The rows with a record that do not vary a setting; all where there is none."""
+    ran = [row for row in comparison.rows if row.records]
+    return [row for row in ran if not row.spec.varied] or ran
+
+
 def overview(comparison: Comparison, metric: str, title: str) -> Figure:
     """Bars of a metric, cold, warm and total one below the other for each row.
 
@@ -31,8 +37,7 @@ def overview(comparison: Comparison, metric: str, title: str) -> Figure:
         metric: metric and k, such as ``ndcg@10``.
         title: title of the figure.
     """
-    rows = [row for row in comparison.rows if row.records and not row.spec.varied]
-    rows = rows or [row for row in comparison.rows if row.records]
+    rows = _shown(comparison)
     values = {row.label: {g: row.values(metric, g) for g in COLUMNS} for row in rows}
     return bars(values, metric_label(metric), title)
 
@@ -110,7 +115,7 @@ def by_frequency(comparison: Comparison, metric: str, baseline: str | None, titl
         baseline: label of a row, or None.
         title: title of the figure.
     """
-    rows = [row for row in comparison.rows if row.records and not row.spec.varied]
+    rows = _shown(comparison)
     models = {row.spec.model for row in rows if row.label == baseline}
     rows = (
         [row for row in rows if row.spec.model in models or not row.records[0].facts["curve"]]

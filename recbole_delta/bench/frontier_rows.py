@@ -81,10 +81,11 @@ class Frontiers:
         return found
 
     def differences(self) -> pd.DataFrame:
-        """Cold at matched warm against the reference as it was run: paired t-tests over users.
+        """Cold at matched warm against the reference: paired t-tests over users.
 
         All seeds of a row get the one offset that brings their mean warm metric to :attr:`level`,
-        or as little above it as a step is high; a user's value is the mean over the seeds and over
+        or as little above it as a step is high, the reference too, which stands at the end of its
+        step of the curve then; a user's value is the mean over the seeds and over
         the user's cold cases. p-values of these tests are corrected together (Holm 1979).
 
         Returns:
@@ -97,12 +98,12 @@ class Frontiers:
         for row in self.comparison.rows:
             if self.level is None or row.label not in self.curves or row.label == self.reference:
                 continue
+            base = self._base(self.level)
             mean = self.curves[row.label]
             offset = mean.offset_at_warm(self.level)
             if offset is None or not embeds_cold_items(row):
                 continue
             gains = mean.gains_at(offset).mean(0)
-            base = self._row(self.reference).gains(self.metric)
             lines.append(
                 {"row": row.label, "metric": self.metric, "group": "cold", "offset": offset,
                  "warm": float(gains[~self.comparison.cases.is_cold].mean())}
@@ -111,6 +112,15 @@ class Frontiers:
         columns = ["row", "metric", "group", "offset", "warm", "users", "difference", "low", "high",
                    "p"]  # fmt: skip
         return corrected(pd.DataFrame(lines, columns=columns))
+
+    def _base(self, level: float) -> np.ndarray:
+        """``[n]`` the metric of the reference at its own level, each case's mean over the seeds."""
+        row = self._row(self.reference)
+        mean = self.curves.get(row.label)
+        if mean is None or not embeds_cold_items(row):
+            return row.gains(self.metric)
+        offset = mean.offset_at_warm(level)
+        return row.gains(self.metric) if offset is None else mean.gains_at(offset).mean(0)
 
     def _row(self, label: str | None) -> Row:
         return next(row for row in self.comparison.rows if row.label == label)

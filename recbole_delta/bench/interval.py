@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import t
 
 from recbole_delta.bench.compare import LEVEL
+from recbole_delta.evaluator.frontier import ROUNDING
 
 
 def interval(values: np.ndarray, base: np.ndarray | None = None) -> dict[str, float]:
@@ -38,6 +39,7 @@ def interval(values: np.ndarray, base: np.ndarray | None = None) -> dict[str, fl
     """
     runs = [values] if base is None else [values, base]
     of_case = values.mean(0) if base is None else values.mean(0) - base.mean(0)
+    of_case = np.where(np.abs(of_case) < ROUNDING, 0.0, of_case)
     mean = float(of_case.mean())
     spreads = [(of_case.var(ddof=1) / len(of_case), len(of_case) - 1)]
     spreads += [(r.mean(1).var(ddof=1) / len(r), len(r) - 1) for r in runs if len(r) > 1]

@@ -41,6 +41,7 @@ from recbole_delta.evaluator.recommended import recommended_counts
 from recbole_delta.quick_start.build import Parts, make_parts
 from recbole_delta.quick_start.run import train
 from recbole_delta.trainer.checkpoint import Checkpoint
+from recbole_delta.trainer.run_state import NOT_RESUMABLE
 
 MACHINE_SETTINGS = (
     "data_path",
@@ -111,13 +112,15 @@ def _begin(work: Path, task: Task) -> Path | None:
     """Make the working directory; the checkpoint of a run that was killed there, if it may go on.
 
     A record belongs to one commit and one kind of machine: what other code, code in no commit or
-    of the user's own, or another processor has trained is removed.
+    of the user's own, or another processor has trained is removed, and so is what the model could
+    not go on from.
     """
     revision = _revision()
     code = {"revision": revision, "versions": versions(), "threads": task.threads, "on": _machine()}
     left, file = sorted(work.glob("*.safetensors")), work / "code.json"
     of_a_commit = revision is not None and not revision.endswith("-dirty") and not task.modules
-    if of_a_commit and left and file.is_file() and json.loads(file.read_text()) == code:
+    may_go_on = of_a_commit and task.spec["model"] not in NOT_RESUMABLE
+    if may_go_on and left and file.is_file() and json.loads(file.read_text()) == code:
         return left[-1]
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()

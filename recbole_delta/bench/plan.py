@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -10,6 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from dataset_prep.errors import DeltaError, at_least_1, check_options, check_seed
+from recbole_delta.bench.refused import (
+    check_dataset_names,
+    check_labels,
+    check_report,
+    check_rows,
+    check_seeds,
+    check_settings,
+    check_values,
+)
 from recbole_delta.bench.search import NOT_SEARCHED, FolderOf, Search, combinations, named
 from recbole_delta.bench.spec import Data, Spec, run_config
 from recbole_delta.bench.wanted import check_names, cutoffs, lacking, read_report
@@ -21,13 +30,6 @@ KEYS = ("import", "datasets", "data_path", "settings", "models", "seeds", "threa
 """Keys of a bench file."""
 NOT_SETTINGS = ("model", "vary", "search", "seeds", "datasets")
 """Keys of a model entry that are no settings of the run."""
-ELSEWHERE = {
-    "seed": "list them under seeds",
-    "dataset": "list them under datasets",
-    "data_path": "it stands at the top of the file",
-    "nproc": "each run is one process, and --workers says how many at a time",
-}
-"""Settings that a row cannot have, and what to do instead."""
 
 
 @dataclass(frozen=True)
@@ -148,9 +150,12 @@ def read_plan(path: str | Path, data_path: str | Path | None = None) -> Plan:
 def _plan(path: Path, given: dict[str, Any], data_path: Path) -> Plan:
     datasets = given.get("datasets") or {}
     if isinstance(datasets, list):
-        datasets = {name: {} for name in datasets}
+        datasets = {name if isinstance(name, Hashable) else str(name): {} for name in datasets}
     datasets = _settings("datasets", datasets, "a list of names, or settings by name")
     models = _settings("models", given.get("models"), "settings by the label of a row")
+    check_labels("datasets", datasets)
+    check_labels("models", models)
+    check_dataset_names(datasets)
     shared = _settings("settings", given.get("settings") or {}, "settings", empty=True)
     seeds = _seeds(given.get("seeds", [42]))
     report = read_report(given.get("report"))
@@ -162,20 +167,22 @@ def _plan(path: Path, given: dict[str, Any], data_path: Path) -> Plan:
         for name, own in datasets.items()
         for label, entry in models.items()
         if name in _datasets_of(label, entry, datasets)
-        for spec in _specs(label, entry, str(name), {**shared, **(own or {})}, seeds)
+        for spec in _specs(label, entry, name, {**shared, **(own or {})}, seeds)
     ]
     labels = list(dict.fromkeys(spec.entry if spec.searched else spec.label for spec in specs))
     trials = groupby((spec for spec in specs if spec.searched), lambda s: (s.dataset, s.entry))
     searches = [
         Search(list(each), models[entry].get("seeds", seeds)) for (_, entry), each in trials
     ]
-    data = {str(name): Data.at(data_path, str(name)) for name in datasets}
+    check_rows(
+        (spec for spec in specs if not spec.searched),
+        ((search.label, search.dataset) for search in searches),
+    )
+    data = {name: Data.at(data_path, name) for name in datasets}
     plan = Plan(path, labels, seeds, [], searches, data, data_path, threads, report)
     plan = plan.with_specs(spec for spec in specs if not spec.searched)
     check_names(report.get("published", []), labels, data)
-    reference = report.get("reference")
-    if reference is not None and reference not in labels:
-        raise DeltaError(f"report: reference {reference!r} is none of {', '.join(labels)}.")
+    check_report(report, labels, [label for label in labels if label in models])
     return plan
 
 
@@ -202,10 +209,11 @@ def _specs(
     vary, search = (_lists(label, key, entry.get(key) or {}) for key in ("vary", "search"))
     if vary and search:
         raise DeltaError(f"models: {label} must have vary, a row each, or search, one row.")
+    if search and settings.get("eval_step") == 0:
+        raise DeltaError(f"models: {label} cannot be tuned without validation; eval_step is 0.")
     for name in set(search) & set(NOT_SEARCHED):
         raise DeltaError(f"models: {label} cannot search {name}: {NOT_SEARCHED[name]}.")
-    for name in (settings.keys() | vary.keys() | search.keys()) & ELSEWHERE.keys():
-        raise DeltaError(f"{label}: {name} is no setting of a row: {ELSEWHERE[name]}.")
+    check_settings(label, settings, vary, search)
     seeds = _seeds(entry.get("seeds", seeds))
     for seed in seeds[:1] if search else seeds:
         for varied in combinations(vary or search):
@@ -219,12 +227,17 @@ def _lists(label: str, key: str, value: Any) -> dict[str, list[Any]]:
         raise DeltaError(
             f"models: {key} of {label} must hold lists, as in {{delta_max: [.2, .5]}}."
         )
+    check_values(label, value)
     return value
 
 
 def _complete(spec: Spec, metrics: list[str], data_path: Path) -> Spec:
     """The run, checked, with settings by which it computes what the report shows."""
     try:
+        if file := spec.settings.get("content_file"):  # a run has a working directory of its own
+            spec = replace(
+                spec, settings={**spec.settings, "content_file": str(Path(file).absolute())}
+            )
         config = run_config(spec, data_path)
         more = lacking(config, metrics)
         if more:
@@ -253,4 +266,5 @@ def _seeds(value: Any) -> list[int]:
         raise DeltaError(f"seeds must be a list of whole numbers, but is {value!r}.")
     for seed in value:
         check_seed(seed)
+    check_seeds(value)
     return value

@@ -78,15 +78,12 @@ class Record:
         return self.facts.get("calibration")
 
     @property
-    def validation(self) -> float:
-        """The validation score that a search compares.
+    def calibrated_total(self) -> float | None:
+        """Total over cold and warm validation targets at the offset that was chosen on them.
 
-        Of a run whose offset was chosen on cold and warm validation targets it is their total at
-        that offset, since ``valid_metric`` may not know of cold items; else that of
-        ``valid_metric``.
+        None where no offset was chosen, or not on such targets, or the record is older than this.
         """
-        total = (self.calibration or {}).get("total")
-        return self.facts["best_valid_score"] if total is None else total
+        return (self.calibration or {}).get("total")
 
     @property
     def ranks(self) -> TargetRanks:
@@ -142,6 +139,26 @@ class Record:
         kinds["item_train_count"] = (arrays.get("item_train_count", np.empty(0)).size, "i")
         _require_arrays(path, arrays, {name: ((n,), kind) for name, (n, kind) in kinds.items()})
         return Cases(**{name: arrays[name] for name in kinds})
+
+    def require_share(self, share: float | None) -> None:
+        """Check that an offset was chosen for the share of cold targets that is expected today.
+
+        Args:
+            share: what the data set's ``name.json`` says; None where it says nothing.
+
+        Raises:
+            DeltaError: it was another one then.
+        """
+        then = self.facts["prepared"].get("cold_share")
+        before = then.get("value") if isinstance(then, dict) else None
+        if self.calibration is None or self.facts["settings"].get("cold_share") is not None:
+            return
+        if share is not None and before is not None and share != before:
+            raise DeltaError(
+                f"{self.path}: its offset was chosen for an expected share of cold targets of "
+                f"{before}, and the data set says {share} now; remove the record, or set "
+                "cold_share."
+            )
 
     def require_fit(self, cases: Cases) -> None:
         """Check that the ranks are those of some test cases.

@@ -58,6 +58,7 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
         "notes": plan.report.get("notes") or "",
         "missing": sum(not is_done(folder) for folder in folders) + unknown,
         "runs": len(folders) + unknown,
+        "without": [name for name in plan.data if name not in {each.dataset for each in compared}],
     }
     write_text(out / "report.md", markdown_page(sections, heading))
     write_text(out / "report.html", html_page(sections, heading))
@@ -77,9 +78,7 @@ def _add_searches(section: Section, datasets: list[str], tuned: Sequence[Tuned])
     section.data["-search"] = search_csv(tuned)
     for each in tuned:
         if not each.chosen:
-            section.remarks.append(
-                f"{each.search.label}: not in the tables yet, its search is not done."
-            )
+            section.remarks.append(f"{each.search.label}: not in the tables, {each.undecided}.")
 
 
 def _save_tables(section: Section, folder: Path) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from dataset_prep.errors import DeltaError
 from recbole_delta.bench.record import Record, is_done
 from recbole_delta.bench.spec import Spec
 
@@ -71,16 +70,16 @@ class Search:
             folder_of: folder of a run's record.
 
         Raises:
-            DeltaError: a record is not whole, or all trials are done and one was not validated.
+            DeltaError: a record is not whole.
         """
         folders = [(spec, folder_of(spec)) for spec in self.trials]
         done = [(spec, Record.read(folder)) for spec, folder in folders if is_done(folder)]
         return Tuned(self, done, self._chosen(done) if len(done) == len(self.trials) else [])
 
     def _chosen(self, done: Sequence[tuple[Spec, Record]]) -> list[Spec]:
-        scores = [record.validation for _, record in done]
+        _, scores = validation([record for _, record in done])
         if not all(map(math.isfinite, scores)):
-            raise DeltaError(f"{self.label} has no validation score to choose by.")
+            return []
         best, _ = done[scores.index(max(scores))]
         return [replace(best, label=self.label, varied={}, seed=seed) for seed in self.seeds]
 
@@ -93,7 +92,8 @@ class Tuned:
         search: the search.
         done: its trials that have a record, each with it.
         chosen: the runs of the row, a seed each, at the values with the best validation score, of
-            equal ones the first; empty while a trial has no record. Test figures decide nothing.
+            equal ones the first; empty while a trial has no record, and where one was not
+            validated. Test figures decide nothing.
     """
 
     search: Search
@@ -101,9 +101,36 @@ class Tuned:
     chosen: Sequence[Spec]
 
     @property
+    def undecided(self) -> str:
+        """Why nothing is chosen; empty where something is."""
+        if self.chosen:
+            return ""
+        whole = len(self.done) == len(self.search.trials)
+        return "as no validation score says what to choose" if whole else "its search is not done"
+
+    @property
     def unknown(self) -> int:
         """Runs that will be asked for once the search is done."""
         return 0 if self.chosen else len(self.search.seeds) - 1  # a trial is that of the first seed
+
+
+def validation(records: Sequence[Record]) -> tuple[str, list[float]]:
+    """What the trials of a search are compared by: one score, the same for all of them.
+
+    Args:
+        records: records of the trials.
+
+    Returns:
+        its name, and its value in each trial. Of runs whose offsets were chosen on cold and warm
+        validation targets it is their total at that offset, since ``valid_metric`` may not know of
+        cold items; where one of them has none, it is ``valid_metric`` for all.
+    """
+    totals = [record.calibrated_total for record in records]
+    known = [total for total in totals if total is not None]
+    metric = records[0].facts["settings"]["valid_metric"] if records else ""
+    if records and len(known) == len(totals):
+        return f"{metric}, total when calibrated", known
+    return metric, [record.facts["best_valid_score"] for record in records]
 
 
 def combinations(lists: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
@@ -126,7 +153,7 @@ def search_frame(searches: Sequence[Tuned]) -> pd.DataFrame:
 
 def _line(tuned: Tuned) -> dict[str, str]:
     search, runs = tuned.search, tuned.chosen
-    scores = [record.validation for _, record in tuned.done]
+    _, scores = validation([record for _, record in tuned.done])
     return {
         "": search.label,
         "searched": "; ".join(
@@ -136,7 +163,7 @@ def _line(tuned: Tuned) -> dict[str, str]:
         "trials": f"{len(scores)} of {len(search.trials)}",
         "chosen": named({name: runs[0].settings[name] for name in runs[0].searched})
         if runs
-        else "not yet",
+        else f"nothing: {tuned.undecided}",
         "validation, best": f"{max(scores):.4f}" if scores else "–",
         "validation, worst": f"{min(scores):.4f}" if scores else "–",
     }
@@ -148,18 +175,21 @@ def search_csv(searches: Sequence[Tuned]) -> pd.DataFrame:
     Args:
         searches: searches over one data set.
     """
-    return pd.DataFrame(
-        {
-            "row": each.search.label,
-            "seed": spec.seed,
-            "tried": named(spec.varied),
-            "valid_metric": record.facts["settings"]["valid_metric"],
-            "validation": record.validation,
-            "epochs": len(record.facts["curve"]),
-        }
-        for each in searches
-        for spec, record in each.done
-    )
+    lines = []
+    for each in searches:
+        metric, scores = validation([record for _, record in each.done])
+        lines += [
+            {
+                "row": each.search.label,
+                "seed": spec.seed,
+                "tried": named(spec.varied),
+                "valid_metric": metric,
+                "validation": score,
+                "epochs": len(record.facts["curve"]),
+            }
+            for (spec, record), score in zip(each.done, scores)
+        ]
+    return pd.DataFrame(lines)
 
 
 def named(values: dict[str, Any]) -> str:

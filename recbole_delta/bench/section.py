@@ -94,7 +94,13 @@ def make_section(plan: Plan, comparison: Comparison) -> Section:
 def _add_frontiers(section: Section, frontiers: Frontiers) -> None:
     """The frontiers of the first metric, where the data have cold and warm targets."""
     is_cold = frontiers.comparison.cases.is_cold
-    if is_cold.all() or not is_cold.any() or not frontiers.curves:
+    if is_cold.all() or not is_cold.any():
+        return
+    if not frontiers.curves:
+        section.remarks.append(
+            f"No frontier: the records hold none for {metric_label(frontiers.metric)} (they are "
+            "older, or its k is above the number of items)."
+        )
         return
     label, reference = metric_label(frontiers.metric), frontiers.reference
     heading = f"The frontier of {label}"
@@ -116,8 +122,9 @@ def _add_frontiers(section: Section, frontiers: Frontiers) -> None:
         section.tables[heading] = _tests(differences)
         section.notes[heading] = (
             f"Each row with the constant on its cold scores that brings its warm {label} to "
-            f"{frontiers.level:.4f}, that of {reference} as run; paired t-test over users on "
-            "values averaged over seeds, corrected by Holm for the rows of this table."
+            f"{frontiers.level:.4f}, that of {reference} as run, {reference} too; paired t-test "
+            "over users on values averaged over seeds, corrected by Holm for the rows of this "
+            "table."
         )
         section.data["-matched"] = differences
 

@@ -15,7 +15,11 @@ from dataset_prep.errors import DeltaError, check_folder_name
 from dataset_prep.format.content import find_content
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import recipe_settings
+from recbole_delta.data.fingerprint import read_preparation
 from recbole_delta.model.registry import is_registered
+
+NO_IDENTITY = ("recipe", "content_file")
+"""Settings that stand for others: what they stand for is what tells two runs apart."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,14 @@ class Spec:
         """Folder of its record, below the folder of records: by content, not by label.
 
         A recipe counts as the settings that it stands for: when it changes, older records are not
-        taken for runs of the new one. RecBole's own models read no content: another encoder, or
-        another processor's last bits of it, does not make them train again.
+        taken for runs of the new one. Of a file of content its bytes count. RecBole's own models
+        read no content: another encoder, or another processor's last bits of it, does not make them
+        train again.
 
         Args:
             data: the data set of the run.
         """
-        given = {name: value for name, value in self.settings.items() if name != "recipe"}
+        given = {name: self.settings[name] for name in self.settings.keys() - {*NO_IDENTITY}}
         settings = {**recipe_settings(self.settings.get("recipe")), **given}
         content = data.content(self.settings) if is_registered(get_model(self.model)) else ""
         identity = {"settings": settings, "content": content}
@@ -99,6 +104,12 @@ class Data:
         except (OSError, ValueError) as error:
             raise DeltaError(f"Cannot read {path} ({error}).") from error
         return cls(name, path, Path(f"{name}-{digest[:8]}"))
+
+    @property
+    def cold_share(self) -> float | None:
+        """The share of cold targets that dataset_prep expects; None where it does not say."""
+        said = read_preparation(self.path / f"{self.name}.json").get("cold_share")
+        return said.get("value") if isinstance(said, dict) else None
 
     def content(self, settings: Mapping[str, Any]) -> str:
         """SHA-256, in hex, of the content file that a run reads; empty if there is none.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup, escape
 
 from recbole_delta.bench.compare import LEVEL, Comparison, Row
 from recbole_delta.evaluator.labels import COLUMNS, metric_label
@@ -89,7 +89,7 @@ def column(values: Mapping[str, np.ndarray], differ: Collection[str]) -> dict[st
 
 
 def _printed(values: np.ndarray) -> float:
-    return float(np.round(values.mean(), 4))
+    return float(f"{values.mean():.4f}")
 
 
 def difference(test: Any) -> dict[str, str]:
@@ -141,7 +141,13 @@ def markdown(table: pd.DataFrame) -> str:
     """A table in GitHub's Markdown; column names of several levels are joined."""
     if isinstance(table.columns, pd.MultiIndex):
         table = table.set_axis([" ".join(column) for column in table.columns], axis=1)
+    table = table.rename(index=_without_bars, columns=_without_bars).map(_without_bars)
     return table.to_markdown(disable_numparse=True)
+
+
+def _without_bars(text: Any) -> str:
+    """A text that ends no cell of a Markdown table."""
+    return str(text).replace("|", "\\|")
 
 
 def as_markdown(cell: Cell) -> str:
@@ -165,15 +171,15 @@ def as_html(cell: Cell) -> str:
     text = f"{cell.mean:.4f}"
     text = {1: f"<b>{text}</b>", 2: f"<u>{text}</u>"}.get(cell.place, text)
     spread = "" if cell.std is None else f" <small>± {cell.std:.4f}</small>"
-    return text + (MARK if cell.differs else "") + spread
+    return Markup(text + (MARK if cell.differs else "") + spread)
 
 
 FORMATS = {"markdown": as_markdown, "latex": as_latex, "html": as_html}
 
 
 def html(table: pd.DataFrame) -> str:
-    """A table in HTML; cells of :func:`as_html` stay as they are, names are escaped."""
-    names = table.rename(index=lambda name: escape(str(name)))
+    """A table in HTML; cells of :func:`as_html` stay as they are, all else is escaped."""
+    names = table.rename(index=escape, columns=escape).map(escape)
     return names.to_html(escape=False, border=0)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from dataset_prep.errors import DeltaError, check_options
+from dataset_prep.errors import DeltaError, check_options, number
 from recbole_delta.evaluator.metrics import GAINS
 from recbole_delta.evaluator.recbole_metrics import check_valid_metric, wanted_metrics
 
@@ -32,6 +33,8 @@ def read_report(given: Any) -> dict[str, Any]:
         >>> read_report({"title": "Mine", "metrics": ["NDCG@10", "recall@20"]})
         {'title': 'Mine', 'metrics': ['ndcg@10', 'recall@20']}
     """
+    if not isinstance(given or {}, dict):
+        raise DeltaError(f"report must be settings, as in {{title: Mine}}, but is {given!r}.")
     report = dict(given or {})
     check_options("report", report, REPORT_KEYS)
     metrics = report.get("metrics", ["ndcg@10", "hit@10"])
@@ -72,15 +75,15 @@ def read_published(given: Any, metrics: Collection[str]) -> list[dict[str, Any]]
         raise DeltaError("report: published must be a list of entries with source, row, dataset.")
     entries = []
     for entry in given:
-        lower = {name.lower(): value for name, value in entry.items()}
+        lower = {str(name).lower(): value for name, value in entry.items()}
         check_options("report: published", lower, [*ABOUT, *metrics])
         missing = [name for name in ("source", "row", "dataset") if name not in lower]
         figures = {name: value for name, value in lower.items() if name not in ABOUT}
         if missing or not figures:
             what = " and ".join(missing) or f"a figure of {', '.join(metrics)}"
             raise DeltaError(f"report: published: {entry} lacks {what}.")
-        if not all(isinstance(value, float) and value > 0 for value in figures.values()):
-            raise DeltaError(f"report: published: the figures of {entry} must be above 0.")
+        for name, value in figures.items():
+            number(f"report: published: {name} of {entry}", value, least=sys.float_info.min)
         entries.append(lower)
     return entries
 
@@ -95,7 +98,7 @@ def check_names(
     """
     for entry in entries:
         for name, known in (("row", labels), ("dataset", datasets)):
-            if entry[name] not in known:
+            if entry[name] not in list(known):
                 raise DeltaError(
                     f"report: published: {name} {entry[name]!r} is none of {', '.join(known)}."
                 )

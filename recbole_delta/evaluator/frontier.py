@@ -94,7 +94,7 @@ class Frontier:
     @property
     def best_offset(self) -> float:
         """An offset with the largest total: the middle of its step nearest to 0."""
-        best = np.flatnonzero(self.total == self.total.max())
+        best = np.flatnonzero(self.total >= self.total.max() - ROUNDING)
         if not len(self.offsets):
             return 0.0
         edges = outer_edges(self.offsets)

@@ -22,6 +22,9 @@ from recbole_delta.trainer.metadata import CheckpointMetadata
 OWN = ("torch", "cuda")
 """Generators from which each process draws numbers of its own: dropout. The others are alike."""
 
+NOT_RESUMABLE = ("DiffRec", "LDiffRec", "MacridVAE", "MultiVAE", "RaCT")
+"""RecBole's models that count steps or keep losses in attributes that no checkpoint holds."""
+
 
 class RunState:
     """The data set of a run, and the random numbers that training draws from.

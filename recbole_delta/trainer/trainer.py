@@ -30,7 +30,7 @@ from recbole_delta.trainer.checkpoint import Checkpoint
 from recbole_delta.trainer.loss_sum import LossSum
 from recbole_delta.trainer.optimizer import project, quicker
 from recbole_delta.trainer.run_log import RunLog
-from recbole_delta.trainer.run_state import RunState
+from recbole_delta.trainer.run_state import NOT_RESUMABLE, RunState
 
 
 class ColdWarmTrainer(Trainer):
@@ -195,9 +195,14 @@ class ColdWarmTrainer(Trainer):
         """Go on after the epoch of ``resume_file``, as if training had not stopped there.
 
         Raises:
-            DeltaError: the file is not a checkpoint of this model; :meth:`fit` refuses one of
-                another data set.
+            DeltaError: the file is not a checkpoint of this model, or the model keeps something
+                that no checkpoint holds; :meth:`fit` refuses one of another data set.
         """
+        if self.config["model"] in NOT_RESUMABLE:
+            raise DeltaError(
+                f"RecBole's {self.config['model']} counts its steps, or keeps its losses, outside "
+                "of what a checkpoint holds, and would go on to other numbers; train it anew."
+            )
         checkpoint = Checkpoint.load(resume_file)
         metadata = checkpoint.metadata
         if metadata.settings["model"] != self.config["model"]:

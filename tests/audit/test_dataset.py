@@ -93,6 +93,14 @@ def one_row_twice(data):
     data.add("u0", "w4", 200, "valid")
 
 
+def one_target_twice(data):
+    data.add("u0", "w4", 200, "test")
+
+
+def validation_target_in_history(data):
+    data.rows.loc[data.of("v", "valid"), "item_id"] = "w0"
+
+
 def late_history(data):
     data.add("u0", "w5", 230, "history")
 
@@ -174,6 +182,8 @@ LEAKS = {
     training_after_own_target: {("fault", "training after the user's own target", 1)},
     target_in_training: {("fault", "target in training", 1)},
     one_row_twice: {("warning", "same row in several splits", 1)},
+    one_target_twice: {("warning", "same row again", 1)},
+    validation_target_in_history: {("warning", "validation targets seen before", 1 / 2)},
     late_history: {("note", "history that no case sees", 1)},
     target_in_history: {("warning", "targets seen before", 1 / 7)},
     tie: {("note", "targets tied in time", 1 / 7)},

@@ -9,6 +9,7 @@ import pytest
 from support.benches import REPORT, write_bench
 
 from recbole_delta.audit.audit import audit_bench
+from recbole_delta.bench.bench import bench
 from recbole_delta.bench.record import Record
 from recbole_delta.cli.main import main
 
@@ -57,6 +58,17 @@ def test_a_run_without_a_record_is_missing(benched, lay_down, plan, tmp_path):
     [audit] = audit_bench(path, data_path=tmp_path / "dataset")
     [missing] = [each for each in audit.findings if each.check == "missing runs"]
     assert (missing.number, missing.examples) == (1, ("more",))
+
+
+def test_a_data_set_without_any_record_is_missing(benched, lay_down, plan, tiny, tmp_path):
+    models = {"content": {"model": "ContentMean", "seeds": [1]}}
+    path = lay_down(plan(models=models))
+    tiny.write(tmp_path / "dataset", "other")
+    write_bench(path.parent, models=models, report={}, datasets=["tiny", "other"])
+    _, other = audit_bench(path, data_path=tmp_path / "dataset")
+    assert [each.sentence for each in other.findings] == ["No run on other has a record."]
+    report = bench(path, data_path=tmp_path / "dataset", train=False) / "report.md"
+    assert "the rows below say which, and none is done on other." in report.read_text()
 
 
 def test_a_bench_without_records_is_refused(plan, capsys, tmp_path):

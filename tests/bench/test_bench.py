@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,3 +64,16 @@ def test_a_changed_data_set_is_run_anew(plan, lay_down, tiny, tmp_path):
     tiny.replace(rows=tiny.rows.iloc[:-1]).write(tmp_path / "dataset")
     bench(path)
     assert len(list(tmp_path.glob("bench/records/*/*/record.json"))) == 2
+
+
+@pytest.mark.slow
+def test_an_offset_that_was_chosen_for_another_share_is_not_taken_for_todays(
+    plan, in_process, tmp_path
+):
+    path = plan(models={"calibrated": {"model": "SASRecDelta", "recipe": "calibrated"}}, seeds=[1])
+    said = tmp_path / "dataset" / "tiny" / "tiny.json"
+    said.write_text(json.dumps({"cold_share": {"value": 0.1}}))
+    bench(path)
+    said.write_text(json.dumps({"cold_share": {"value": 0.6}}))
+    with pytest.raises(DeltaError, match=r"of 0.1, and the data set says 0.6 now; remove the rec"):
+        bench(path)

@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import permutation_test
 
 from recbole_delta.bench.compare import Comparison, paired
+from recbole_delta.bench.interval import interval
 
 GAINS = 1 / np.log2(np.arange(1, 11) + 1)
 
@@ -90,6 +91,15 @@ def test_a_user_with_several_cases_counts_once():
     assert table["group"].tolist() == ["warm", "total"]
     assert (table["users"] == 3).all()
     assert table["difference"].tolist() == pytest.approx([(0.5 + 0.2 + 0.4) / 3] * 2)
+
+
+def test_the_last_bits_of_a_mean_are_no_difference():
+    """Three equal seeds have another mean than one of them, in the last bits."""
+    one = np.random.default_rng(5).integers(0, 2, 900) / 10
+    three = np.mean([one] * 3, axis=0)
+    assert not np.array_equal(one, three)
+    assert paired(three, one)["p"] == 1
+    assert interval(np.stack([three]), np.stack([one]))["p"] == 1
 
 
 def test_equal_rows_do_not_differ():

@@ -111,6 +111,16 @@ def test_an_offset_alone_is_no_difference():
     assert base["cold at matched warm"] == pytest.approx(base["cold as run"], abs=1e-12)
 
 
+def test_a_copy_of_the_reference_is_not_ahead_of_it():
+    """A step of the curve is wide: at its end a row has as many warm hits, and more cold ones."""
+    fine = {"step": 1e-4}
+    found = frontiers(base=both(**fine), copy=both(**fine))
+    base = found.values(found.comparison.rows[0])
+    assert base["cold at matched warm"].mean() > base["cold as run"].mean()
+    [line] = found.differences().itertuples()
+    assert (line.difference, line.p_holm) == (0, 1)
+
+
 def test_a_better_ranking_of_cold_items_is_the_difference_that_brute_force_finds():
     found = frontiers(base=both(), other=both(lambda scores: moved(better(scores), 1.25)))
     [line] = found.differences().itertuples()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pandas as pd
 import pytest
 
@@ -11,6 +13,9 @@ from recbole_delta.bench.plan import read_plan
 from recbole_delta.config.settings import RECIPES
 
 PUBLISHED = {"source": "Kang", "row": "default", "dataset": "tiny", "ndcg@10": 0.05}
+
+
+VARIED = {"model": "SASRecDelta", "vary": {"delta_max": [0.3, 0.5]}}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +52,22 @@ PUBLISHED = {"source": "Kang", "row": "default", "dataset": "tiny", "ndcg@10": 0
         ({"report": {"published": [{**PUBLISHED, "row": "nobody"}]}}, "row 'nobody' is none of"),
         ({"report": {"published": [{**PUBLISHED, "dataset": "toni"}]}}, "'toni' is none of tiny"),
         ({"report": {"published": [{**PUBLISHED, "mrr@3": 0.1}]}}, "no option 'mrr@3'"),
-        ({"report": {"published": [{**PUBLISHED, "ndcg@10": "5%"}]}}, "must be above 0"),
+        ({"report": {"published": [{**PUBLISHED, "ndcg@10": "5%"}]}}, "must be a number"),
+        ({"report": {"published": [{**PUBLISHED, "ndcg@10": 0}]}}, "must be a number"),
+        ({"report": {"published": [{**PUBLISHED, "dataset": ["tiny"]}]}}, r"\['tiny'\] is none of"),
+        ({"report": {"published": [{1: 2}]}}, "no option '1'"),
+        ({"report": "mine"}, "report must be settings"),
+        ({"report": {"baseline": "nobody"}}, "baseline 'nobody' is none of"),
+        ({"report": {"baseline": "ours, delta_max 0.3"}}, "baseline 'ours, delta_max 0.3' is none"),
+        ({"settings": {"model": "Pop"}}, "model is no setting of a row"),
+        ({"models": {"x": {"model": "Pop", "vary": {"model": ["Pop"]}}}}, "x: model is no setting"),
+        ({"models": {2015: {"model": "Pop"}}}, "the name 2015 is no text; quote it"),
+        ({"models": {"x": {"model": "Pop", "seeds": [1, 1]}}}, "seeds: 1 is there twice"),
+        ({"models": {"x": VARIED, "x, delta_max 0.5": {"model": "SASRecDelta"}}},
+         "two rows are called 'x, delta_max 0.5'"),
+        ({"datasets": {"tiny": [1]}}, r"tiny must hold settings, but is \[1\]"),
+        ({"datasets": [["tiny"]]}, "no .*tiny.*prepare|is no name"),
+        ({"datasets": ["tiny", "tiny-frontier"]}, "tables of tiny and tiny-frontier"),
     ],
 )  # fmt: skip
 def test_a_bench_file_is_checked_before_anything_runs(plan, tmp_path, change, message):
@@ -115,6 +135,20 @@ def test_other_content_is_another_run_of_our_models_only(plan, tiny, tmp_path):
     after = record_folders(path, tmp_path)
     anew = {name for name in models if before[name] != after[name]}
     assert anew == {"SASRecDelta", "ContentMean"}
+
+
+def test_a_file_of_content_is_found_from_where_the_bench_is_called(
+    plan, tiny, tmp_path, monkeypatch
+):
+    """A run has a working directory of its own; and it is the bytes of the file that count."""
+    [file] = (tmp_path / "dataset" / "tiny").glob("*.safetensors")
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(file, "mine.safetensors")
+    entry = {"model": "ContentMean", "content_file": "mine.safetensors"}
+    asked = read_plan(plan(models={"mine": entry, "own": {"model": "ContentMean"}}, seeds=[1]))
+    by_label = {spec.label: spec for spec in asked.specs}
+    assert by_label["mine"].settings["content_file"] == str(tmp_path / "mine.safetensors")
+    assert len({asked.record_folder(spec, tmp_path) for spec in asked.specs}) == 1
 
 
 def test_a_plan_does_the_first_seed_of_every_row_first(plan, tmp_path):

@@ -101,17 +101,49 @@ def test_a_search_that_is_not_done_decides_nothing(plan, in_process, capsys):
         bench(path)
     out = bench(path, train=False)
     report = (out / "report.md").read_text()
-    assert "tuned: not in the tables yet, its search is not done." in report
+    assert "tuned: not in the tables, its search is not done." in report
     # A trial has failed, and what the second seed would be run with is not known.
     assert "2 of 4 runs are missing" in report
     assert set(pd.read_csv(out / "tables" / "tiny.csv")["row"]) == {"content"}
 
 
 @pytest.mark.slow
-def test_without_validation_there_is_nothing_to_choose_by(plan, in_process):
-    search = {"model": "SASRecDelta", "eval_step": 0, "search": {"n_layers": [1, 2]}}
-    with pytest.raises(DeltaError, match="tuned has no validation score to choose by"):
-        bench(plan(models={"tuned": search}, seeds=[1]))
+def test_where_nothing_is_validated_nothing_is_chosen_and_the_rest_is_reported(
+    plan, in_process, tiny, tmp_path
+):
+    rows = tiny.rows.assign(split=tiny.rows["split"].replace("valid", "history"))
+    tiny.replace(rows=rows).write(tmp_path / "dataset", "blind")
+    search = {"model": "SASRecDelta", "search": {"n_layers": [1, 2]}}
+    models = {"content": MODELS["content"], "tuned": search}
+    path = plan(models=models, datasets=["tiny", "blind"], seeds=[1])
+    out = bench(path)
+    assert set(pd.read_csv(out / "tables" / "tiny.csv")["row"]) == {"content", "tuned"}
+    assert set(pd.read_csv(out / "tables" / "blind.csv")["row"]) == {"content"}
+    report = (out / "report.md").read_text()
+    assert report.count("tuned: not in the tables, as no validation score says what to") == 1
+    assert len(audit_bench(path)) == 2
+
+
+@pytest.mark.slow
+def test_trials_of_unlike_scores_are_compared_by_the_one_that_all_have(plan, in_process):
+    """A calibrated total and a warm metric say nothing of each other."""
+    calibrated = {"model": "SASRecDelta", "recipe": "calibrated", "search": {"n_layers": [1, 2]}}
+    path = plan(models={"tuned": calibrated}, seeds=[1])
+    bench(path)
+    by_layers = {
+        record.facts["settings"]["n_layers"]: record
+        for folder in path.parent.glob("records/*/SASRec*")
+        for record in [Record.read(folder)]
+    }
+    for layers, total, score in ((1, None, 0.2), (2, 0.9, 0.1)):  # a record older than totals
+        facts = by_layers[layers].facts
+        facts["calibration"]["total"], facts["best_valid_score"] = total, score
+        (by_layers[layers].path / "record.json").write_text(json.dumps(facts))
+    out = bench(path, train=False)
+    trials = pd.read_csv(out / "tables" / "tiny-search.csv")
+    assert trials["validation"].tolist() == [0.2, 0.1]
+    assert trials["valid_metric"].nunique() == 1
+    assert "| n_layers 1 | 0.2000 " in " ".join((out / "report.md").read_text().split())
 
 
 @pytest.mark.parametrize(
@@ -124,6 +156,9 @@ def test_without_validation_there_is_nothing_to_choose_by(plan, in_process):
         ({"search": {"valid_metric": ["NDCG@10", "MRR@10"]}}, "x cannot search .* not comparable"),
         ({"search": {"delta_max": 1}}, "search of x must hold lists"),
         ({"search": {"delta_max": []}}, "search of x must hold lists"),
+        ({"search": {"n_layers": [1, 2]}, "eval_step": 0}, "x cannot be tuned without validation"),
+        ({"search": {"n_layers": [1, 1]}}, "x has 1 twice for n_layers"),
+        ({"search": {"model": ["SASRecDelta"]}}, "x: model is no setting of a row"),
         ({"search": {"delta_mx": [1, 2]}}, "did you mean 'delta_max'"),
         ({"search": {"delta_max": [1, -1]}}, "delta_max must be"),
         ({"search": {"n_layers": [1]}, "vary": {"delta_max": [1]}}, "x must have vary.* or search"),

@@ -118,6 +118,22 @@ def run_of(settings=None, embeds=False, curve=(1,), positions="all"):
     return tables.conditions(Comparison("d", [Row(spec, [1], [record])], None))
 
 
+def test_places_go_by_the_means_as_they_are_printed():
+    """NumPy rounds 0.12345 to another fourth decimal than a format string does."""
+    cells = tables.column({"a": np.array([0.12345]), "b": np.array([0.1234])}, set())
+    printed = [tables.as_markdown(cell).strip("*<u>/") for cell in cells.values()]
+    assert (cells["a"].place == cells["b"].place) == (printed[0] == printed[1])
+
+
+def test_a_label_is_a_label_whatever_its_signs():
+    frame = pd.DataFrame({"x": ["a|b <i>"]}, index=["c|d <b>"])
+    assert tables.markdown(frame).splitlines()[-1].count("|") - 2 == 1 + 2
+    assert r"c\|d" in tables.markdown(frame)
+    page = tables.html(frame)
+    assert "a|b &lt;i&gt;" in page
+    assert "c|d &lt;b&gt;" in page
+
+
 def test_latex_and_html_say_the_same(comparison):
     text = tables.latex(shown(comparison, tables.as_latex, ("id", "cold")), "50% & more_", "tab:d")
     lines = [line for line in text.splitlines() if line.startswith("ours")]

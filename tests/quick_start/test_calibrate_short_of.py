@@ -135,7 +135,7 @@ def test_a_calibrated_run_without_cold_items_does_not_know_how_likely_they_are(t
     result, _ = train(without_cold_items(tiny), require_cold=False, **RECIPE)
     recommender = Recommender(result.checkpoint)
     recommender.add_items(["new"], content_of(tiny, ["i1"]))
-    with pytest.raises(DeltaError, match="its run had no cold item, or no validation history"):
+    with pytest.raises(DeltaError, match="no cold item with a vector, or no validation history"):
         recommender.set_cold_share(0.3)
 
 
