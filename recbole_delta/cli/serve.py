@@ -70,11 +70,15 @@ def recommend(given: Namespace) -> None:
         "deny": _known_ids(recommender, "--deny", given.deny) if given.deny else (),
     }
     answers = Answers(recommender, options, given.skip_unknown)
-    with opened(given.file) as source:
-        for lines in source.batches():
-            for line in answers.to(lines):
-                print(line)
-            sys.stdout.flush()
+    try:
+        with opened(given.file) as source:
+            for lines in source.batches():
+                for line in answers.to(lines):
+                    print(line)
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        done = counted(answers.answered + len(answers.refused), "line")
+        raise KeyboardInterrupt(f"Stopped; {done} answered.") from None
     if answers.skipped:
         _warn(f"{counted(answers.skipped, 'unknown id')} left out of histories.")
     if answers.refused and not answers.answered:

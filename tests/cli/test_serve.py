@@ -349,3 +349,17 @@ def test_new_texts_are_encoded_as_the_old_ones(ml_100k, tmp_path, capsys, monkey
     with pytest.raises(SystemExit):
         main(["add", result.checkpoint, "--to", more, "--vectors", str(tmp_path / "new.csv")])
     assert "described by text: new ones need --items FILE" in capsys.readouterr().err
+
+
+def test_ctrl_c_says_how_many_lines_are_answered(trained, capsys, monkeypatch):
+    def stopped(source):
+        yield [("line 1", b'{"history": ["i1"]}')]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(json_lines.Source, "batches", stopped)
+    with pytest.raises(SystemExit) as ended:
+        main(["recommend", trained])
+    assert ended.value.code == 130
+    shown = capsys.readouterr()
+    assert shown.err.strip() == "Stopped; 1 line answered."
+    assert len(shown.out.splitlines()) == 1
