@@ -47,7 +47,6 @@ from dataset_prep.errors import DeltaError
         ({"threshold": {"rating": 3}}, "RecBole cannot use the data set tiny"),
         ({"encoding": "utf-16"}, "tiny"),
         ({"field_separator": ""}, "tiny.inter is not a RecBole atomic file"),
-        ({"ITEM_ID_FIELD": "nope"}, "tiny.inter and tiny.item"),
         ({"local_rank": 1}, "local_rank is not yours to set"),
         ({"nproc": 0}, "nproc must be a whole number >= 1, but is 0"),
         ({"seed": 2**32}, "seed must be below 2^32"),

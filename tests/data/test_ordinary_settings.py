@@ -78,13 +78,15 @@ def test_settings_that_name_columns_follow_them(data, named):
     assert result.test_mode["cases"]["total"] > 0
 
 
-def test_a_set_that_the_command_has_prepared_has_our_names(data):
+def test_a_set_that_the_command_has_prepared_has_our_names(data, caplog):
+    caplog.set_level("WARNING")
     rename_columns(data, user_id="uid", timestamp="at")
     made = prepare("recbole", data, raw=data / "shop", name="mine",
                    source_options={"name": "shop", "user": "uid", "time": "at"})  # fmt: skip
     names = {"USER_ID_FIELD": "uid", "TIME_FIELD": "at"}
-    asked = settings(data, **names)
+    asked = settings(data, **names, state="WARNING")
     assert recbole_delta.run("ContentMean", made.name, settings=asked).test_mode["cases"]["total"]
+    assert "mine has no at and uid: it is a prepared data set, whose columns are" in caplog.text
 
 
 def test_an_item_file_with_two_columns_of_ids(data):

@@ -90,6 +90,10 @@ def _as_it_is(config: Any, columns: set[str]) -> None:
     needed = [setting for setting in FIELDS if setting != "RATING_FIELD"]
     theirs, ours = ({config[each] for each in needed}, {FIELDS[each] for each in needed})
     if not theirs <= columns and ours <= columns:
+        getLogger().warning(
+            f"{config['dataset']} has no {' and '.join(sorted(theirs - columns))}: it is a "
+            f"prepared data set, whose columns are {', '.join(FIELDS.values())}, so these are read."
+        )
         rename_columns(config)
 
 
