@@ -186,7 +186,8 @@ def test_a_set_that_the_command_made_otherwise_is_not_taken_over(data):
     prepare("recbole", data, raw=data / "shop", source_options={"name": "shop"},
             filters=Filters(core=3))  # fmt: skip
     with pytest.raises(
-        DeltaError, match="prepared by the command with filters core=3.*dataset: shop-item_holdout"
+        DeltaError,
+        match="was prepared with filters core=3.*dataset: shop-item_holdout to run on it",
     ):
         run(data)
     assert preparation(data)["filters"]["core"] == 3

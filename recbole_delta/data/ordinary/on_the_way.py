@@ -176,8 +176,9 @@ def _is_current(made: Path, folder: Path, name: str, options: PrepareOptions) ->
     differing = differences(there, json.loads(json.dumps(asked, default=str)))
     if differing and not record.get("renews"):
         raise DeltaError(
-            f"{made} was prepared by the command with {', '.join(differing)}, which this run does "
-            f"not ask for; say dataset: {made.name} to run on it, or give it another --name."
+            f"{made} was prepared with {', '.join(differing)}, which this run does not ask for; "
+            f"say dataset: {made.name} to run on it as it is, or remove it, or prepare it under "
+            "another --name."
         )
     return same_files and not differing
 
