@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from dataset_prep.errors import DeltaError, at_least_1, check_options, check_see
 from dataset_prep.format.atomic import check_ids
 from dataset_prep.interactions.filters import in_n_core, sample_users, without_repeats
 from dataset_prep.interactions.log import Log, occurrences
-from dataset_prep.protocols import PROTOCOLS
+from dataset_prep.protocols import PROTOCOLS, protocol_options
 from dataset_prep.protocols.cold_share import cold_share
 from dataset_prep.protocols.common import TEST, TRAIN, VALID, counts, first_of_users
 
@@ -127,7 +126,7 @@ def split_log(
         DeltaError: the interactions cannot be read, RecBole could not read back an id, the
             protocol refuses its options or the data, or no interaction is left.
     """
-    check_options(protocol, options, list(inspect.signature(PROTOCOLS[protocol]).parameters)[1:])
+    check_options(protocol, options, protocol_options(protocol))
     check_seed(options.get("seed", 0))
     log, raw = Log.read(rows, source, filters.above)
     check_ids(log.users, "user_id")

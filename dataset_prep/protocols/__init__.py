@@ -43,7 +43,9 @@ Example:
     >>> del PROTOCOLS["last_after"]
 """
 
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 from dataset_prep.protocols.common import Split
 from dataset_prep.protocols.global_time import global_time
@@ -61,6 +63,21 @@ PROTOCOLS: dict[str, Callable[..., Split]] = {
 }
 """All protocols by name."""
 
+
+def protocol_options(name: str) -> dict[str, Any]:
+    """Names and defaults of a protocol's own options: all its arguments but the log.
+
+    Args:
+        name: a key of :data:`PROTOCOLS`.
+
+    Example:
+        >>> protocol_options("leave_one_out")
+        {}
+    """
+    _, *options = inspect.signature(PROTOCOLS[name]).parameters.values()
+    return {each.name: each.default for each in options}
+
+
 __all__ = [
     "PROTOCOLS",
     "global_time",
@@ -68,4 +85,5 @@ __all__ = [
     "leave_one_out",
     "official_test",
     "paper",
+    "protocol_options",
 ]

@@ -32,17 +32,15 @@ def read_item_table(path: Path, rows: int | None = None) -> Any:
     how: dict[str, Any] = {"sep": "\t", "dtype": str, "keep_default_na": False, "nrows": rows,
                            "engine": "python", "encoding": "utf-8-sig"}  # fmt: skip
     with reading(path):
-        a_line_each = _is_a_line_each(path)
         try:
             table = pd.read_csv(path, **how)
             joined = any(table[field].str.contains("\n", na=False).any() for field in table)
+            if not joined or not _is_a_line_each(path):
+                return table
         except (pd.errors.ParserError, csv.Error):
-            if not a_line_each:
+            if not _is_a_line_each(path):
                 raise
-            joined = True
-        if joined and a_line_each:
-            table = pd.read_csv(path, **how, quoting=csv.QUOTE_NONE)
-    return table
+        return pd.read_csv(path, **how, quoting=csv.QUOTE_NONE)
 
 
 def check_types(path: Path, columns: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from dataset_prep.errors import DeltaError, check_folder_name
 from dataset_prep.sources.atomic import check_types, read_item_table
 from dataset_prep.sources.raw_files import need, reading
 from dataset_prep.sources.registry import RawData, source
-from dataset_prep.sources.table import further_numbers, require_columns
+from dataset_prep.sources.table import further_numbers, require_columns, require_one_id
 
 OURS = ("is_cold", "train_count")
 """Fields of a prepared data set that are not read, as they are counted anew."""
@@ -72,8 +72,7 @@ def read_recbole(
         types = dict(field.split(":") for field in table.columns)
         items = pl.DataFrame({field.split(":")[0]: table[field].tolist() for field in table})
     require_columns(items.lazy(), [item], items_file)
-    if item != "item_id" and "item_id" in types:
-        raise DeltaError(f"{items_file} has both {item} and item_id; rename or drop one.")
+    require_one_id(types, item, items_file)
     types = {field: kind for field, kind in types.items() if field not in (item, *OURS)}
     items = items.select(pl.col(item).alias("item_id"), *types)
     return RawData(rows, items, types, (inter, items_file))

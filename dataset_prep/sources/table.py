@@ -119,6 +119,21 @@ def require_columns(frame: pl.LazyFrame, names: list[str], path: Path) -> pl.Sch
     return schema
 
 
+def require_one_id(columns: Collection[str], key: str, path: Path) -> None:
+    """Refuse a table of items whose ids would be called ``item_id``, as another column is.
+
+    Args:
+        columns: its columns.
+        key: that of the ids.
+        path: the table's file, for messages.
+
+    Raises:
+        DeltaError: there are both.
+    """
+    if key != "item_id" and "item_id" in columns:
+        raise DeltaError(f"{path} has both {key} and item_id; rename or drop one.")
+
+
 def _scan(path: Path) -> pl.LazyFrame:
     """The rows of a table; all columns of CSV and TSV as text, so that 007 does not become 7."""
     if path.suffix not in ENDINGS:
@@ -185,8 +200,7 @@ def read_items(path: Path, key: str = "item_id") -> pl.DataFrame:
     """
     table = _scan_items(path) if path.suffix == ".item" else _scan(path)
     schema = require_columns(table, [key], path)
-    if key != "item_id" and "item_id" in schema:
-        raise DeltaError(f"{path} has both {key} and item_id; rename or drop one.")
+    require_one_id(schema, key, path)
     columns = []
     for name, kind in schema.items():
         column = pl.col(name)

@@ -24,7 +24,7 @@ from recbole_delta.audit.provenance import no_record, provenance
 from recbole_delta.audit.renewal import renewal, unit
 from recbole_delta.audit.softmax import softmax
 from recbole_delta.bench.bench import finished_runs
-from recbole_delta.bench.compare import Comparison, comparisons
+from recbole_delta.bench.compare import Comparison, comparisons, without_record
 from recbole_delta.bench.plan import read_plan
 
 METRIC = "ndcg@10"
@@ -96,12 +96,14 @@ def audit_bench(
     if not done:
         raise DeltaError(f"{path} has no record yet; recbole-delta bench {path} does its runs.")
     pending = [search for search in plan.searches if not search.read(plan.folder_of(out)).chosen]
-    found = [
-        audit_rows(each, [s.label for s in pending if s.dataset == each.dataset])
-        for each in comparisons(plan, done)
+    compared = comparisons(plan, done)
+    return [
+        *(
+            audit_rows(each, [s.label for s in pending if s.dataset == each.dataset])
+            for each in compared
+        ),
+        *(Audit(name, [no_record(name)]) for name in without_record(plan, compared)),
     ]
-    without = [name for name in plan.data if name not in {each.dataset for each in found}]
-    return [*found, *(Audit(name, [no_record(name)]) for name in without)]
 
 
 def bench_file_of(folder: Path) -> Path:

@@ -18,13 +18,17 @@ def history(rows: PreparedRows) -> Iterator[Finding]:
     """
     target = rows.of("test")
     n = int(target.sum())
-    for split, name in (("test", "test"), ("valid", "validation")):
+    again = rows.time > _first_time(rows)
+    for split, name, check in (
+        ("test", "test", "targets seen before"),
+        ("valid", "validation", "validation targets seen before"),
+    ):
         targets = rows.of(split)
-        repeated = targets & (rows.time > _first_time(rows))
+        repeated = targets & again
         if repeated.any():
             yield Finding(
                 WARNING,
-                "targets seen before" if split == "test" else f"{name} targets seen before",
+                check,
                 f"{repeated.sum():,} of {targets.sum():,} {name} targets are items that their "
                 "user's history has already: with mask_history (the default) they are misses, "
                 "whatever the model.",

@@ -188,6 +188,16 @@ def corrected(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(p_holm=p_holm)
 
 
+def without_record(plan: Plan, compared: Sequence[Comparison]) -> list[str]:
+    """The data sets of a plan, by name, none of whose runs is done.
+
+    Args:
+        plan: what the bench file asks for.
+        compared: :func:`comparisons` of it.
+    """
+    return [name for name in plan.data if name not in {each.dataset for each in compared}]
+
+
 def comparisons(plan: Plan, done: Sequence[tuple[Spec, Record]]) -> list[Comparison]:
     """The comparison of each data set that has a record.
 

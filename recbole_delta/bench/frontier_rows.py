@@ -94,33 +94,32 @@ class Frontiers:
             ``low`` and ``high`` of its confidence interval (uncorrected), ``p``, ``p_holm``. No
             line without a reference.
         """
+        matched = {row.label: self._matched(row) for row in self.comparison.rows}
         lines = []
-        for row in self.comparison.rows:
-            if self.level is None or row.label not in self.curves or row.label == self.reference:
-                continue
-            base = self._base(self.level)
-            mean = self.curves[row.label]
-            offset = mean.offset_at_warm(self.level)
-            if offset is None or not embeds_cold_items(row):
-                continue
-            gains = mean.gains_at(offset).mean(0)
-            lines.append(
-                {"row": row.label, "metric": self.metric, "group": "cold", "offset": offset,
-                 "warm": float(gains[~self.comparison.cases.is_cold].mean())}
-                | paired(*(self.comparison.by_user(each, "cold") for each in (gains, base)))
-            )  # fmt: skip
+        if self.reference is not None:
+            own = matched.pop(self.reference)
+            base = own[1] if own else self._row(self.reference).gains(self.metric)
+            lines = [
+                {"row": label, "metric": self.metric, "group": "cold", "offset": found[0],
+                 "warm": float(found[1][~self.comparison.cases.is_cold].mean())}
+                | paired(*(self.comparison.by_user(each, "cold") for each in (found[1], base)))
+                for label, found in matched.items() if found
+            ]  # fmt: skip
         columns = ["row", "metric", "group", "offset", "warm", "users", "difference", "low", "high",
                    "p"]  # fmt: skip
         return corrected(pd.DataFrame(lines, columns=columns))
 
-    def _base(self, level: float) -> np.ndarray:
-        """``[n]`` the metric of the reference at its own level, each case's mean over the seeds."""
-        row = self._row(self.reference)
+    def _matched(self, row: Row) -> tuple[float, np.ndarray] | None:
+        """The offset at which a row has :attr:`level`, and each case's metric there, ``[n]``.
+
+        Returns:
+            None where there is no such offset, or nothing to add it to.
+        """
         mean = self.curves.get(row.label)
-        if mean is None or not embeds_cold_items(row):
-            return row.gains(self.metric)
-        offset = mean.offset_at_warm(level)
-        return row.gains(self.metric) if offset is None else mean.gains_at(offset).mean(0)
+        if mean is None or self.level is None or not embeds_cold_items(row):
+            return None
+        offset = mean.offset_at_warm(self.level)
+        return None if offset is None else (offset, mean.gains_at(offset).mean(0))
 
     def _row(self, label: str | None) -> Row:
         return next(row for row in self.comparison.rows if row.label == label)

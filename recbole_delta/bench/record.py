@@ -21,6 +21,7 @@ from dataset_prep.errors import DeltaError
 from dataset_prep.files import replacing, replacing_folder
 from dataset_prep.format.arrays import read_npz
 from recbole_delta.bench import frontier_record
+from recbole_delta.data.fingerprint import estimated_share
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.group_ranks import GroupRanks
 from recbole_delta.evaluator.ranking import MISS, TargetRanks
@@ -149,8 +150,7 @@ class Record:
         Raises:
             DeltaError: it was another one then.
         """
-        then = self.facts["prepared"].get("cold_share")
-        before = then.get("value") if isinstance(then, dict) else None
+        before = estimated_share(self.facts["prepared"])
         if self.calibration is None or self.facts["settings"].get("cold_share") is not None:
             return
         if share is not None and before is not None and share != before:

@@ -89,12 +89,9 @@ def check_rows(specs: Iterable[Spec], searches: Iterable[tuple[str, str]]) -> No
     Raises:
         DeltaError: with the name.
     """
-    rows = [(spec.label, spec.dataset, spec.seed) for spec in specs]
-    tuned = set(searches)
-    rows += [(label, dataset, 0) for label, dataset in tuned]
-    twice = [row[:2] for row in _repeated(rows)]
-    twice += [row[:2] for row in rows if row[2] and row[:2] in tuned]
-    for label, _ in twice:
+    runs = [(spec.label, spec.dataset, spec.seed) for spec in specs]
+    both = {run[:2] for run in runs} & set(searches)
+    for label, *_ in [*_repeated(runs), *both]:
         raise DeltaError(f"models: two rows are called {label!r}; rename one.")
 
 

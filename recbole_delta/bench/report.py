@@ -11,7 +11,7 @@ import matplotlib
 from dataset_prep.files import replacing, write_text
 from recbole_delta.bench import tables
 from recbole_delta.bench.canvas import DPI
-from recbole_delta.bench.compare import comparisons
+from recbole_delta.bench.compare import comparisons, without_record
 from recbole_delta.bench.dial import dials
 from recbole_delta.bench.dial_section import make_dial_section
 from recbole_delta.bench.page import html_page, markdown_page
@@ -58,7 +58,7 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
         "notes": plan.report.get("notes") or "",
         "missing": sum(not is_done(folder) for folder in folders) + unknown,
         "runs": len(folders) + unknown,
-        "without": [name for name in plan.data if name not in {each.dataset for each in compared}],
+        "without": without_record(plan, compared),
     }
     write_text(out / "report.md", markdown_page(sections, heading))
     write_text(out / "report.html", html_page(sections, heading))

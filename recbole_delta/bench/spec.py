@@ -15,7 +15,7 @@ from dataset_prep.errors import DeltaError, check_folder_name
 from dataset_prep.format.content import find_content
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import recipe_settings
-from recbole_delta.data.fingerprint import read_preparation
+from recbole_delta.data.fingerprint import estimated_share, read_preparation
 from recbole_delta.model.registry import is_registered
 
 NO_IDENTITY = ("recipe", "content_file")
@@ -108,8 +108,7 @@ class Data:
     @property
     def cold_share(self) -> float | None:
         """The share of cold targets that dataset_prep expects; None where it does not say."""
-        said = read_preparation(self.path / f"{self.name}.json").get("cold_share")
-        return said.get("value") if isinstance(said, dict) else None
+        return estimated_share(read_preparation(self.path / f"{self.name}.json"))
 
     def content(self, settings: Mapping[str, Any]) -> str:
         """SHA-256, in hex, of the content file that a run reads; empty if there is none.

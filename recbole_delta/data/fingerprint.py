@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +28,31 @@ def data_fingerprint(dataset: ColdWarmDataset) -> dict[str, str]:
 
 def encoding(dataset: ColdWarmDataset) -> dict[str, Any]:
     """How dataset_prep has made the content (encoder, template, ...); empty if it has not."""
-    return {} if dataset.settings.content_file else _prepared(dataset, "content")
+    said = {} if dataset.settings.content_file else _preparation(dataset).get("content")
+    return said if isinstance(said, dict) else {}
 
 
 def expected_share(dataset: ColdWarmDataset) -> float | None:
     """The share of cold targets: as set, or as dataset_prep has estimated it; None without."""
     if dataset.settings.cold_share is not None:
         return dataset.settings.cold_share
-    estimate = _prepared(dataset, "cold_share").get("value")
+    return estimated_share(_preparation(dataset))
+
+
+def estimated_share(preparation: Mapping[str, Any]) -> float | None:
+    """The share of cold targets that dataset_prep has estimated; None where it has none.
+
+    Args:
+        preparation: what a data set's ``name.json`` says.
+    """
+    said = preparation.get("cold_share")
+    estimate = said.get("value") if isinstance(said, dict) else None
     return float(estimate) if isinstance(estimate, (int, float)) and 0 < estimate < 1 else None
 
 
-def _prepared(dataset: ColdWarmDataset, part: str) -> dict[str, Any]:
-    """A part of what the data set's own ``name.json`` says; empty if it does not."""
-    path = Path(dataset.dataset_path) / f"{dataset.dataset_name}.json"
-    said = read_preparation(path).get(part)
-    return said if isinstance(said, dict) else {}
+def _preparation(dataset: ColdWarmDataset) -> dict[str, Any]:
+    """What the data set's own ``name.json`` says of its preparation; empty if it does not."""
+    return read_preparation(Path(dataset.dataset_path) / f"{dataset.dataset_name}.json")
 
 
 def read_preparation(path: Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import dataclasses
-import inspect
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from dataset_prep import prepare
 from dataset_prep.errors import DeltaError
 from dataset_prep.format.fields import SPLIT_FIELD
 from dataset_prep.place import check_name, differences, digests, hashes, record_of
-from dataset_prep.protocols import PROTOCOLS
+from dataset_prep.protocols import protocol_options
 from dataset_prep.sources import SOURCES
 from recbole_delta.data.ordinary.fields import FIELDS, rename_columns, set_everywhere
 from recbole_delta.data.ordinary.filters import FILTERS
@@ -166,9 +165,12 @@ def _is_current(made: Path, folder: Path, name: str, options: PrepareOptions) ->
         "protocol_options": options.protocol_options,
     }
     there = {kind: record.get(kind) for kind in asked}
-    for said in (there, asked):
-        said["source_options"] = SOURCES["recbole"].options() | (said["source_options"] or {})
-        said["protocol_options"] = _defaults(options.protocol) | (said["protocol_options"] or {})
+    defaults = {
+        "source_options": SOURCES["recbole"].options(),
+        "protocol_options": protocol_options(options.protocol),
+    }
+    for kind, values in defaults.items():
+        there[kind], asked[kind] = values | (there[kind] or {}), values | asked[kind]
     if same_files and not options.suffix:
         text = record.get("content", {}).get("text", {})
         there["content"] = {"template": text.get("template")}
@@ -181,12 +183,6 @@ def _is_current(made: Path, folder: Path, name: str, options: PrepareOptions) ->
             "another --name."
         )
     return same_files and not differing
-
-
-def _defaults(protocol: str) -> dict[str, Any]:
-    """The options of a protocol, as they are where nobody sets them."""
-    parameters = list(inspect.signature(PROTOCOLS[protocol]).parameters.values())[1:]
-    return {each.name: each.default for each in parameters}
 
 
 def _asked(config: Any, setting: str) -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import hashlib
-import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from dataset_prep import ContentOptions, Filters
 from dataset_prep.errors import DeltaError, one_of
-from dataset_prep.protocols import PROTOCOLS
+from dataset_prep.protocols import PROTOCOLS, protocol_options
 from recbole_delta.data.ordinary.fields import column_options
 from recbole_delta.data.ordinary.filters import filters_asked, further_columns
 from recbole_delta.data.ordinary.template import automatic_template
@@ -77,7 +76,7 @@ class PrepareOptions:
         given = dict(config["prepare"] or {})
         protocol = given.pop("protocol", "item_holdout")
         one_of("prepare: protocol", protocol, tuple(PROTOCOLS))
-        given = _checked(given, PROTOCOLS[protocol])
+        given = _checked(given, protocol)
         filters = filters_asked(config, given)
         content = _part(given, _names(ContentOptions))
         if config["content_file"] and not {"template", "audio", "encoder"} & content.keys():
@@ -85,14 +84,14 @@ class PrepareOptions:
         source = column_options(config)
         if numbers := further_columns(filters):
             source["numbers"] = numbers
-        protocol_options = _part(given, _own(PROTOCOLS[protocol]))
+        of_protocol = _part(given, protocol_options(protocol))
         others = _part(given, [name for name in _names(Filters) if name not in ("core", "above")])
         filters |= others
         made_of = {
             **{f"column {option}": name for option, name in source.items()},
             **{f"files of {name}": _state(Path(content[name])) for name in FILES & content.keys()},
             **filters,
-            **protocol_options,
+            **of_protocol,
             **{name: value for name, value in content.items() if name not in HOW},
         }
         text = json.dumps(made_of, sort_keys=True, default=str)
@@ -104,24 +103,23 @@ class PrepareOptions:
         return cls(
             source,
             protocol,
-            protocol_options,
+            of_protocol,
             Filters(**filters),
             ContentOptions(**{"without_content": "drop", **content}),
             suffix,
         )
 
 
-def _checked(given: Mapping[str, Any], protocol: Callable[..., Any]) -> dict[str, Any]:
+def _checked(given: Mapping[str, Any], protocol: str) -> dict[str, Any]:
     """Options of filters, content and protocol that are there and have a value of their kind.
 
     Raises:
         DeltaError: an unknown option, or a value of another kind.
     """
-    hints = {
-        **{name: get_type_hints(protocol).get(name, Any) for name in _own(protocol)},
-        **{name: get_type_hints(Filters)[name] for name in _names(Filters)},
-        **{name: get_type_hints(ContentOptions)[name] for name in _names(ContentOptions)},
-    }
+    said = get_type_hints(PROTOCOLS[protocol])
+    hints = {name: said.get(name, Any) for name in protocol_options(protocol)}
+    for options in (Filters, ContentOptions):
+        hints |= {name: get_type_hints(options)[name] for name in _names(options)}
     for name, value in given.items():
         if name not in hints:
             near = difflib.get_close_matches(str(name), hints, n=1)
@@ -162,10 +160,5 @@ def _names(options: type) -> list[str]:
     return [each.name for each in dataclasses.fields(options) if each.name != "audio_options"]
 
 
-def _own(protocol: Callable[..., Any]) -> list[str]:
-    """The options of a protocol: all its arguments but the log."""
-    return list(inspect.signature(protocol).parameters)[1:]
-
-
-def _part(values: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+def _part(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: values[name] for name in names if name in values}
