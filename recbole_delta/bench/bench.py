@@ -46,8 +46,8 @@ def bench(
         the folder of the report.
 
     Raises:
-        DeltaError: the file asks for something that does not exist, or runs have failed; the
-            report on the others is written then.
+        DeltaError: the file asks for something that does not exist, there is no record to report
+            on, or runs have failed; the report on the others is written then.
 
     Example:
         >>> from recbole_delta.quick_start.example import example_data
@@ -77,6 +77,12 @@ def bench(
         raise DeltaError(
             f"{len(failed)} of {len(plan.records(out))} runs failed, first {failed[0]} Their "
             f"output is in {out / 'failed'}; the same command tries them again."
+        )
+    if not done:
+        raise DeltaError(
+            f"{path}: none of its runs has a record in {out / 'records'}, so there is nothing to "
+            "report on; leave out --report-only, or see whether its data sets are those of the "
+            "records."
         )
     return out / plan.path.stem
 

@@ -48,6 +48,13 @@ def test_a_record_that_lacks_what_the_report_reads(plan, lay_down, tmp_path, fil
         bench(path, train=False)
 
 
+def test_there_is_no_report_on_nothing(plan, tmp_path):
+    path = plan(models={"content": MODELS["content"]})
+    with pytest.raises(DeltaError, match=r"none of its runs has a record.*--report-only"):
+        bench(path, train=False)
+    assert not [*tmp_path.rglob("report.*")]
+
+
 def test_ranks_and_cases_of_something_else(plan, lay_down, tmp_path):
     path = lay_down(plan(models={"content": MODELS["content"]}))
     for name, key, spoilt in (
