@@ -9,7 +9,6 @@ records of a data set holds the cases.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,12 +20,19 @@ from dataset_prep.errors import DeltaError
 from dataset_prep.files import replacing, replacing_folder
 from dataset_prep.format.arrays import read_npz
 from recbole_delta.bench import frontier_record
+from recbole_delta.bench.record_shape import (
+    CALIBRATION,
+    FACTS,
+    MEASURED,
+    require_arrays,
+    require_values,
+)
 from recbole_delta.data.fingerprint import estimated_share
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.group_ranks import GroupRanks
 from recbole_delta.evaluator.ranking import MISS, TargetRanks
 
-RECORD, MEASURED, RANKS, CASES = "record.json", "measured.json", "ranks.npz", "cases.npz"
+RECORD, MEASUREMENTS, RANKS, CASES = "record.json", "measured.json", "ranks.npz", "cases.npz"
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,14 @@ class Record:
             DeltaError: the record is not whole.
         """
         try:
-            facts, measured = (json.loads((path / name).read_text()) for name in (RECORD, MEASURED))
-            _require(facts, _FACTS, RECORD)
-            _require(measured, _MEASURED, MEASURED)
+            facts, measured = (
+                json.loads((path / name).read_text()) for name in (RECORD, MEASUREMENTS)
+            )
+            require_values(facts, FACTS, RECORD)
+            require_values(measured, MEASURED, MEASUREMENTS)
             facts["modes"][facts["configured_mode"]]
             if facts.get("calibration") is not None:
-                _require(facts["calibration"], _CALIBRATION, RECORD)
+                require_values(facts["calibration"], CALIBRATION, RECORD)
         except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise DeltaError(f"{path} is not a whole record ({error!r}); remove it.") from error
         return cls(path, facts, measured)
@@ -138,7 +146,7 @@ class Record:
         n = self.mode["cases"]["total"]
         kinds = {"user": (n, "U"), "target": (n, "U"), "train_count": (n, "i")}
         kinds["item_train_count"] = (arrays.get("item_train_count", np.empty(0)).size, "i")
-        _require_arrays(path, arrays, {name: ((n,), kind) for name, (n, kind) in kinds.items()})
+        require_arrays(path, arrays, {name: ((n,), kind) for name, (n, kind) in kinds.items()})
         return Cases(**{name: arrays[name] for name in kinds})
 
     def require_share(self, share: float | None) -> None:
@@ -176,7 +184,7 @@ class Record:
         if "recommended" in self._arrays:
             n_items = max(self._arrays["recommended"].size, len(cases.item_train_count))
             kinds["recommended"] = ((n_items,), "i")
-        _require_arrays(self.path / RANKS, self._arrays, kinds)
+        require_arrays(self.path / RANKS, self._arrays, kinds)
         if any(name.startswith(frontier_record.PREFIX) for name in self._arrays):
             frontier_record.check_packed(self.path / RANKS, self._arrays, len(cases.user))
 
@@ -223,59 +231,6 @@ class Cases:
 
 
 _RANKS = ("above", "tied")
-_NUMBER = (int, float)
-_MODE = {
-    "candidates": str,
-    "cold_history": str,
-    "embeds_cold_items": bool,
-    "cases": {"cold": int, "warm": int, "total": int},
-    "empty_history": {"total": int},
-    "metrics": [_NUMBER],
-}
-_FACTS = {
-    "model": str,
-    "seed": int,
-    "settings": {"mask_history": bool},
-    "prepared": {},
-    "train_positions": str,
-    "modes": [_MODE],
-    "configured_mode": int,
-    "best_valid_score": _NUMBER,
-    "curve": list,
-    "parameters": int,
-    "revision": (str, type(None)),
-}
-_CALIBRATION = {
-    "offset": _NUMBER,
-    "best": (*_NUMBER, type(None)),
-    "equal_mass": _NUMBER,
-    "share": _NUMBER,
-}
-_MEASURED = {"seconds": {"train_and_evaluate": _NUMBER}, "peak_gib": _NUMBER}
-"""What a report reads: types, dicts of what they hold at least, a list for what all values are."""
-
-
-def _require(value: Any, shape: Any, name: str) -> None:
-    """Check the types of JSON values; TypeError or KeyError where they differ from ``shape``."""
-    if isinstance(shape, dict):
-        for key, inner in shape.items():
-            _require(value[key], inner, key)
-        shape = dict
-    elif isinstance(shape, list):
-        for each in value.values() if isinstance(value, dict) else value:
-            _require(each, shape[0], name)
-        shape = (dict, list)
-    if not isinstance(value, shape):
-        raise TypeError(f"{name} is {type(value).__name__}")
-
-
-def _require_arrays(
-    path: Path, arrays: dict[str, np.ndarray], kinds: Mapping[str, tuple[tuple[int, ...], str]]
-) -> None:
-    for name, (shape, kind) in kinds.items():
-        found = arrays.get(name)
-        if found is None or found.shape != shape or found.dtype.kind != kind:
-            raise DeltaError(f"{path} does not hold the {name} of its run; remove it.")
 
 
 def save_record(
@@ -309,6 +264,6 @@ def save_record(
         arrays["drift"] = drift.astype(np.float16)
     arrays["recommended"] = recommended.astype(np.int32)
     with replacing_folder(path) as temporary:
-        for name, values in ((RECORD, facts), (MEASURED, measured)):
+        for name, values in ((RECORD, facts), (MEASUREMENTS, measured)):
             (temporary / name).write_text(json.dumps(values, indent=1) + "\n")
         np.savez_compressed(temporary / RANKS, **arrays)
