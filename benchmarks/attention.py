@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from recbole_delta.compute.matmul import quick_float32
-from recbole_delta.model.transformer.packed import attention, causal
+from recbole_delta.model.transformer.packed import added_mask, attention
 
 SIZES = ((13, 1, 64, 128), (128, 1, 64, 128), (32, 2, 50, 32), (256, 2, 50, 32))
 """Rows, heads, width and dimension of a head."""
@@ -36,7 +36,7 @@ def main() -> None:
         shape = (n * width, heads * dim)
         query, key, value = (torch.randn(shape, requires_grad=True) for _ in range(3))
         parts = [x.view(n, width, heads, dim).transpose(1, 2) for x in (query, key, value)]
-        mask = causal(torch.ones(n, width, width, dtype=torch.bool).triu(1))
+        mask = added_mask(torch.ones(n, width, width, dtype=torch.bool).triu(1))
 
         def torchs(backend: SDPBackend, parts: list = parts, mask: torch.Tensor = mask) -> float:
             output = F.scaled_dot_product_attention

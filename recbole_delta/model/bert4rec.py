@@ -10,9 +10,12 @@ from recbole.model.sequential_recommender.bert4rec import BERT4Rec
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recbole_delta.compute.host_lengths import host_lengths
+from recbole_delta.compute.host_lengths import at_items, host_lengths, remember_lengths
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.model.backbone import ContentBackbone
+from recbole_delta.model.transformer.encoder import RecBoleBlock, outputs, outputs_at
+from recbole_delta.model.transformer.packed import PackedBatch
+from recbole_delta.model.transformer.padded import PaddedBatch
 
 
 class BERT4RecDelta(ContentBackbone, BERT4Rec):
@@ -40,18 +43,21 @@ class BERT4RecDelta(ContentBackbone, BERT4Rec):
         Returns:
             representations ``[N, d]``, and targets ``[N]`` int64.
         """
-        lengths = interaction[self.ITEM_SEQ_LEN]
-        whole, end = self._with_next(interaction[self.ITEM_SEQ], lengths)
-        whole = whole.scatter(1, end[:, None], interaction[self.POS_ITEM_ID][:, None])
+        item_seq = interaction[self.ITEM_SEQ]
+        whole, _ = self._with_next(item_seq, interaction[self.POS_ITEM_ID])
         drawn = torch.rand(whole.shape, device=whole.device).masked_fill(whole == 0, 2.0)
-        masked = drawn.argsort(1).argsort(1) < self._n_masked(lengths)[:, None]
-        hidden = self._encode(whole, masked)
+        n_masked = self._n_masked(interaction[self.ITEM_SEQ_LEN])
+        masked = drawn.argsort(1).argsort(1) < n_masked[:, None]
+        is_masked = at_items(masked, whole)
         if whole.device.type == "cpu":
-            return hidden[masked], whole[masked]
-        # The host knows how many they are, so that it need not wait for their places.
-        n_masked = int(self._n_masked(host_lengths(interaction[self.ITEM_SEQ])).sum())
-        place = (~masked).flatten().byte().argsort(stable=True)[:n_masked]
-        return hidden.flatten(0, 1).index_select(0, place), whole.flatten().index_select(0, place)
+            place = torch.nonzero(is_masked).flatten()
+        else:
+            # The host knows how many they are, so that it need not wait for their places.
+            n = int(self._n_masked(host_lengths(item_seq)).sum())
+            place = (~is_masked).byte().argsort(stable=True)[:n]
+        batch = PackedBatch(whole, self.max_seq_length, causal=False)
+        vectors, wanted = self._vectors(batch, masked), batch.back[place]
+        return outputs_at(self, MaskedBlock, vectors, batch, wanted), batch.items[wanted]
 
     def n_targets(self, interaction: Interaction) -> int:
         """Number of items that :meth:`examples` masks."""
@@ -67,32 +73,60 @@ class BERT4RecDelta(ContentBackbone, BERT4Rec):
         Returns:
             ``[B, d]``.
         """
-        item_seq, end = self._with_next(item_seq, item_seq_len)
-        masked = torch.arange(item_seq.size(1), device=end.device) == end[:, None]
-        return self.gather_indexes(self._encode(item_seq, masked), end)
+        whole, end = self._with_mask(item_seq)
+        batch = PackedBatch(whole, self.max_seq_length, causal=False)
+        vectors = self._vectors(batch, _is_at(end, whole))
+        wanted = batch.back[(end + 1).cumsum(0) - 1]
+        return outputs_at(self, MaskedBlock, vectors, batch, wanted)
 
-    def _with_next(self, item_seq: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Sequences with room for one more item, and its place ``[B]``.
+    def padded_last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
+        """Sequence representation ``[B, d]`` at the mask, in shapes that can be traced."""
+        whole, end = self._with_mask(item_seq)
+        batch = PaddedBatch(whole, causal=False)
+        start = torch.arange(whole.size(0), device=whole.device) * whole.size(1)
+        vectors = self._vectors(batch, _is_at(end, whole))
+        return outputs(self, MaskedBlock, vectors, batch, start + end)
+
+    def _with_mask(self, item_seq: Tensor) -> tuple[Tensor, Tensor]:
+        """:meth:`_with_next` where the next item is not known, and masked whatever it is."""
+        return self._with_next(item_seq, item_seq.new_ones(item_seq.size(0)))
+
+    def _with_next(self, item_seq: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
+        """Sequences ``[B, L + 1]`` with the ``following`` item ``[B]`` too, and its place ``[B]``.
 
         A sequence of full length loses its oldest item.
         """
+        lengths = (item_seq > 0).sum(1)
         full = lengths >= self.max_seq_length
-        item_seq = F.pad(item_seq, (0, 1))
-        item_seq = torch.where(full[:, None], item_seq.roll(-1, 1), item_seq)
-        # What was rolled round stands after the end.
-        return item_seq[:, : self.max_seq_length], lengths.clamp(max=self.max_seq_length - 1)
+        longer = F.pad(item_seq, (0, 1))
+        longer = torch.where(full[:, None], longer.roll(-1, 1), longer)[:, : self.max_seq_length]
+        end = lengths.clamp(max=self.max_seq_length - 1)
+        whole = longer.scatter(1, end[:, None], following[:, None])
+        if whole.device.type != "cpu":
+            known = (host_lengths(item_seq) + 1).clamp(max=self.max_seq_length)
+            remember_lengths(whole, known)
+        return whole, end
 
     def _n_masked(self, lengths: Tensor) -> Tensor:
         items = (lengths + 1).clamp(max=self.max_seq_length)
         return (self.mask_ratio * items).long().clamp(min=1)
 
-    def _encode(self, item_seq: Tensor, masked: Tensor) -> Tensor:
-        """``BERT4Rec.forward`` of sequences ``[B, L]`` with the mask in place of some items."""
-        vectors = self.item_embedding(item_seq.masked_fill(masked, 0))
-        vectors = torch.where(masked[..., None], self.mask_embedding, vectors)
-        hidden = vectors + self.position_embedding.weight[: item_seq.size(1)]
-        hidden = self.dropout(self.LayerNorm(hidden))
-        seen = (item_seq > 0) | masked
-        attention = torch.where(seen[:, None, None, :], 0.0, -10000.0)
-        hidden = self.trm_encoder(hidden, attention, output_all_encoded_layers=False)[-1]
-        return self.output_ln(self.output_gelu(self.output_ffn(hidden)))
+    def _vectors(self, batch: PackedBatch | PaddedBatch, masked: Tensor) -> Tensor:
+        """Vectors of a batch's items, with the mask's in place of the ``masked`` ``[B, L]``."""
+        hidden = batch.spread(masked)
+        vectors = self.item_embedding(batch.items.masked_fill(hidden, 0))
+        return torch.where(hidden[:, None], self.mask_embedding, vectors)
+
+
+class MaskedBlock(RecBoleBlock):
+    """RecBole's layers with what ``BERT4Rec.forward`` has after them."""
+
+    @staticmethod
+    def end(model: Any, hidden: Tensor) -> Tensor:
+        """Outputs ``[n, d]`` of the encoder from those of the last layer."""
+        return model.output_ln(model.output_gelu(model.output_ffn(hidden)))
+
+
+def _is_at(place: Tensor, item_seq: Tensor) -> Tensor:
+    """``[B, L]`` bool, whether a place of ``item_seq`` ``[B, L]`` is that of its row ``[B]``."""
+    return torch.arange(item_seq.size(1), device=place.device) == place[:, None]

@@ -31,11 +31,10 @@ def encode(model: Any, item_seq: Tensor, chosen: Tensor | None = None) -> Tensor
         ``[n, d]`` (``[N, d]`` by default).
     """
     batch = PackedBatch(item_seq, model.position_embedding.num_embeddings)
+    block, items = BLOCKS[model.block], model.item_embedding(batch.items)
     if chosen is None:
-        return F.embedding(batch.back, _outputs(model, batch, None))
-    wanted = batch.back[chosen]
-    size = len(wanted)
-    return _outputs(model, batch, F.pad(wanted, (0, -size % ROWS)))[:size]
+        return F.embedding(batch.back, outputs(model, block, items, batch, None))
+    return outputs_at(model, block, items, batch, batch.back[chosen])
 
 
 def encode_padded(model: Any, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
@@ -53,15 +52,31 @@ def encode_padded(model: Any, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
     """
     size, width = item_seq.shape
     start = torch.arange(size, device=item_seq.device) * width
-    return _outputs(model, PaddedBatch(item_seq), start + item_seq_len - 1)
+    batch, block = PaddedBatch(item_seq), BLOCKS[model.block]
+    items = model.item_embedding(batch.items)
+    return outputs(model, block, items, batch, start + item_seq_len - 1)
 
 
-def _outputs(model: Any, batch: Batch, wanted: Tensor | None) -> Tensor:
-    """Outputs ``[n, d]`` at the ``wanted`` items of a batch ``[n]``, or at all."""
-    block = BLOCKS[model.block]
-    hidden = block.begin(
-        model, model.item_embedding(batch.items), model.position_embedding(batch.position)
-    )
+def outputs_at(model: Any, block: Any, items: Tensor, batch: Batch, wanted: Tensor) -> Tensor:
+    """:func:`outputs` at ``wanted`` items, in numbers of rows that multiply quickly."""
+    size = len(wanted)
+    return outputs(model, block, items, batch, F.pad(wanted, (0, -size % ROWS)))[:size]
+
+
+def outputs(model: Any, block: Any, items: Tensor, batch: Batch, wanted: Tensor | None) -> Tensor:
+    """Outputs of a transformer with RecBole's layers.
+
+    Args:
+        model: has ``position_embedding``, ``trm_encoder``, and what ``block`` takes.
+        block: how its layers are put together, such as :class:`RecBoleBlock`.
+        items: ``[M, d]`` vectors of the M items of the batch.
+        batch: the sequences.
+        wanted: ``[n]`` places in the batch; None for all.
+
+    Returns:
+        ``[n, d]``, or ``[M, d]``.
+    """
+    hidden = block.begin(model, items, model.position_embedding(batch.position))
     *layers, last = model.trm_encoder.layer
     for layer in layers:
         hidden = block.layer(layer, hidden, batch, None)

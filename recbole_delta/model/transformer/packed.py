@@ -1,4 +1,4 @@
-"""Causal self-attention over sequences of different lengths, without computing much padding."""
+"""Self-attention over sequences of different lengths, without computing much padding."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ class PackedBatch:
     Args:
         item_seq: ``[B, L]`` item ids, padded with 0 on the right; N items in all.
         longest: the most items that a sequence may have, which no row is wider than.
+        causal: an item attends to itself and to earlier ones; else to its whole sequence.
     """
 
-    def __init__(self, item_seq: Tensor, longest: int) -> None:
+    def __init__(self, item_seq: Tensor, longest: int, causal: bool = True) -> None:
         # An empty sequence is one padding item, as for RecBole's models.
         lengths = host_lengths(item_seq).clamp(min=1)
         sizes = lengths.tolist()
@@ -40,15 +41,27 @@ class PackedBatch:
         start = torch.tensor(starts)
         sequence, back = slices(start, lengths)
         places = torch.stack([sequence, back - start[sequence], back])
-        sequence, nth, self.back = to_device(places, item_seq.device)
-        self.items = item_seq.new_zeros(rows * width)
-        self.items[self.back] = item_seq[sequence, nth]
-        self.position = torch.zeros_like(self.items)
-        self.position[self.back] = nth
-        # A query attends to keys back to the start of its sequence, room left over to itself.
-        slot = torch.arange(width, device=item_seq.device)
-        ago = (slot[:, None] - slot) % (2 * width)  # of a later key more than any position
-        self.mask = causal(ago > self.position.view(rows, width, 1))
+        self._sequence, self._nth, self.back = to_device(places, item_seq.device)
+        self._size = rows * width
+        self.items = self.spread(item_seq)
+        self.position = item_seq.new_zeros(self._size)
+        self.position[self.back] = self._nth
+        if causal:
+            # Back to the start of the sequence; room left over attends to itself.
+            slot = torch.arange(width, device=item_seq.device)
+            ago = (slot[:, None] - slot) % (2 * width)  # of a later key more than any position
+            barred = ago > self.position.view(rows, width, 1)
+        else:
+            owner = torch.full_like(self.position, -1)
+            owner[self.back] = self._sequence
+            barred = owner.view(rows, width, 1) != owner.view(rows, 1, width)
+        self.mask = added_mask(barred)
+
+    def spread(self, values: Tensor) -> Tensor:
+        """What belongs to the items, ``[B, L]``, where they stand, ``[R W]``; elsewhere 0."""
+        spread = values.new_zeros(self._size)
+        spread[self.back] = values[self._sequence, self._nth]
+        return spread
 
 
 def attention(
@@ -60,7 +73,7 @@ def attention(
         query: ``[R W, d]``.
         key: ``[R W, d]``.
         value: ``[R W, d]``.
-        mask: ``[R, W, W]`` or ``[1, W, W]`` float of :func:`causal`, added to the scores.
+        mask: ``[R, W, W]`` or ``[1, W, W]`` float of :func:`added_mask`.
         heads: number of heads.
         drop: dropout module for the attention weights.
 
@@ -81,7 +94,7 @@ def attention(
     return output.transpose(1, 2).reshape(query.shape)
 
 
-def causal(barred: Tensor) -> Tensor:
+def added_mask(barred: Tensor) -> Tensor:
     """An attention mask to add to the scores.
 
     Args:
