@@ -133,7 +133,7 @@ def rows_that_do_not_fit(table: pd.DataFrame, specs: dict[tuple[str, str, int], 
 
 
 SEVERAL = {
-    *("beauty", "beauty-delta-max", "ml-100k-rivals"),
+    "ml-100k-rivals",
     "beauty-embeddings",  # of one, in a checkout with another bench file changed
 }
 """Reports with rows of several commits, or of changed files, of which docs/results.md warns."""
