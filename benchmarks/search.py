@@ -60,10 +60,10 @@ def main() -> None:
     faiss.omp_set_num_threads(1)
     torch.set_num_threads(1)
     print(machine())
-    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+    with tempfile.TemporaryDirectory() as folder:
         checkpoint = given.checkpoint or trained(given.data, Path(folder), given.epochs)
-        vectors, query = grown(Recommender(checkpoint), given)
-        with quick_float32(torch.device("cpu")):
+        with torch.no_grad(), quick_float32(torch.device("cpu")):
+            vectors, query = grown(Recommender(checkpoint), given)
             compare(ways(vectors, Path(folder)), query, given.rounds)
             where_it_pays(vectors, query, given.rounds)
 
