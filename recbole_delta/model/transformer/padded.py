@@ -28,8 +28,9 @@ class PaddedBatch:
         self.items = self.spread(item_seq)
         step = torch.arange(width, device=item_seq.device)
         self.position = step.expand_as(item_seq).flatten()
-        barred = (step[:, None] < step)[None]
-        if not causal:
+        if causal:
+            barred = (step[:, None] < step)[None]
+        else:
             barred = (item_seq == 0)[:, None].expand(-1, width, -1)
         self.mask = added_mask(barred)
 
