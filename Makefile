@@ -13,9 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 demo: $(VENV)/.installed
 	$(BIN)/recbole-delta demo
 
-# Two processes of one thread each: two threads that wait for each other are slower than one.
+# Processes of one thread each: threads that wait for each other are slower than one. Four at most,
+# for each takes a gigabyte and trains again what more than one test needs.
 test: $(VENV)/.installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy recbole_delta recbole_delta_command dataset_prep

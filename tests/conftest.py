@@ -9,6 +9,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from threading import Timer
 
 import pytest
 import torch
@@ -176,24 +177,36 @@ def table(tmp_path, counting):
     return run
 
 
-@pytest.fixture
-def several():
+@pytest.fixture(scope="session")
+def several(tmp_path_factory):
     """several(cases) -> what came of each run, and standard error; see ``support/several.py``."""
-
-    def several(cases):
-        path = os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "tests")])
-        done = subprocess.run(
+    folder = tmp_path_factory.mktemp("several")
+    path = os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "tests")])
+    with (
+        (folder / "errors").open("w") as errors,
+        subprocess.Popen(
             [sys.executable, "-m", "support.several"],
-            input=json.dumps(cases),
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
             text=True,
-            timeout=300,
+            cwd=folder,
             env={**os.environ, "PYTHONPATH": path},
-        )
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+        ) as process,
+    ):
 
-    return several
+        def several(cases):
+            before = len((folder / "errors").read_text())
+            too_long = Timer(300, process.kill)
+            too_long.start()
+            print(json.dumps(cases), file=process.stdin, flush=True)
+            said = process.stdout.readline()
+            too_long.cancel()
+            since = (folder / "errors").read_text()[before:]
+            assert said, since
+            return json.loads(said), since
+
+        yield several
 
 
 @pytest.fixture

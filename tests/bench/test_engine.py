@@ -60,7 +60,7 @@ def test_a_dask_cluster_does_the_same_runs(plan, lay_down, tmp_path):
     small = {"models": {"default": {**MODELS["default"], "seeds": [1]}}}
     bench(lay_down(plan("here", **small)))
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None
+        n_workers=1, threads_per_worker=1, dashboard_address=None
     ) as cluster:
         bench(plan("there", **small), cluster=cluster.scheduler_address)
     assert lasting(tmp_path / "here") == lasting(tmp_path / "there")

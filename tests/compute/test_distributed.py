@@ -10,13 +10,23 @@ import sys
 import pytest
 
 import recbole_delta
-from dataset_prep.errors import DeltaError
 from recbole_delta.trainer.checkpoint import Checkpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 
 
 STILL = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "dropout_prob": 0.0}
+
+
+@pytest.fixture
+def two_processes(several):
+    """two_processes(settings) -> the result of the run."""
+
+    def two_processes(settings):
+        [said], _ = several([{"settings": {**settings, "nproc": 2}}])
+        return recbole_delta.RunResult(**said["result"])
+
+    return two_processes
 
 
 def close(one, two):
@@ -37,20 +47,21 @@ def close(one, two):
         {"model": "GRU4RecDelta", "item_embedding": "init"},
     ],
 )
-def test_losses_and_metrics_of_one_process_with_the_same_batches(tiny, train, settings):
+def test_losses_and_metrics_of_one_process_with_the_same_batches(
+    tiny, train, two_processes, settings
+):
     """19 sequences a batch: the processes' shares are unequal, and so are their numbers of items."""
     settings = {"train_batch_size": 19, "epochs": 3, **settings, **STILL}
     one, _ = train(tiny, **settings)
-    two = recbole_delta.run(settings={**one.settings, "nproc": 2})
+    two = two_processes(one.settings)
     close(one, two)
     assert len(list(os.scandir(one.settings["checkpoint_dir"]))) == 2  # a file a run
 
 
 @pytest.mark.parametrize("model", ["ContentMean", "Pop", "ItemKNN", "EASE", "CEASE"])
-def test_a_baseline_that_is_not_trained(tiny, train, several, model):
+def test_a_baseline_that_is_not_trained(tiny, train, two_processes, model):
     one, _ = train(tiny, model)
-    [two], _ = several([{"settings": {**one.settings, "nproc": 2}}])
-    assert two["result"]["test_modes"] == one.test_modes
+    assert two_processes(one.settings).test_modes == one.test_modes
 
 
 @pytest.mark.parametrize(
@@ -62,31 +73,28 @@ def test_a_baseline_that_is_not_trained(tiny, train, several, model):
         {"item_embedding": "delta", "weight_decay": 1e-3},
     ],
 )
-def test_sampled_negatives_and_row_updates_of_one_process(tiny, train, several, settings):
+def test_sampled_negatives_and_row_updates_of_one_process(tiny, train, two_processes, settings):
     """The same items are drawn, and the moments of rows that no process has seen rest."""
     settings = {"loss": "sampled", "sampled_items": 8, "learning_rate": 0.01, **settings}
     one, _ = train(tiny, **{"train_batch_size": 19, "epochs": 3, **settings, **STILL})
-    [two], _ = several([{"settings": {**one.settings, "nproc": 2}}])
-    close(one, recbole_delta.RunResult(**two["result"]))
+    close(one, two_processes(one.settings))
 
 
-def test_an_offset_is_chosen_and_written_once(tiny, train):
+def test_an_offset_is_chosen_and_written_once(tiny, train, two_processes):
     settings = {"cold_offset": "auto", "valid_candidates": "all", "epochs": 1, **STILL}
     one, _ = train(tiny, **settings)
-    two = recbole_delta.run(settings={**one.settings, "nproc": 2})
+    two = two_processes(one.settings)
     close(one, two)
     offsets = [Checkpoint.load(each.checkpoint).metadata.cold_offset for each in (one, two)]
     assert offsets[0] == pytest.approx(offsets[1], abs=2e-3)
     assert offsets[1] != 0
 
 
-def test_a_process_without_a_row_of_the_last_batch(tiny, train):
+def test_a_process_without_a_row_of_the_last_batch(tiny, train, two_processes):
     one, _ = train(tiny, **STILL)
     sequences = len(recbole_delta.load_run(one.checkpoint)[3].dataset)
     settings = {**one.settings, "train_batch_size": sequences - 1}
-    close(
-        recbole_delta.run(settings=settings), recbole_delta.run(settings={**settings, "nproc": 2})
-    )
+    close(recbole_delta.run(settings=settings), two_processes(settings))
 
 
 def test_dropout_resumes_to_the_same_numbers_in_every_process(tiny, train, several):
@@ -121,10 +129,11 @@ def test_torchrun(tiny, train, tmp_path):
         assert result == pytest.approx(one.test_result, abs=1e-6)
 
 
-def test_an_error_is_one_sentence_of_its_own(tiny, train):
+def test_an_error_is_one_sentence_of_its_own(tiny, train, several):
     one, _ = train(tiny, epochs=1)
-    with pytest.raises(DeltaError, match="metric") as error:
-        recbole_delta.run(settings={**one.settings, "nproc": 2, "valid_metric": "NDCG@7"})
-    assert "\n" not in str(error.value)
-    with pytest.raises(DeltaError, match="several are for our models"):
-        recbole_delta.run(settings={**one.settings, "nproc": 2, "model": "STAMP"})
+    wrong = ({"valid_metric": "NDCG@7"}, {"model": "STAMP"})
+    (metric, model), _ = several([{"settings": {**one.settings, "nproc": 2, **w}} for w in wrong])
+    assert metric["error"] == model["error"] == "DeltaError"
+    assert "metric" in metric["sentence"]
+    assert "\n" not in metric["sentence"]
+    assert "several are for our models" in model["sentence"]

@@ -1,8 +1,10 @@
 """``python -m support.several``: runs of several processes, one after the other, some of which fail.
 
-It reads cases as JSON, ``[{"settings": ..., "resume": path, "fault": [name, rank]}, ...]``, and
-prints a line of JSON for each; ``resume`` and ``fault`` may be left out. The processes are forked: they find faults that no user could set, and start
-at once. A program of its own does so, because libraries that start threads must not be forked.
+For each line of JSON, ``[{"settings": ..., "resume": path, "fault": [name, rank]}, ...]``, it prints
+another, a list of what came of each; ``resume`` and ``fault`` may be left out. The processes are
+forked: they find faults that no user could set, and start at once. A program of its own does so,
+because libraries that start threads must not be forked; for the same reason it trains nothing
+itself, and ``nproc`` is to be 2 or more.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+import torch._dynamo  # every optimizer imports it, which takes seconds: once for all processes
 from torch.distributed.launcher import LaunchConfig
 
 import recbole_delta
@@ -93,27 +96,33 @@ def main():
     launch.LaunchConfig = partial(LaunchConfig, start_method="fork")
     launch._in_child = partial(_in_child, launch._in_child)
     launch._in_child.__name__ = launch._in_child.__qualname__ = "_in_child"
-    for case in json.load(sys.stdin):
-        undo = break_(*case["fault"]) if case.get("fault") else lambda: None
-        said = {}
-        try:
-            result = (
-                recbole_delta.resume(case["resume"], case["settings"])
-                if "resume" in case
-                else recbole_delta.run(settings=case["settings"])
-            )
-            said["result"] = asdict(result)
-        except (Exception, KeyboardInterrupt) as error:
-            said |= {"error": type(error).__name__, "sentence": str(error)}
+    for line in sys.stdin:
+        print(json.dumps([_done(**case) for case in json.loads(line)]), flush=True)
+
+
+def _done(settings, resume=None, fault=None):
+    undo = break_(*fault) if fault else lambda: None
+    said = {}
+    try:
+        result = (
+            recbole_delta.resume(resume, settings)
+            if resume
+            else recbole_delta.run(settings=settings)
+        )
+        said["result"] = asdict(result)
+    except (Exception, KeyboardInterrupt) as error:
+        said |= {"error": type(error).__name__, "sentence": str(error)}
+        if fault:
             said["seconds"] = time.time() - float(FAILED_AT.read_text())
-        undo()
-        # A forked process must not collect what the launcher leaves: its threads are not there.
-        gc.collect()
-        gc.freeze()
-        said["left"] = len(multiprocessing.active_children())
-        print(json.dumps(said), flush=True)
+    undo()
+    # A forked process must not collect what the launcher leaves: its threads are not there.
+    gc.collect()
+    gc.freeze()
+    return said | {"left": len(multiprocessing.active_children())}
 
 
 if __name__ == "__main__":
     logging.getLogger().setLevel(logging.ERROR)
     main()
+    # What the launchers have left would be waited for, frozen as it is.
+    os._exit(0)
