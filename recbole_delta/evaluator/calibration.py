@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,8 +66,12 @@ class Calibration:
         offset = round(chosen, DIGITS)
         return cls(
             offset,
-            **asdict(three),
-            share=frontier.share,
+            three.best,
+            three.spread,
+            three.equal_mass,
+            frontier.share,
+            three.by_skill,
+            three.skill_spread,
             total=frontier.total_at(offset),
             after_cold=after_cold,
         )
@@ -103,7 +107,8 @@ def choose_offset(
     true on ``cases`` (:func:`~recbole_delta.evaluator.skill.log_skill`) is between the two. They
     are weighted by the inverse of their variances, as measurements of one thing are. Where
     ``cases`` say beyond chance that no offset at all is better than that, the model's confidence
-    misleads, and the best one is taken. What that loses on test data is in
+    misleads, and the best one is taken. Of a model whose scores are no logits
+    (``scores_are_logits``) the best one alone counts. What that loses on test data is in
     ``benchmarks/RESULTS.md``.
 
     Args:

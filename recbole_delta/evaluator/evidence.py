@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ class Estimates:
         equal_mass: the one at which cold items have the expected share of the softmax's mass.
         by_skill: that of equal mass, less what the model's confidence is wrong by on cold items.
         skill_spread: standard error of ``by_skill``.
+        of_logits: whether the last two mean anything: they read probabilities from scores.
     """
 
     best: float
@@ -41,10 +42,13 @@ class Estimates:
     equal_mass: float
     by_skill: float
     skill_spread: float
+    of_logits: bool = True
 
     @property
     def agreed(self) -> float:
-        """Their mean, weighted by the inverse of their variances."""
+        """Their mean, weighted by the inverse of their variances; else the best one alone."""
+        if not self.of_logits:
+            return self.best
         offsets = self.equal_mass, self.best, self.by_skill
         errors = 0.0, self.spread, self.skill_spread
         return float(np.average(offsets, weights=[1 / (ERROR**2 + e**2) for e in errors]))
@@ -61,6 +65,7 @@ class Evidence:
         target: ``[n]`` int64 item ids.
         metric: name in :data:`~recbole_delta.evaluator.metrics.GAINS`, such as ``ndcg``.
         k: k of the metric.
+        of_logits: whether the model's scores are logits.
     """
 
     ranks: GroupRanks
@@ -69,6 +74,7 @@ class Evidence:
     target: np.ndarray
     metric: str
     k: int
+    of_logits: bool = True
 
     @classmethod
     def of(
@@ -89,7 +95,8 @@ class Evidence:
         odds = log_odds(model, cases, batch_size)
         claimed = claimed_gain(model, cases, metric, k, batch_size)
         target = cases.instances.target.numpy()
-        return cls(evaluation.groups, odds, claimed, target, metric, k)
+        logits = model.scores_are_logits
+        return cls(evaluation.groups, odds, claimed, target, metric, k, logits)
 
     @property
     def is_cold(self) -> np.ndarray:
@@ -99,7 +106,7 @@ class Evidence:
     def among(self, index: np.ndarray) -> Evidence:
         """That of some cases, by their positions."""
         odds, claimed, target = self.odds[index], self.claimed[index], self.target[index]
-        return Evidence(self.ranks.of(index), odds, claimed, target, self.metric, self.k)
+        return replace(self, ranks=self.ranks.of(index), odds=odds, claimed=claimed, target=target)
 
     def frontier(self, share: float | None) -> Frontier:
         """The frontier of the cases; ``share`` is the weight of cold ones, None for their share."""
@@ -116,7 +123,7 @@ class Evidence:
         draws = resampled_best(frontier, self.target), mass + self._resampled_skill()
         best, by_skill = (float(np.median(each)) for each in draws)
         spread, skill_spread = (float(each.std()) for each in draws)
-        return Estimates(best, spread, mass, by_skill, skill_spread)
+        return Estimates(best, spread, mass, by_skill, skill_spread, self.of_logits)
 
     def resampled_gain(self, share: float | None, offset: float) -> np.ndarray:
         """What an offset adds to the total of the metric, with other target items.

@@ -54,6 +54,9 @@ class CatalogueModel(SequenceTraits):
     is_trained: ClassVar[bool] = True
     """Whether there is anything to train; a baseline without parameters is validated once."""
 
+    scores_are_logits: ClassVar[bool] = True
+    """Whether the softmax of its scores says how sure it is, as after learning by it."""
+
     follows_from_rows: ClassVar[bool] = False
     """Whether it is computed from the training rows each time, so that no checkpoint can serve."""
 

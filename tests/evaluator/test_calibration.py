@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -112,6 +114,29 @@ def test_an_offset_that_validation_cannot_tell_from_none_is_not_refuted():
     found = Calibration.by_evidence(evidence(np.full(50, -5.0), np.full(50, 5.0)), None)
     assert found.best == 0
     assert 0 < found.offset < found.equal_mass
+
+
+def test_no_probability_is_read_from_scores_that_are_no_logits():
+    """As the mass of cold items says nothing then, how much of it there is changes nothing."""
+    random = np.random.default_rng(5)
+    needed, endured = random.normal(3, 0.5, 200), random.normal(8, 0.5, 200)
+    plain, sure = (
+        replace(evidence(needed, endured, odds), of_logits=False) for odds in (-1.0, -9.0)
+    )
+    found = Calibration.by_evidence(plain, None)
+    assert found.offset == pytest.approx(found.best, abs=1e-4)
+    assert Calibration.by_evidence(sure, None).offset == found.offset
+    assert difference_after_cold(*together(plain, sure), None) != 0  # as of logits
+    both, first = together(plain, sure)
+    assert difference_after_cold(replace(both, of_logits=False), first, None) == 0
+
+
+@pytest.mark.parametrize("model", ["ContentMean", "CEASE", "AddEASE"])
+def test_a_model_that_has_learnt_by_no_softmax_gets_the_best_one(tiny, train, model):
+    result, _ = train(tiny, model, cold_offset="auto", valid_candidates="all")
+    calibration = result.calibration
+    assert calibration["offset"] == pytest.approx(calibration["best"], abs=1e-4)
+    assert calibration["equal_mass"] != pytest.approx(calibration["best"], abs=1e-4)
 
 
 def test_what_validation_refutes_is_given_up_for_the_best_there():
