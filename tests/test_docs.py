@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from support.paths import PAGES, README
 
 import recbole_delta
 from dataset_prep.__main__ import _parser
@@ -16,9 +16,6 @@ from recbole_delta.bench.plan import read_plan
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.quick_start.example import example_data
 from recbole_delta_command.main import USAGE
-
-ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks(language: str):
@@ -78,7 +75,7 @@ def test_commands_have_options_that_there_are(snippets):
 
 
 def test_readme_is_short_and_what_it_links_is_there():
-    text = (ROOT / "README.md").read_text()
+    text = README.read_text()
     assert len(text.splitlines()) <= 150
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.paths import CHECKOUT, RESULTS
+from support.paths import PAGES, RESULTS
 
-PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 DEMO = RESULTS / "ml-100k-holdout" / "table.md"
 KEYS = ["dataset", "row", "metric", "group", "of", "shots"]
 """Columns of a published table that tell its figures apart, but for the seed."""
@@ -36,7 +35,7 @@ def lines(page: Path) -> dict[int, set[Figure]]:
 
 @cache
 def reports() -> list[set[Figure]]:
-    """All figures of each report, with their deviation and without; the demo's is the first."""
+    """All figures of each report, and of the demo, with their deviation and without."""
     found = {"demo": set().union(*lines(DEMO).values())}
     for path in RESULTS.glob("*/tables/*.csv"):
         table = pd.read_csv(path)

@@ -66,12 +66,12 @@ class Calibration:
         offset = round(chosen, DIGITS)
         return cls(
             offset,
-            three.best,
-            three.spread,
-            three.equal_mass,
-            frontier.share,
-            three.by_skill,
-            three.skill_spread,
+            best=three.best,
+            spread=three.spread,
+            equal_mass=three.equal_mass,
+            share=frontier.share,
+            by_skill=three.by_skill,
+            skill_spread=three.skill_spread,
             total=frontier.total_at(offset),
             after_cold=after_cold,
         )

@@ -95,8 +95,8 @@ class Evidence:
         odds = log_odds(model, cases, batch_size)
         claimed = claimed_gain(model, cases, metric, k, batch_size)
         target = cases.instances.target.numpy()
-        logits = model.scores_are_logits
-        return cls(evaluation.groups, odds, claimed, target, metric, k, logits)
+        of_logits = model.scores_are_logits
+        return cls(evaluation.groups, odds, claimed, target, metric, k, of_logits)
 
     @property
     def is_cold(self) -> np.ndarray:

@@ -33,7 +33,6 @@ class ContentMean(CatalogueModel, SequentialRecommender):
     input_type = InputType.POINTWISE
     fixed_length = False
     is_trained = False
-    scores_are_logits = False
 
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
         if not isinstance(dataset, ColdWarmDataset):

@@ -54,9 +54,6 @@ class CatalogueModel(SequenceTraits):
     is_trained: ClassVar[bool] = True
     """Whether there is anything to train; a baseline without parameters is validated once."""
 
-    scores_are_logits: ClassVar[bool] = True
-    """Whether the softmax of its scores says how sure it is, as after learning by it."""
-
     follows_from_rows: ClassVar[bool] = False
     """Whether it is computed from the training rows each time, so that no checkpoint can serve."""
 
@@ -89,6 +86,11 @@ class CatalogueModel(SequenceTraits):
     def content_embedding(self) -> ContentEmbedding | None:
         """The item embedding of :attr:`content_model`; None where it knows no content."""
         return None
+
+    @property
+    def scores_are_logits(self) -> bool:
+        """Whether the softmax of its scores says how sure it is: if it has learnt at all."""
+        return self.is_trained
 
     @property
     def embeds_cold_items(self) -> bool:

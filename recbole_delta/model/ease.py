@@ -112,7 +112,6 @@ class CEASE(CatalogueModel, SequentialRecommender):
     input_type = InputType.POINTWISE
     fixed_length = False
     is_trained = False
-    scores_are_logits = False
     follows_from_rows = True
     weights: ClassVar[Callable[..., np.ndarray]] = staticmethod(collective_ease)
     similarity: Tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -92,17 +92,14 @@ def chosen(trials: Sequence[Spec]) -> Spec:
     Of a calibrated row that is its total on cold and warm validation targets, if all have one.
     """
 
-    def best(trial: Spec, score: Callable[[dict], float | None]) -> float | None:
-        records = published(trial.dataset).get(asked(trial.model, trial.seed, trial.settings), [])
-        known = [found for each in records if (found := score(each.facts)) is not None]
-        return max(known, default=None)
+    tried = [published(t.dataset).get(asked(t.model, t.seed, t.settings), []) for t in trials]
+    calibrated = all(each.calibrated_total is not None for records in tried for each in records)
 
-    totals = [
-        best(trial, lambda facts: (facts["calibration"] or {}).get("total")) for trial in trials
-    ]
-    scores = [best(trial, lambda facts: facts["best_valid_score"]) for trial in trials]
-    by = totals if None not in totals else [-1.0 if each is None else each for each in scores]
-    return trials[int(np.argmax(by))]
+    def score(record: Record) -> float:
+        return record.calibrated_total if calibrated else record.facts["best_valid_score"]
+
+    best = [max(map(score, records), default=-1.0) for records in tried]
+    return trials[int(np.argmax(best))]
 
 
 @pytest.fixture

@@ -8,6 +8,9 @@ from pathlib import Path
 CHECKOUT = Path(__file__).parents[2]
 BENCHMARKS = CHECKOUT / "benchmarks"
 RESULTS = CHECKOUT / "results"
+README = CHECKOUT / "README.md"
+PAGES = [README, *sorted((CHECKOUT / "docs").glob("*.md"))]
+"""What users read."""
 
 
 def data_folder() -> Path:
