@@ -11,10 +11,6 @@ from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.evidence import Evidence
 from recbole_delta.evaluator.mass import DIGITS, equal_mass
 
-REFUTED = 0.1
-"""An offset is given up that is at least as good as none in a smaller part of the bootstrap's
-draws."""
-
 LEAST_CASES = 10
 """Cold and warm validation targets, after a cold item and after others, that say enough."""
 
@@ -60,10 +56,8 @@ class Calibration:
             after_cold: the constant that the model has already.
         """
         frontier, three = evidence.frontier(share), evidence.estimates(share)
-        gain = evidence.resampled_gain(share, three.agreed)
-        chosen = three.best if (gain >= 0).mean() < REFUTED else three.agreed
         # Test rows decide in what order cold items are numbered, and so the last bits of scores.
-        offset = round(chosen, DIGITS)
+        offset = round(three.agreed, DIGITS)
         return cls(
             offset,
             best=three.best,
@@ -98,18 +92,16 @@ def choose_offset(
     share: float | None,
     batch_size: int,
 ) -> Calibration:
-    """The offset that three estimates of it agree on, unless validation refutes it.
+    """The offset that three estimates of it agree on.
 
     The best one on ``cases`` knows how well the model ranks cold items, but depends much on the
     ones that validation happens to have. That of equal mass (the most likely one: the mean
     probability of a cold target is the share of cold targets) depends on none, but takes the
     model's confidence for its skill. That of equal mass with the confidence corrected by what came
     true on ``cases`` (:func:`~recbole_delta.evaluator.skill.log_skill`) is between the two. They
-    are weighted by the inverse of their variances, as measurements of one thing are. Where
-    ``cases`` say beyond chance that no offset at all is better than that, the model's confidence
-    misleads, and the best one is taken. Of a model whose scores are no logits
-    (``scores_are_logits``) the best one alone counts. What that loses on test data is in
-    ``benchmarks/RESULTS.md``.
+    are weighted by the inverse of their variances, as measurements of one thing are. Of a model
+    whose scores are no logits (``scores_are_logits``) the best one alone counts. What that loses on
+    test data is in ``benchmarks/RESULTS.md``.
 
     Args:
         model: a :class:`recbole_delta.model.contract.CatalogueModel` with vectors for cold items

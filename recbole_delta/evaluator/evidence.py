@@ -125,25 +125,6 @@ class Evidence:
         spread, skill_spread = (float(each.std()) for each in draws)
         return Estimates(best, spread, mass, by_skill, skill_spread, self.of_logits)
 
-    def resampled_gain(self, share: float | None, offset: float) -> np.ndarray:
-        """What an offset adds to the total of the metric, with other target items.
-
-        Args:
-            share: the expected share of cold targets; None for that of the cases.
-            offset: beside none at all.
-
-        Returns:
-            ``[RESAMPLES]`` differences, by the bootstrap of the best offset.
-        """
-        frontier = self.frontier(share)
-        gain = frontier.gains_at(offset) - frontier.gains_at(0.0)
-        found = []
-        for drawn in _resampled(self.is_cold, self.target, RESAMPLES):
-            cold = self.is_cold[drawn]
-            means = gain[drawn][cold].mean(), gain[drawn][~cold].mean()
-            found.append(np.dot([frontier.share, 1 - frontier.share], means))
-        return np.array(found)
-
     def _resampled_skill(self) -> np.ndarray:
         """``[RESAMPLES]`` log of the skill on cold items, by the bootstrap of the best offset."""
         gain = expected_gain(self.metric, self.ranks.within(), self.k)

@@ -109,7 +109,7 @@ def test_of_too_few_cases_nothing_is_concluded(lacking):
     )
 
 
-def test_an_offset_that_validation_cannot_tell_from_none_is_not_refuted():
+def test_where_the_targets_cannot_tell_one_offset_from_another_the_softmax_counts():
     """No case changes between -5 and 5: what the other estimates say is taken."""
     found = Calibration.by_evidence(evidence(np.full(50, -5.0), np.full(50, 5.0)), None)
     assert found.best == 0
@@ -139,14 +139,17 @@ def test_a_model_that_has_learnt_by_no_softmax_gets_the_best_one(tiny, train, mo
     assert calibration["equal_mass"] != pytest.approx(calibration["best"], abs=1e-4)
 
 
-def test_what_validation_refutes_is_given_up_for_the_best_there():
-    """The model gives cold items next to no mass; each unit of more costs warm hits, and no less."""
+def test_an_average_that_costs_validation_targets_is_taken_all_the_same():
+    """Few items say what is best, and may say it by chance: their vote is one of three."""
     random = np.random.default_rng(4)
     needed, endured = random.uniform(-1, 1, 200), random.uniform(0, 1, 200)
-    refuted = Calibration.by_evidence(evidence(needed, endured, odds=-9.0), None)
-    assert refuted.equal_mass == pytest.approx(9)
-    assert refuted.offset == pytest.approx(refuted.best, abs=1e-4)
-    assert refuted.total == pytest.approx(frontier(needed, endured).total_at(refuted.offset))
-    # Where so much more is what cold items need, the three are averaged as ever.
-    helped = Calibration.by_evidence(evidence(needed + 3, endured + 8, odds=-9.0), None)
-    assert helped.best < helped.offset < helped.equal_mass
+    found = Calibration.by_evidence(evidence(needed, endured, odds=-9.0), None)
+    assert found.equal_mass == pytest.approx(9)
+    assert found.best < found.offset < found.equal_mass
+    curve = frontier(needed, endured)
+    assert found.total == pytest.approx(curve.total_at(found.offset))
+    assert found.total < curve.total_at(0.0)
+    # By hand: weights are inverse variances, with .5 beside each standard error.
+    weights = [1 / (0.5**2 + e**2) for e in (0.0, found.spread, found.skill_spread)]
+    three = found.equal_mass, found.best, found.by_skill
+    assert found.offset == pytest.approx(np.average(three, weights=weights), abs=1e-4)
