@@ -10,6 +10,7 @@ from recbole.model.sequential_recommender.bert4rec import BERT4Rec
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dataset_prep.errors import one_of
 from recbole_delta.compute.host_lengths import at_items, host_lengths, remember_lengths
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.model.backbone import ContentBackbone
@@ -25,12 +26,27 @@ class BERT4RecDelta(ContentBackbone, BERT4Rec):
     mask has a vector of its own outside the item table; there is no bias for each item, which a
     cold item could not have; and the mask that asks for the next item does not push the oldest
     item out of a history that has room for it.
+
+    Between encoder and scores RecBole has a linear layer and GELU, as the paper, and LayerNorm.
+    Other codes score the encoder's own outputs, as ``output_layers: False`` does.
+
+    Args:
+        config: a RecBole ``Config``.
+        dataset: the training data.
+
+    Raises:
+        DeltaError: ``output_layers`` that is neither True nor False.
     """
 
     takes_windows = True
 
     def __init__(self, config: Any, dataset: ColdWarmDataset) -> None:
+        one_of("output_layers", config["output_layers"], (True, False))
         super().__init__(config, dataset)
+        self.block: type[RecBoleBlock] = MaskedBlock
+        if not config["output_layers"]:
+            self.block = RecBoleBlock
+            del self.output_ffn, self.output_gelu, self.output_ln
         del self.output_bias
         mask = torch.empty(self.hidden_size).normal_(0.0, self.initializer_range)
         self.mask_embedding = nn.Parameter(mask)
@@ -57,7 +73,7 @@ class BERT4RecDelta(ContentBackbone, BERT4Rec):
             place = (~is_masked).byte().argsort(stable=True)[:n]
         batch = PackedBatch(whole, self.max_seq_length, causal=False)
         vectors, wanted = self._vectors(batch, masked), batch.back[place]
-        return outputs_at(self, MaskedBlock, vectors, batch, wanted), batch.items[wanted]
+        return outputs_at(self, self.block, vectors, batch, wanted), batch.items[wanted]
 
     def n_targets(self, interaction: Interaction) -> int:
         """Number of items that :meth:`examples` masks."""
@@ -77,7 +93,7 @@ class BERT4RecDelta(ContentBackbone, BERT4Rec):
         batch = PackedBatch(whole, self.max_seq_length, causal=False)
         vectors = self._vectors(batch, _is_at(end, whole))
         wanted = batch.back[(end + 1).cumsum(0) - 1]
-        return outputs_at(self, MaskedBlock, vectors, batch, wanted)
+        return outputs_at(self, self.block, vectors, batch, wanted)
 
     def padded_last_position(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Sequence representation ``[B, d]`` at the mask, in shapes that can be traced."""
@@ -85,7 +101,7 @@ class BERT4RecDelta(ContentBackbone, BERT4Rec):
         batch = PaddedBatch(whole, causal=False)
         start = torch.arange(whole.size(0), device=whole.device) * whole.size(1)
         vectors = self._vectors(batch, _is_at(end, whole))
-        return outputs(self, MaskedBlock, vectors, batch, start + end)
+        return outputs(self, self.block, vectors, batch, start + end)
 
     def _with_mask(self, item_seq: Tensor) -> tuple[Tensor, Tensor]:
         """:meth:`_with_next` where the next item is not known, and masked whatever it is."""

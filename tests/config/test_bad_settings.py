@@ -92,6 +92,11 @@ def test_bad_settings(attempt, settings, message):
     assert message in attempt(**settings)
 
 
+def test_a_bad_setting_of_bert4rec(attempt):
+    said = attempt(model="BERT4RecDelta", output_layers="no")
+    assert "output_layers must be one of True | False, but is 'no'" in said
+
+
 def test_weights_and_biases_must_be_there_to_log_to(attempt, monkeypatch):
     monkeypatch.setattr("recbole_delta.config.recbole_checks.find_spec", lambda name: None)
     assert "log_wandb needs Weights & Biases: pip install wandb" in attempt(log_wandb=True)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import pytest
 import torch
 from recbole.utils import get_model
+from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 
-@pytest.fixture
-def both(tiny, train):
+@pytest.fixture(params=[True, False], ids=["output layers", "none"])
+def both(tiny, train, request):
     """Ours with IDs, RecBole's with the same weights, both in evaluation mode, and a loader."""
-    _, (config, ours, dataset, train_data, *_) = train(tiny, "BERT4RecDelta", item_embedding="id")
+    settings = {"item_embedding": "id", "output_layers": request.param}
+    _, (config, ours, dataset, train_data, *_) = train(tiny, "BERT4RecDelta", **settings)
     ours.eval()
     stock = get_model("BERT4Rec")(config, dataset.with_items(dataset.n_warm + 1)).eval()
+    if not request.param:
+        stock.output_ffn = stock.output_gelu = stock.output_ln = nn.Identity()
+        assert not any(name.startswith("output") for name in ours.state_dict())
     state = {n: v for n, v in ours.state_dict().items() if n in stock.state_dict()}
     stock.load_state_dict(
         {**state, "item_embedding.weight": stock.item_embedding.weight}, strict=False

@@ -21,6 +21,7 @@ HISTORIES = [["i2"], ["i1", "i5"], ["i3", "i7", "i11", "i3"], [f"i{n}" for n in 
 
 ORIGINAL = ("SASRecDelta", {"block": "original", "hidden_act": "relu"})
 GATED = ("SASRecDelta", {"block": "ligr"})
+WITHOUT_OUTPUT_LAYERS = ("BERT4RecDelta", {"output_layers": False})
 WITH_LAYERS = ("GRU4RecDelta", {"num_layers": 2, "hidden_size": 24})
 WITHOUT_CONTENT = ("STAMPDelta", {"item_embedding": "id"})
 
@@ -73,7 +74,10 @@ def assert_same_recommendations(exported, recommender, histories):
 
 @pytest.mark.parametrize(
     ("model", "settings"),
-    [*((model, {}) for model in BACKBONES), ORIGINAL, GATED, WITH_LAYERS, WITHOUT_CONTENT],
+    [
+        *((model, {}) for model in BACKBONES),
+        *(ORIGINAL, GATED, WITHOUT_OUTPUT_LAYERS, WITH_LAYERS, WITHOUT_CONTENT),
+    ],
 )
 def test_an_export_recommends_as_the_checkpoint(tiny, train, tmp_path, model, settings):
     result, _ = train(tiny, model, **settings)
