@@ -37,10 +37,14 @@ class Outcome:
 
     @property
     def reason(self) -> str:
-        """Why it failed, in a line."""
+        """Why it failed, in a line: by what went wrong first, whatever fails in its wake."""
         lines = [line for line in self.output.splitlines() if line.strip()]
         if self.code < 0:
             return f"killed by signal {-self.code}"
+        starts = [n for n, line in enumerate(lines, 1) if line.startswith("Traceback (")]
+        for line in lines[starts[0] :] if starts else []:
+            if not line.startswith(" "):
+                return line
         return lines[-1].removeprefix("error: ") if lines else f"exit status {self.code}"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import platform
 import resource
@@ -128,6 +129,11 @@ def _begin(work: Path, task: Task) -> Path | None:
     return None
 
 
+def _finite(score: float) -> float | None:
+    """A score as JSON can hold it: that of a run without any validation is none."""
+    return float(score) if math.isfinite(score) else None
+
+
 def _machine() -> str:
     """What the last bits of a run's numbers depend on besides code and threads."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
@@ -173,7 +179,7 @@ def perform(task: Task, checkpoint: Path | None = None) -> None:
         "train_positions": train_positions(parts.dataset.settings, type(parts.model)),
         "modes": result.test_modes,
         "configured_mode": result.test_modes.index(result.test_mode),
-        "best_valid_score": float(result.best_valid_score),
+        "best_valid_score": _finite(result.best_valid_score),
         "best_valid_result": result.best_valid_result,
         "curve": curve,
         "calibration": result.calibration,

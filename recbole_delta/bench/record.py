@@ -9,6 +9,7 @@ records of a data set holds the cases.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -93,6 +94,12 @@ class Record:
         None where no offset was chosen, or not on such targets, or the record is older than this.
         """
         return (self.calibration or {}).get("total")
+
+    @property
+    def best_valid_score(self) -> float:
+        """``valid_metric`` of the best epoch; NaN of a run that was not validated."""
+        score = self.facts["best_valid_score"]
+        return score if score is not None and math.isfinite(score) else math.nan
 
     @property
     def ranks(self) -> TargetRanks:

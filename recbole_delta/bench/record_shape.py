@@ -32,7 +32,7 @@ FACTS = {
     "train_positions": str,
     "modes": [_MODE],
     "configured_mode": int,
-    "best_valid_score": _NUMBER,
+    "best_valid_score": (*_NUMBER, type(None)),
     "curve": list,
     "parameters": int,
     "revision": (str, type(None)),

@@ -105,13 +105,20 @@ class Tuned:
         """Why nothing is chosen; empty where something is."""
         if self.chosen:
             return ""
-        whole = len(self.done) == len(self.search.trials)
-        return "as no validation score says what to choose" if whole else "its search is not done"
+        if self._is_done:
+            return "as no validation score says what to choose"
+        return "its search is not done"
 
     @property
     def unknown(self) -> int:
         """Runs that will be asked for once the search is done."""
-        return 0 if self.chosen else len(self.search.seeds) - 1  # a trial is that of the first seed
+        if self._is_done:
+            return 0
+        return len(self.search.seeds) - 1  # a trial is that of the first seed
+
+    @property
+    def _is_done(self) -> bool:
+        return len(self.done) == len(self.search.trials)
 
 
 def validation(records: Sequence[Record]) -> tuple[str, list[float]]:
@@ -130,7 +137,7 @@ def validation(records: Sequence[Record]) -> tuple[str, list[float]]:
     metric = records[0].facts["settings"]["valid_metric"] if records else ""
     if records and len(known) == len(totals):
         return f"{metric}, total when calibrated", known
-    return metric, [record.facts["best_valid_score"] for record in records]
+    return metric, [record.best_valid_score for record in records]
 
 
 def combinations(lists: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
@@ -154,6 +161,7 @@ def search_frame(searches: Sequence[Tuned]) -> pd.DataFrame:
 def _line(tuned: Tuned) -> dict[str, str]:
     search, runs = tuned.search, tuned.chosen
     _, scores = validation([record for _, record in tuned.done])
+    known = [score for score in scores if math.isfinite(score)]
     return {
         "": search.label,
         "searched": "; ".join(
@@ -164,8 +172,8 @@ def _line(tuned: Tuned) -> dict[str, str]:
         "chosen": named({name: runs[0].settings[name] for name in runs[0].searched})
         if runs
         else f"nothing: {tuned.undecided}",
-        "validation, best": f"{max(scores):.4f}" if scores else "–",
-        "validation, worst": f"{min(scores):.4f}" if scores else "–",
+        "validation, best": f"{max(known):.4f}" if known else "–",
+        "validation, worst": f"{min(known):.4f}" if known else "–",
     }
 
 

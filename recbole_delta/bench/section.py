@@ -144,11 +144,14 @@ def caption(comparison: Comparison) -> str:
     masked = {frozenset([True]): "history items are not recommended again",
               frozenset([False]): "history items may be recommended again"}  # fmt: skip
     lengths = sorted({str(each.get("MAX_ITEM_LIST_LENGTH")) for each in settings})
-    cases, empty = mode["cases"], mode["empty_history"]
+    cases = mode["cases"]
+    # Whether what is left of a history is empty depends on whether its cold items are shown.
+    left = {record.mode["empty_history"]["total"] for record in records}
+    empty = " or ".join(f"{n:,}" for n in sorted(left))
     return (
         f"{comparison.dataset}, protocol {prepared.get('protocol', 'unknown')}, content "
         f"{' and '.join(map(str, encoders)) or 'unknown'}; {cases['cold']:,} cold and "
-        f"{cases['warm']:,} warm test targets ({empty['total']:,} with an empty history, which "
+        f"{cases['warm']:,} warm test targets ({empty} with an empty history, which "
         f"are misses); {masked.get(frozenset(masks), 'masking differs from row to row')}; "
         f"histories up to {' or '.join(lengths)} items; best epoch by "
         f"{' or '.join(sorted({str(each.get('valid_metric')) for each in settings}))}."

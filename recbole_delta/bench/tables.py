@@ -229,6 +229,7 @@ def _conditions(row: Row) -> dict[str, Any]:
     epochs = [len(each.facts["curve"]) for each in row.records]
     seconds = [each.measured["seconds"]["train_and_evaluate"] for each in row.records]
     embeds = mode["embeds_cold_items"]
+    score = np.mean([each.best_valid_score for each in row.records])
     return {
         "model": first.facts["model"],
         "item embedding": _item_embedding(settings.get("item_embedding"), embeds, epochs[0]),
@@ -237,7 +238,7 @@ def _conditions(row: Row) -> dict[str, Any]:
         "cold history": ("kept" if mode["cold_history"] == "keep" else "dropped")
         if embeds
         else "dropped",
-        "validation": f"{np.mean([each.facts['best_valid_score'] for each in row.records]):.4f}",
+        "validation": f"{score:.4f}" if np.isfinite(score) else "-",
         "epochs": f"{np.mean(epochs):.0f}",
         "seconds": f"{np.median(seconds):.0f}",
         "peak GiB": f"{max(each.measured['peak_gib'] for each in row.records):.1f}",

@@ -171,9 +171,11 @@ class ContentMap(nn.Module):
         if self.unit:
             norm = np.linalg.norm(rows, axis=1, keepdims=True)
             if not (norm > 1e-12).all():
+                kept = f"is zero in all {rows.shape[1]} dimensions that are kept of it"
+                what = "equals the warm items' mean" if shift.any() else kept
                 raise DeltaError(
-                    f"The content of {int((norm <= 1e-12).sum())} items equals the warm items' "
-                    "mean and has no direction left; are all vectors the same?"
+                    f"The content of {int((norm <= 1e-12).sum())} items {what} and has no "
+                    "direction left; are all vectors the same, or nearly empty?"
                 )
             rows = rows / norm
         return torch.from_numpy(rows.astype(np.float32))

@@ -9,7 +9,7 @@ import numpy as np
 
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.evaluator.evidence import Evidence
-from recbole_delta.evaluator.mass import DIGITS, equal_mass
+from recbole_delta.evaluator.mass import equal_mass, rounded
 
 LEAST_CASES = 10
 """Cold and warm validation targets, after a cold item and after others, that say enough."""
@@ -57,7 +57,7 @@ class Calibration:
         """
         frontier, three = evidence.frontier(share), evidence.estimates(share)
         # Test rows decide in what order cold items are numbered, and so the last bits of scores.
-        offset = round(three.agreed, DIGITS)
+        offset = rounded(three.agreed, three.of_logits)
         return cls(
             offset,
             best=three.best,
@@ -72,16 +72,16 @@ class Calibration:
 
     @classmethod
     def by_mass(cls, odds: np.ndarray, share: float, after_cold: float = 0.0) -> Calibration:
-        """The offset of equal mass, for want of anything better; 0 where no item is cold yet.
+        """The offset of equal mass, for want of anything better; 0 where it cannot be measured.
 
         Args:
             odds: :func:`~recbole_delta.evaluator.mass.log_odds` of the model; nothing but NaN where
-                there are no cold candidates.
+                there are no cold candidates, or no case has a history.
             share: the expected share of cold targets.
             after_cold: the constant that the model has already.
         """
         mass = equal_mass(odds, share) if np.isfinite(odds).any() else 0.0
-        return cls(round(mass, DIGITS), None, None, mass, share, after_cold=after_cold)
+        return cls(rounded(mass), None, None, mass, share, after_cold=after_cold)
 
 
 def choose_offset(
@@ -173,4 +173,4 @@ def difference_after_cold(evidence: Evidence, after_cold: np.ndarray, share: flo
         odds = expected * cold / n_cold / ((1 - expected) * warm / n_warm)
         estimates = evidence.among(np.flatnonzero(group)).estimates(odds / (1 + odds))
         offsets.append(estimates.agreed)
-    return round(offsets[0] - offsets[1], DIGITS)
+    return rounded(offsets[0] - offsets[1], evidence.of_logits)

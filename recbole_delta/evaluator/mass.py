@@ -16,7 +16,7 @@ QUANTILES = 101
 """Numbers by which a checkpoint remembers how log-odds are distributed over histories."""
 
 DIGITS = 4
-"""Decimals of an offset: more of them are the noise of float32."""
+"""Decimals of an offset on logits, digits of another: more of them are the noise of float32."""
 
 LARGEST = 30.0
 """Equal mass is looked for up to it, either sign: e to this power is all the mass there is."""
@@ -61,6 +61,22 @@ def equal_mass(log_odds: Sequence[float] | np.ndarray, share: float) -> float:
         else:
             high = middle
     return (low + high) / 2
+
+
+def rounded(offset: float, of_logits: bool = True) -> float:
+    """An offset without the digits that are noise.
+
+    Args:
+        offset: what is to be added to scores.
+        of_logits: whether these are logits; else they may be of any size.
+
+    Example:
+        >>> rounded(1.234567), rounded(-2.464567e-05, of_logits=False)
+        (1.2346, -2.465e-05)
+    """
+    if of_logits or abs(offset) >= 1:
+        return round(offset, DIGITS)
+    return float(f"{offset:.{DIGITS}g}")
 
 
 def quantiles(log_odds: np.ndarray) -> tuple[float, ...]:

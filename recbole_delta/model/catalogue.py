@@ -16,6 +16,9 @@ from recbole_delta.compute.memory import require_memory
 from recbole_delta.data.dataset import ColdWarmDataset
 from recbole_delta.model.contract import CatalogueModel
 
+PAIRS = 2**18
+"""Pairs of user and item that are scored at a time, where a model scores nothing else."""
+
 
 class WholeCatalogue(CatalogueModel, SequentialRecommender):
     """In front of a sequential RecBole model: its scores end with −inf for items it does not know.
@@ -49,9 +52,24 @@ class GeneralCatalogue(CatalogueModel, GeneralRecommender):
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Scores ``[B, n_catalogue]``; −inf for an item without a vector."""
         user = interaction[self.USER_ID]
-        scores = super().full_sort_predict(interaction).view(len(user), -1)
+        try:
+            scores = super().full_sort_predict(interaction).view(len(user), -1)
+        except NotImplementedError:  # NeuMF and its like score a pair of user and item
+            scores = self._scores_of_pairs(user)
         scores = _padded(self.calibrated(scores), self.n_catalogue)
         return scores.masked_fill(~self.known_users[user.cpu(), None].to(scores.device), -inf)
+
+    def _scores_of_pairs(self, user: Tensor) -> Tensor:
+        """Scores ``[B, n]`` of the items that the model knows, a pair at a time."""
+        items = torch.arange(self.n_items, device=user.device)
+        scores = []
+        for users in user.split(max(1, PAIRS // self.n_items)):
+            pairs = {
+                self.USER_ID: users.repeat_interleave(self.n_items),
+                self.ITEM_ID: items.repeat(len(users)),
+            }
+            scores.append(self.predict(Interaction(pairs)).view(len(users), -1))
+        return torch.cat(scores)
 
 
 class PopularityCatalogue(CatalogueModel, GeneralRecommender):

@@ -39,6 +39,13 @@ LOOKS_AHEAD = 1e-5
 FEW_STEPS, SMALL_BATCH = 8, 32
 """Fewer steps an epoch than this are warned of, unless the batches are as small as that."""
 
+ELSEWHERE = {
+    "FEARec": "it searches RecBole's table of all prefixes, which is not made here",
+    "DIN": "it says whether a shown item is clicked, and RecBole ranks it among sampled items",
+    "DIEN": "it says whether a shown item is clicked, and RecBole ranks it among sampled items",
+}
+"""Sequential models of RecBole's that cannot be run on windows and ranked fully, and why."""
+
 MODEL_TYPES = (ModelType.SEQUENTIAL, ModelType.GENERAL, ModelType.TRADITIONAL)
 
 
@@ -154,7 +161,8 @@ def _build(model_class: Any, config: RunConfig, train: Any) -> Any:
     if not is_registered(model_class):
         model_class = _over_all_items(model_class, dataset)
     model = model_class(config, dataset).to(config["device"])
-    if model.is_trained and any(parameter.requires_grad for parameter in model.parameters()):
+    learns = model.is_trained and any(each.requires_grad for each in model.parameters())
+    if learns and not _has_own_epochs(_stock_trainer(config)):
         _try_out(model, train)
     return model
 
@@ -187,6 +195,7 @@ def _try_out(model: Any, train: Any) -> None:
     """
     device = next(model.parameters()).device
     states = generator_states(train.generator, device)
+    model.train()  # some make here what their loss reads, such as SGL's graphs
     model.eval()
     model.calculate_loss(train.collate_fn(list(range(min(2, len(train.dataset))))).to(device))
     looks_ahead = isinstance(model, SequenceBackbone) and model.causal and _looks_ahead(model)
@@ -241,12 +250,24 @@ def _trainer_class(config: RunConfig) -> type[ColdWarmTrainer]:
         return UntrainedTrainer
     if is_registered(config.model_class):
         return trainer_of(config.model_class)
-    stock: type[Trainer] = get_trainer(config["MODEL_TYPE"], config["model"])
+    if config["model"] in ELSEWHERE:
+        raise DeltaError(f"{config['model']} does not run here: {ELSEWHERE[config['model']]}.")
+    stock = _stock_trainer(config)
     if stock.fit is not Trainer.fit:
         raise DeltaError(
             f"{config['model']} has a training of its own in RecBole ({stock.__name__}), which "
             "does not know cold and warm; it does not run here."
         )
     # One with a training step of its own keeps it.
-    own = {} if stock._train_epoch is Trainer._train_epoch else {"_train_epoch": stock._train_epoch}
+    own = {"_train_epoch": stock._train_epoch} if _has_own_epochs(stock) else {}
     return type(f"ColdWarm{stock.__name__}", (ColdWarmTrainer, stock), own)
+
+
+def _stock_trainer(config: RunConfig) -> type[Trainer]:
+    stock: type[Trainer] = get_trainer(config["MODEL_TYPE"], config["model"])
+    return stock
+
+
+def _has_own_epochs(stock: type[Trainer]) -> bool:
+    """Whether a trainer of RecBole's has a training step of its own, as RecVAE's."""
+    return stock._train_epoch is not Trainer._train_epoch

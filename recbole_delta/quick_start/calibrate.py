@@ -144,6 +144,12 @@ def _chosen(source: _Source, after_cold: float, odds: np.ndarray) -> Calibration
     """What ``cold_offset: auto`` finds; ``odds`` are those of the trained model."""
     if source.cases is None:
         found = Calibration.by_mass(odds, source.share or 0.0, after_cold)
+        if not np.isfinite(odds).any():
+            getLogger().warning(
+                "cold_offset: auto stays 0: there is nothing to measure it on, no validation case "
+                "with a history or no cold item yet; set a number, or prepare the data set with "
+                "validation targets."
+            )
     else:
         source.model.set_offsets(warm=source.model.warm_offsets, after_cold=after_cold)
         # Scored anew: the constant could be added to what is known, but for the last bits of ties.

@@ -22,8 +22,8 @@ from recbole_delta.trainer.metadata import CheckpointMetadata
 OWN = ("torch", "cuda")
 """Generators from which each process draws numbers of its own: dropout. The others are alike."""
 
-NOT_RESUMABLE = ("DiffRec", "LDiffRec", "MacridVAE", "MultiVAE", "RaCT")
-"""RecBole's models that count steps or keep losses in attributes that no checkpoint holds."""
+NOT_RESUMABLE = ("DiffRec", "LDiffRec", "LINE", "MacridVAE", "MultiVAE", "RaCT")
+"""RecBole's models that keep counts, draws or losses in attributes that no checkpoint holds."""
 
 
 class RunState:

@@ -16,6 +16,7 @@ from support.benches import MODELS, REPORT
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.bench.bench import bench
+from recbole_delta.bench.engine import Outcome
 
 
 def lasting(folder: Path) -> dict[str, bytes]:
@@ -72,3 +73,19 @@ def test_a_cluster_that_is_not_there_is_refused(plan, monkeypatch):
     monkeypatch.setattr(distributed, "Client", lambda address, timeout: impatient(address))
     with pytest.raises(DeltaError, match="no Dask scheduler at"):
         bench(plan(models={"content": MODELS["content"]}), cluster="tcp://127.0.0.1:9")
+
+
+def test_a_run_that_failed_says_what_went_wrong_first():
+    """What fails in the wake of it, such as a log whose folder is gone, is printed after it."""
+    output = """Exception ignored
+Traceback (most recent call last):
+  File "one.py", line 1, in main
+    perform(task)
+NotImplementedError: no scores
+Traceback (most recent call last):
+  File "log.py", line 2
+FileNotFoundError: events.out
+"""
+    assert Outcome(1, output).reason == "NotImplementedError: no scores"
+    assert Outcome(2, "warning\nerror: core is 0.\n").reason == "core is 0."
+    assert Outcome(-9, output).reason == "killed by signal 9"

@@ -37,3 +37,15 @@ def test_rows_of_code_that_no_commit_holds_are_named(plan, lay_down):
         assert (f"\n**{words} " in (out / "report.md").read_text()) == warned
         assert (f'<p class="warning">{words} ' in (out / "report.html").read_text()) == warned
         assert f"Code: {revision}, unknown." in (out / "report.md").read_text()
+
+
+def test_empty_histories_are_counted_as_each_kind_of_row_is_shown_them(plan, lay_down):
+    """Popularity is shown no cold items: of a history of these nothing is left."""
+    path = lay_down(plan(models={k: MODELS[k] for k in ("content", "default")}))
+    [first, *_] = path.parent.glob("records/*/ContentMean-*/record.json")
+    facts = json.loads(first.read_text())
+    before = facts["modes"][facts["configured_mode"]]["empty_history"]["total"]
+    facts["modes"][facts["configured_mode"]]["empty_history"]["total"] = before + 2
+    first.write_text(json.dumps(facts))
+    report = (bench(path) / "report.md").read_text()
+    assert f"({before} or {before + 2} with an empty history, which are misses)" in report

@@ -121,6 +121,12 @@ def test_where_nothing_is_validated_nothing_is_chosen_and_the_rest_is_reported(
     assert set(pd.read_csv(out / "tables" / "blind.csv")["row"]) == {"content"}
     report = (out / "report.md").read_text()
     assert report.count("tuned: not in the tables, as no validation score says what to") == 1
+    assert "are missing" not in report
+    # JSON has no infinity.
+    blind = [each for each in path.parent.glob("records/*/*/record.json") if "blind" in str(each)]
+    texts = [each.read_text() for each in blind]
+    assert sum('"best_valid_score": null' in text for text in texts) == 3
+    assert not any("Infinity" in text or "NaN" in text for text in texts)
     assert len(audit_bench(path)) == 2
 
 

@@ -46,3 +46,11 @@ def test_a_map_repeats_from_its_buffers_and_refuses_other_content():
             DeltaError, match="dimension 5, and the model was trained on dimension 8"
         ):
             fitted(warm[:, :5])
+
+
+def test_content_without_a_direction_is_refused_and_says_why():
+    """All vectors alike, or a one-hot vector of which nothing is kept."""
+    with pytest.raises(DeltaError, match="3 items equals the warm items' mean"):
+        ContentMap.standardised(np.ones((3, 4)) * [1, 2, 3, 4], 4)(np.array([[1, 2, 3, 4]] * 3))
+    with pytest.raises(DeltaError, match="1 items is zero in all 2 dimensions that are kept"):
+        ContentMap.columns(np.array([0, 2]), 4)(np.eye(4)[[0, 1, 2]])

@@ -131,11 +131,16 @@ def test_no_probability_is_read_from_scores_that_are_no_logits():
     assert difference_after_cold(replace(both, of_logits=False), first, None) == 0
 
 
-@pytest.mark.parametrize("model", ["ContentMean", "CEASE", "AddEASE"])
-def test_a_model_that_has_learnt_by_no_softmax_gets_the_best_one(tiny, train, model):
-    result, _ = train(tiny, model, cold_offset="auto", valid_candidates="all")
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [("ContentMean", {}), ("CEASE", {}), ("AddEASE", {}), ("CEASE", {"reg_weight": 1e5})],
+)
+def test_a_model_that_has_learnt_by_no_softmax_gets_the_best_one(tiny, train, model, settings):
+    """However small its scores are: EASE's are by how much its weights are held down."""
+    result, _ = train(tiny, model, cold_offset="auto", valid_candidates="all", **settings)
     calibration = result.calibration
-    assert calibration["offset"] == pytest.approx(calibration["best"], abs=1e-4)
+    assert calibration["offset"] == pytest.approx(calibration["best"], rel=1e-3)
+    assert calibration["offset"] or not calibration["best"]
     assert calibration["equal_mass"] != pytest.approx(calibration["best"], abs=1e-4)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import recbole_delta
 from dataset_prep.errors import DeltaError
 
 
@@ -118,3 +119,44 @@ def test_features_of_items_reach_the_models_that_use_them(tiny, train, tmp_path)
         assert result.test_result["ndcg_warm@10"] > 0
     with pytest.raises(DeltaError, match="selected_features: tiny has no 'kind'"):
         train(tiny, "GRU4RecF", selected_features=["kind"])
+
+
+@pytest.mark.parametrize("model", ["NeuMF", "NNCF"])
+def test_a_model_of_pairs_scores_all_warm_items(tiny, train, model, monkeypatch):
+    """RecBole's have ``predict`` alone; ours asks for some users at a time."""
+    monkeypatch.setattr("recbole_delta.model.catalogue.PAIRS", 70)
+    result, (_, net, dataset, _, _, cases) = train(tiny, model, epochs=1)
+    batch = cases.dataset.batch(torch.arange(5))
+    known = net.known_users[batch["user_id"]]
+    net.eval().requires_grad_(False)
+    scores = net.full_sort_predict(batch)[known]
+    users = batch["user_id"][known]
+    for user, row in zip(users, scores):
+        for item in (1, dataset.n_warm):
+            pair = {"user_id": user[None], "item_id": torch.tensor([item])}
+            assert row[item] == pytest.approx(float(net.predict(pair)), rel=1e-4)
+    assert len(users)
+    assert scores[:, dataset.n_warm + 1 :].isneginf().all()
+    assert result.test_result["ndcg_cold@10"] == 0
+
+
+@pytest.mark.parametrize("model", ["SGL", "RecVAE"])
+def test_models_that_prepare_their_training_in_ways_of_their_own(tiny, train, model):
+    """SGL makes graphs when it is set to train, RecVAE's trainer tells its loss what to train."""
+    result, _ = train(tiny, model, epochs=1)
+    assert result.test_result["ndcg_warm@10"] > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"), [("FEARec", "table of all prefixes"), ("DIN", "a shown item is clicked")]
+)
+def test_sequential_models_that_do_not_run_here(tiny, train, model, reason):
+    with pytest.raises(DeltaError, match=f"{model} does not run here: .*{reason}"):
+        train(tiny, model)
+
+
+def test_a_model_with_state_that_no_checkpoint_holds_is_not_resumed(tiny, train):
+    """LINE draws its negative items from a shuffled list, and remembers where it was."""
+    result, _ = train(tiny, "LINE", epochs=1)
+    with pytest.raises(DeltaError, match="LINE"):
+        recbole_delta.resume(result.checkpoint, {"epochs": 2})

@@ -38,13 +38,18 @@ def validated_on(prepared, group):
     ("group", "metric"),
     [("cold", "NDCG_cold@10"), ("cold", "NDCG@10"), ("none", "NDCG_warm@10"), ("none", "NDCG@10")],
 )
-def test_without_warm_validation_targets_equal_mass_is_all_there_is(tiny, train, group, metric):
+def test_without_warm_validation_targets_equal_mass_is_all_there_is(
+    tiny, train, caplog, group, metric
+):
     """Else warm items would be buried: nothing on validation data speaks for them."""
+    caplog.set_level("WARNING")
     settings = {**RECIPE, **TOTAL, "valid_metric": metric}
     result, (_, model, _, _, valid, _) = train(validated_on(tiny, group), **settings)
     found = result.calibration
     assert found["best"] is None
     assert found["after_cold"] == 0
+    nothing = "cold_offset: auto stays 0: there is nothing to measure it on"
+    assert (nothing in caplog.text) == (group == "none")
     if group == "none":
         assert found["offset"] == 0
     else:
