@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 LONGEST = 1000
@@ -105,7 +106,7 @@ def at_least_1(name: str, value: object) -> None:
     Raises:
         DeltaError: with the setting's name.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise DeltaError(f"{name} must be at least 1, but is {value!r}.")
 
 
@@ -138,7 +139,7 @@ def whole_number(name: str, value: object, least: int) -> None:
     Raises:
         DeltaError: with the setting's name.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise DeltaError(f"{name} must be a whole number >= {least}, but is {value!r}.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from logging import getLogger
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +13,12 @@ import polars as pl
 
 from dataset_prep.errors import DeltaError, at_least_1, check_options, check_seed, number
 from dataset_prep.format.atomic import check_ids
-from dataset_prep.interactions.filters import in_n_core, sample_users, without_repeats
+from dataset_prep.interactions.filters import (
+    in_n_core,
+    n_repeated,
+    sample_users,
+    without_repeats,
+)
 from dataset_prep.interactions.log import Log, occurrences
 from dataset_prep.protocols import PROTOCOLS, protocol_options
 from dataset_prep.protocols.cold_share import cold_share
@@ -157,6 +163,12 @@ def split_log(
         steps.append(counts(f"{filters.core}-core", log))
     if not len(log):
         raise DeltaError(f"No interaction is left after {steps[-1]['step']}.")
+    if repeated := n_repeated(log):
+        getLogger().warning(
+            f"{source}: {repeated} rows are like an earlier one, of the same user, item and time, "
+            "and may be training rows and targets at once; drop_repeats leaves out a user's rows "
+            "that repeat the one before."
+        )
     done = PROTOCOLS[protocol](log, **options)
     share = cold_share(before, kept, done, PROTOCOLS[protocol], options, filters.core)
     steps += [*done.steps, counts(protocol, done.log)]

@@ -30,7 +30,7 @@ RESUME_USAGE = """\
 usage: recbole-delta resume CHECKPOINT [--SETTING=VALUE ...] [--import MODULE]
 
 Go on with an interrupted run after the epoch of its checkpoint. Settings that may change:
-epochs, stopping_step, eval_batch_size, show_progress, state, gpu_id, use_gpu.
+epochs, stopping_step, eval_batch_size, show_progress, state, gpu_id, use_gpu, data_path.
 """
 
 

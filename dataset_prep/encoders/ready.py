@@ -19,7 +19,8 @@ def read_vectors(path: Path) -> ContentTable:
     Args:
         path: ``.npy`` with an ``.ids.txt`` beside it (one item id per line), ``.safetensors`` as
             :mod:`dataset_prep.format.content` describes it, ``.parquet`` with a column of item
-            ids and a column of lists, or a RecBole ``.item`` file with one ``float_seq`` field.
+            ids and a column of lists, or a RecBole ``.item`` file with one ``float_seq`` field. An
+            empty cell is no vector.
 
     Raises:
         DeltaError: the file is missing, or has none of these forms.
@@ -82,6 +83,7 @@ def _read_parquet(path: Path) -> ContentTable:
             f"{path} should have a column item_id and one column of lists, but has "
             f"{', '.join(table.columns)}."
         )
+    table = table.drop_nulls(lists[0])  # such an item has no vector
     tokens = table[item].cast(pl.String)
     return ContentTable(tokens.to_list(), list_matrix(table[lists[0]], str(path)), str(path))
 
@@ -90,13 +92,16 @@ def _read_atomic(path: Path) -> ContentTable:
     with reading(path):
         table = pl.read_csv(path, separator="\t", infer_schema=False, quote_char=None)
     fields = [name for name in table.columns if name.endswith(":float_seq")]
-    if len(fields) != 1 or "item_id:token" not in table.columns:
+    ids = [name for name in table.columns if name.endswith(":token")]
+    ids = ["item_id:token"] if "item_id:token" in ids else ids
+    if len(fields) != 1 or len(ids) != 1:
         raise DeltaError(
             f"{path} should have item_id:token and one float_seq field, but has "
             f"{', '.join(table.columns)}."
         )
+    table = table.filter(pl.col(fields[0]).str.strip_chars() != "")  # such an item has no vector
     numbers = table[fields[0]].str.split(" ").cast(pl.List(pl.Float32), strict=False)
     if numbers.explode().null_count():
         raise DeltaError(f"{path}: {fields[0]} must hold numbers with spaces between.")
-    tokens = table["item_id:token"].to_list()
+    tokens = table[ids[0]].to_list()
     return ContentTable(tokens, list_matrix(numbers, str(path)), str(path))

@@ -6,7 +6,7 @@ import numpy as np
 
 from dataset_prep.errors import DeltaError
 from dataset_prep.interactions.draw import draw
-from dataset_prep.interactions.log import OFFICIAL_TEST, Log, occurrences, sorted_users
+from dataset_prep.interactions.log import BATCH, OFFICIAL_TEST, Log, occurrences, sorted_users
 
 
 def in_n_core(user: np.ndarray, item: np.ndarray, n: int) -> np.ndarray:
@@ -42,6 +42,26 @@ def without_repeats(log: Log) -> Log:
     repeats[by_user[1:]] = (user[1:] == user[:-1]) & (item[1:] == item[:-1])
     # The published targets of test sessions are counted in whole sessions.
     return log.keep(~repeats | (log.extra.get(OFFICIAL_TEST, np.zeros(1)) > 0))
+
+
+def n_repeated(log: Log) -> int:
+    """How many rows are like an earlier one: of the same user, item and time.
+
+    Args:
+        log: in order of time.
+    """
+    found, start = 0, 0
+    while start < len(log):
+        # Rows of one time stay together.
+        last = log.time[min(start + BATCH, len(log)) - 1]
+        end = int(np.searchsorted(log.time, last, side="right"))
+        part = slice(start, end)
+        row = log.user[part].astype(np.int64) * len(log.items) + log.item[part]
+        time = log.time[part]
+        order = np.lexsort((row, time))
+        same = (np.diff(row[order]) == 0) & (np.diff(time[order]) == 0)
+        found, start = found + int(same.sum()), end
+    return found
 
 
 def sample_users(log: Log, n: int, seed: int) -> Log:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from logging import getLogger
 
 import numpy as np
 import polars as pl
+from polars import selectors
 
 from dataset_prep.errors import DeltaError
 
@@ -82,11 +84,16 @@ class Log:
             for name in categories
         )
         parts: dict[str, list[np.ndarray]] = {}
+        needed, gaps = {*categories, "timestamp", OFFICIAL_TEST, *above}, set[str]()
         n_raw = 0
         try:
             _check_numbers(rows, source)
-            coded = rows.with_columns(tokens)
+            coded = rows.with_columns(tokens).with_columns(selectors.decimal().cast(pl.Float64))
             for batch in coded.collect_batches(chunk_size=BATCH, maintain_order=True):
+                # What nothing reads may be missing: a rating that somebody has not given.
+                unread = [name for name in batch.columns if name not in needed]
+                gaps |= {name for name in unread if _has_gaps(batch[name])}
+                batch = batch.drop(gaps)
                 _require_filled(batch, source)
                 n_raw += len(batch)
                 for name, bound in above.items():
@@ -100,6 +107,9 @@ class Log:
             raise DeltaError(f"Cannot read {source}: {_first_line(error)}.") from error
         if not parts:
             raise DeltaError(f"{source} holds no interactions.")
+        for name in sorted(gaps):
+            parts.pop(name, None)
+            getLogger().warning(f"{source}: {name} is missing in some rows; it is left out.")
         raw = {"rows": n_raw, "users": len(categories["user_id"].to_series())}
         raw["items"] = len(categories["item_id"].to_series())
         columns = {name: np.concatenate(parts.pop(name)) for name in list(parts)}
@@ -206,6 +216,10 @@ def _check_numbers(rows: pl.LazyFrame, source: str) -> None:
     for name, kind in rows.collect_schema().items():
         if name not in ("user_id", "item_id") and not kind.is_numeric() and kind != pl.Null:
             raise DeltaError(f"{source}: {name} must hold numbers, not {kind}.")
+
+
+def _has_gaps(column: pl.Series) -> bool:
+    return bool(column.null_count() or (column.dtype.is_float() and not column.is_finite().all()))
 
 
 def _require_filled(batch: pl.DataFrame, source: str) -> None:

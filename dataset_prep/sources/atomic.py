@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_prep.errors import DeltaError
+from dataset_prep.sources.delimited import is_a_line_each, take_long_fields
 from dataset_prep.sources.raw_files import reading
 
 
@@ -31,14 +32,15 @@ def read_item_table(path: Path, rows: int | None = None) -> Any:
 
     how: dict[str, Any] = {"sep": "\t", "dtype": str, "keep_default_na": False, "nrows": rows,
                            "engine": "python", "encoding": "utf-8-sig"}  # fmt: skip
+    take_long_fields()
     with reading(path):
         try:
             table = pd.read_csv(path, **how)
             joined = any(table[field].str.contains("\n", na=False).any() for field in table)
-            if not joined or not _is_a_line_each(path):
+            if not joined or not is_a_line_each(path):
                 return table
         except (pd.errors.ParserError, csv.Error):
-            if not _is_a_line_each(path):
+            if not is_a_line_each(path):
                 raise
         return pd.read_csv(path, **how, quoting=csv.QUOTE_NONE)
 
@@ -59,10 +61,3 @@ def check_types(path: Path, columns: Iterable[str]) -> None:
                 f"{path}: the column {column!r} must say its type, as RecBole's headers do: "
                 f"{column.split(':')[0]}:token_seq."
             )
-
-
-def _is_a_line_each(path: Path) -> bool:
-    """Whether each line has as many tabs as the first, so that no field can span lines."""
-    with path.open(encoding="utf-8-sig") as file:
-        width = file.readline().count("\t")
-        return all(line.count("\t") == width for line in file if line.strip())

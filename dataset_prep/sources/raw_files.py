@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from dataset_prep.errors import DeltaError
 
 FAULTS = (
     *(pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, EOFError, ValueError),
-    *(SyntaxError, TypeError, KeyError, RecursionError, zlib.error),
+    *(SyntaxError, TypeError, KeyError, RecursionError, csv.Error, zlib.error),
 )
 """Exceptions of readers for a damaged file, or a file in another format."""
 

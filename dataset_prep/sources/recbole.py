@@ -8,6 +8,7 @@ import polars as pl
 
 from dataset_prep.errors import DeltaError, check_folder_name
 from dataset_prep.sources.atomic import check_types, read_item_table
+from dataset_prep.sources.delimited import scan_delimited
 from dataset_prep.sources.raw_files import need, reading
 from dataset_prep.sources.registry import RawData, source
 from dataset_prep.sources.table import further_numbers, require_columns, require_one_id
@@ -47,7 +48,7 @@ def read_recbole(
     [inter] = need(raw, f"{name}.inter", where="It is RecBole's file.")
     items_file = inter.with_suffix(".item")
     with reading(inter):
-        rows = pl.scan_csv(inter, separator="\t", infer_schema=False)
+        rows = scan_delimited(inter, "\t")
         rows = rows.rename(lambda column: column.split(":")[0])
     known = require_columns(rows, [user, item], inter)
     if time not in known:
@@ -58,8 +59,7 @@ def read_recbole(
     fields = {"timestamp": time} | ({"rating": rating} if rating in known else {})
     fields |= further_numbers(numbers, ["user_id", "item_id", *fields])
     require_columns(rows, list(fields.values()), inter)
-    # Empty lines at the end are none for RecBole.
-    rows = rows.filter(~pl.all_horizontal(pl.all().is_null())).select(
+    rows = rows.select(
         user_id=user,
         item_id=item,
         **{name: pl.col(field).cast(pl.Float64) for name, field in fields.items()},

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from logging import getLogger
 from pathlib import Path
 
 import polars as pl
 
 from dataset_prep.errors import DeltaError
 from dataset_prep.sources.atomic import read_item_table
+from dataset_prep.sources.delimited import scan_delimited
 from dataset_prep.sources.parquet import scan_parquet
 from dataset_prep.sources.raw_files import need, reading
 from dataset_prep.sources.registry import RawData, source
@@ -135,7 +137,7 @@ def require_one_id(columns: Collection[str], key: str, path: Path) -> None:
 
 
 def _scan(path: Path) -> pl.LazyFrame:
-    """The rows of a table; all columns of CSV and TSV as text, so that 007 does not become 7."""
+    """The rows of a table, as it has its columns; those of CSV and TSV are text."""
     if path.suffix not in ENDINGS:
         raise DeltaError(
             f"{path} has none of the endings that are understood: {', '.join(ENDINGS)}."
@@ -144,7 +146,8 @@ def _scan(path: Path) -> pl.LazyFrame:
         return scan_parquet(path)
     if path.suffix in (".jsonl", ".ndjson"):
         return pl.scan_ndjson(path, infer_schema_length=None)
-    table = pl.scan_csv(path, separator="," if path.suffix == ".csv" else "\t", infer_schema=False)
+    with reading(path):
+        table = scan_delimited(path, "," if path.suffix == ".csv" else "\t")
     if path.suffix in (".inter", ".item"):  # RecBole's, whose header says item_id:token
         return table.rename(lambda column: column.rpartition(":")[0] or column)
     return table
@@ -189,7 +192,9 @@ def _times(first: pl.Series, column: str, form: str, path: Path) -> pl.Expr:
 
 
 def read_items(path: Path, key: str = "item_id") -> pl.DataFrame:
-    """A table of items with all columns as text; a list becomes words with spaces between.
+    """A table of items as text; a list of words becomes words with spaces between.
+
+    A vector, or a table in a cell, is left out.
 
     Args:
         path: the file (CSV, TSV, Parquet, JSON lines).
@@ -201,11 +206,21 @@ def read_items(path: Path, key: str = "item_id") -> pl.DataFrame:
     table = _scan_items(path) if path.suffix == ".item" else _scan(path)
     schema = require_columns(table, [key], path)
     require_one_id(schema, key, path)
-    columns = []
-    for name, kind in schema.items():
-        column = pl.col(name)
-        if isinstance(kind, pl.List):
-            column = column.list.eval(pl.element().cast(pl.String)).list.join(" ")
-        columns.append(column.cast(pl.String))
+    columns = [_as_text(name, kind) for name, kind in schema.items() if _is_words(kind)]
+    if left_out := [name for name, kind in schema.items() if not _is_words(kind)]:
+        getLogger().warning(f"{path}: {', '.join(left_out)} is no text, and is left out.")
     with reading(path):
         return table.select(columns).rename({key: "item_id"}).collect()
+
+
+def _is_words(kind: pl.DataType) -> bool:
+    """Whether a column can be words: not of arrays, which are vectors, nor of tables."""
+    inner = kind.inner if isinstance(kind, pl.List) else kind
+    return not inner.is_nested()
+
+
+def _as_text(name: str, kind: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(kind, pl.List):
+        column = column.list.eval(pl.element().cast(pl.String)).list.join(" ")
+    return column.cast(pl.String)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from dataset_prep.errors import DeltaError
 from dataset_prep.format.fields import COLD_FIELD, SPLIT_FIELD, SPLITS
+from dataset_prep.sources.delimited import take_long_fields
 from recbole_delta.data.sequences import group_starts
 
 
@@ -26,6 +27,7 @@ def check_shape(path: Path, separator: str, encoding: str | None) -> None:
     Raises:
         DeltaError: a line has more or fewer fields, or the file is not text.
     """
+    take_long_fields()  # RecBole's reader does not know them either
     with path.open(encoding=encoding, newline="") as file:
         reader = csv.reader(file, delimiter=separator)
         try:

@@ -25,8 +25,11 @@ from recbole_delta.trainer.metadata import RUN
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 
 RESUMABLE = ("epochs", "stopping_step", "eval_batch_size", "show_progress", "state",
-             "gpu_id", "use_gpu")  # fmt: skip
-"""Settings that may change when a run is resumed: no epoch so far depends on them."""
+             "gpu_id", "use_gpu", "data_path")  # fmt: skip
+"""Settings that may change when a run is resumed: no epoch so far depends on them.
+
+The data may lie elsewhere, but must be the same.
+"""
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,15 @@ class ServedItems:
     Args:
         tokens: ids by number, with that of padding.
         n_warm: items 1 .. ``n_warm`` have training rows.
+        advice: what to do about an item that is not there.
 
     Attributes:
         removed: ids that are recommended no more.
     """
 
-    def __init__(self, tokens: Sequence[str], n_warm: int) -> None:
+    def __init__(self, tokens: Sequence[str], n_warm: int, advice: str = "add it first") -> None:
         self.tokens = list(tokens)
+        self._advice = advice
         self.n_warm = n_warm
         self.removed: set[str] = set()
         self._number = {token: n for n, token in enumerate(self.tokens) if n}
@@ -51,7 +53,7 @@ class ServedItems:
         if not isinstance(token, str):
             raise DeltaError(f"{where}: ids are texts, in quotation marks, but one is {token!r}.")
         if token not in self._number:
-            raise DeltaError(f"{where}: there is no item {token!r}; add it first.")
+            raise DeltaError(f"{where}: there is no item {token!r}; {self._advice}.")
         return self._number[token]
 
     def numbers(self, tokens: Collection[str], where: str) -> Tensor:

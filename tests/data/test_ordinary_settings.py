@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from support.shop import rename_columns, settings
 
@@ -105,6 +106,30 @@ def test_prepare_adds_to_recboles_filter_of_values(data):
     assert rows["timestamp:float"].min() > 1_700_000_100
 
 
+def test_of_two_bounds_on_one_thing_the_stricter_one_counts(data):
+    run(data, val_interval={"rating": "[4,inf)"}, prepare={"above": {"rating": 1}})
+    assert rows_of(data)["rating:float"].min() == 4
+    run(data, val_interval={"rating": "[1,inf)"}, prepare={"above": {"rating": 3}, "core": 2},
+        user_inter_num_interval="[3,inf)", item_inter_num_interval="[3,inf)")  # fmt: skip
+    said = [json.loads(path.read_text())["filters"] for path in data.glob("shop-*/shop-*-*.json")]
+    assert {"rating": 3} in [each["above"] for each in said]
+    assert 3 in [each["core"] for each in said]
+
+
+@pytest.mark.parametrize("asked", ["val_interval", "prepare"])
+def test_a_column_cannot_have_the_name_that_another_one_gets(data, asked):
+    """Else the bound on the one would be applied to the other."""
+    rename_columns(data, rating="stars")
+    file = data / "shop" / "shop.inter"
+    table = pd.read_csv(file, sep="\t")
+    table["rating:float"] = 0.0
+    table.to_csv(file, sep="\t", index=False)
+    settings = {"val_interval": {"val_interval": {"rating": "[3,inf)"}},
+                "prepare": {"prepare": {"above": {"rating": 3}}}}[asked]  # fmt: skip
+    with pytest.raises(DeltaError, match="stars is called rating, so no other column can be"):
+        run(data, RATING_FIELD="stars", **settings)
+
+
 def test_any_column_of_numbers_is_filtered_by(data):
     rename_columns(data, timestamp="at", rating="stars")
     file = data / "shop" / "shop.inter"
@@ -155,6 +180,11 @@ def test_content_file_is_the_content_of_an_ordinary_data_set(data, tmp_path):
     path = vectors(tmp_path)
     by_file = run(data, content_file=str(path))
     assert by_file.test_result == run(data, prepare={"vectors": str(path)}).test_result
+    matrix, tokens = np.load(path), path.with_suffix(".ids.txt").read_text().split()
+    table = pl.DataFrame({"item_id": tokens, "vector": matrix.tolist()})
+    table.write_parquet(tmp_path / "v.parquet")
+    by_table = run(data, content_file=str(tmp_path / "v.parquet"))
+    assert by_table.test_result == by_file.test_result
 
 
 @pytest.mark.parametrize(
@@ -166,6 +196,7 @@ def test_content_file_is_the_content_of_an_ordinary_data_set(data, tmp_path):
         ({"drop_repeats": "no"}, "prepare: drop_repeats must be True or False"),
         ({"fraction": "0.2"}, "prepare: fraction must be a number, but is '0.2'"),
         ({"seed": 1.5}, "prepare: seed must be a whole number"),
+        ({"devices": "cpu"}, r"prepare: devices must be a list, such as \[cpu\], but is 'cpu'"),
         ({"above": {"rating": None}}, "above: the bound of rating must be a number, but is None"),
     ],
 )
@@ -247,6 +278,7 @@ def test_prepare_is_not_read_for_a_prepared_set_and_it_says_so(data, caplog):
     [
         ({"benchmark_filename": ["train", "valid", "test"]}, "benchmark_filename is not read: put"),
         ({"additional_feat_suffix": ["ent"]}, "additional_feat_suffix: a prepared data set has"),
+        ({"field_separator": ";"}, "field_separator: .*must have tabs between columns"),
         ({"encoding": "latin-1"}, "must be UTF-8 to be prepared.*iconv -f latin-1"),
         ({"val_interval": "[3,inf)"}, "val_interval must be intervals"),
         ({"val_interval": {"rating": "[3.1.2,inf)"}}, "only intervals without an upper end"),
@@ -291,3 +323,32 @@ def test_repeated_targets_are_misses_and_it_says_so(data, caplog):
     caplog.clear()
     assert run(data, **asked, mask_history=False).test_result["hit@10"] > 0
     assert "own history" not in caplog.text
+
+
+# -- rows and texts of any kind --------------------------------------------------------------------
+
+
+def test_rows_that_are_there_twice_are_warned_of(data, caplog):
+    caplog.set_level("WARNING")
+    file = data / "shop" / "shop.inter"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([*lines, *lines[1:6]]))
+    run(data, state="WARNING")
+    assert "5 rows are like an earlier one, of the same user, item and time" in caplog.text
+
+
+def test_a_text_of_any_length(data):
+    """Python's csv, with which RecBole reads, takes 131,072 characters by itself."""
+    file = data / "shop" / "shop.item"
+    file.write_text(file.read_text().replace("green tea volume 47\t", f"{'tea ' * 40_000}\t"))
+    assert run(data, model="SASRec", epochs=1).test_result["ndcg_warm@10"] >= 0
+    assert preparation(data)["items"]["all"] == 48
+
+
+def test_a_run_goes_on_where_its_data_lie_now(data, tmp_path):
+    begun = run(data, model="SASRecDelta", epochs=1, checkpoint_dir=str(tmp_path / "saved"))
+    data.rename(data.with_name("elsewhere"))
+    with pytest.raises(DeltaError, match="There is no"):
+        recbole_delta.resume(begun.checkpoint, {"epochs": 2})
+    moved = {"epochs": 2, "data_path": str(data.with_name("elsewhere"))}
+    assert len(recbole_delta.resume(begun.checkpoint, moved).curve) == 2

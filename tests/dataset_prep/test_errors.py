@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataset_prep.errors import LONGEST, DeltaError
+import numpy as np
+import pytest
+
+from dataset_prep.errors import LONGEST, DeltaError, at_least_1, whole_number
 
 
 def test_an_error_is_one_line_whatever_it_quotes():
@@ -19,3 +22,17 @@ def test_what_cannot_be_seen_is_escaped():
     assert message == r"rows.csv has no column 'user'; it has: us\x00er, \x1b[2J, \ud800, é."
     message.encode()
     assert len(str(DeltaError("\0" * 10**6))) < LONGEST + 10
+
+
+@pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
+def test_a_whole_number_is_one_whoever_counts(value):
+    at_least_1("k", value)
+    whole_number("k", value, 1)
+
+
+@pytest.mark.parametrize("value", [np.int64(0), 3.0, np.float32(3), True, np.True_, "3"])
+def test_what_is_no_whole_number_of_at_least_1(value):
+    with pytest.raises(DeltaError, match="k must be"):
+        at_least_1("k", value)
+    with pytest.raises(DeltaError, match="k must be"):
+        whole_number("k", value, 1)

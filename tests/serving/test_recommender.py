@@ -115,6 +115,8 @@ def test_models_without_content_recommend_but_take_no_items(tiny, train):
     assert len(listed(recommender, [recommender.items[:2]])[0]) == 10
     with pytest.raises(DeltaError, match="cannot add items"):
         recommender.add_items(["new"], content_of(tiny, ["i1"]))
+    with pytest.raises(DeltaError, match="no item 'new'; a run with IDs knows items with training"):
+        recommender.recommend([[recommender.items[0], "new"]])
     stock, _ = train(tiny, "SASRec", epochs=1)
     with pytest.raises(
         DeltaError, match="RecBole's SASRec; RecBole's own models are compared here, not served"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from dataset_prep.errors import DeltaError
+from dataset_prep.errors import DeltaError, number
 from recbole_delta.data.ordinary.fields import FIELDS, new_names
 
 INTERVALS = ("user_inter_num_interval", "item_inter_num_interval")
@@ -22,7 +22,7 @@ def filters_asked(config: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         config: a RecBole ``Config``.
-        given: the setting ``prepare``; what it says goes first.
+        given: the setting ``prepare``; of its bounds and RecBole's the stricter ones count.
 
     Returns:
         Arguments of :class:`dataset_prep.Filters`; columns have their names in a prepared data set.
@@ -36,7 +36,7 @@ def filters_asked(config: Any, given: Mapping[str, Any]) -> dict[str, Any]:
             "data set. (prepare: {drop_repeats: true} drops repeats that follow each other.)"
         )
     found: dict[str, Any] = {}
-    core = given["core"] if "core" in given else _core(config)
+    core = _core(config, given)
     if core != 1:
         found["core"] = core
     above = _above(config)
@@ -46,8 +46,10 @@ def filters_asked(config: Any, given: Mapping[str, Any]) -> dict[str, Any]:
             raise DeltaError(
                 f"prepare: above must be bounds, as in {{rating: 3}}, but is {asked!r}."
             )
-        names = new_names(config)
-        above |= {names.get(str(column), str(column)): bound for column, bound in asked.items()}
+        for column, bound in asked.items():
+            name = _new_name(config, "prepare: above", column)
+            number(f"prepare: above: the bound of {column}", bound)
+            above[name] = max(bound, above.get(name, bound))
     return found | ({"above": above} if above else {})
 
 
@@ -60,33 +62,51 @@ def further_columns(filters: Mapping[str, Any]) -> str:
     return ",".join(name for name in filters.get("above", {}) if name not in FIELDS.values())
 
 
-def _core(config: Any) -> int:
+def _core(config: Any, given: Mapping[str, Any]) -> int:
     """The fewest rows of users and of items: that of an item itself is 1."""
     bounds = {setting: _least(setting, config[setting] or "[0,inf)") for setting in INTERVALS}
     least = {max(1, math.ceil(bound)) for bound in bounds.values()}
     if len(least) > 1:
+        if "core" in given:
+            return int(given["core"])
         raise DeltaError(
             f"{' and '.join(INTERVALS)} ask for different counts; set prepare: {{core: N}}, "
             "which is for users and items alike."
         )
-    return least.pop()
+    return max(least.pop(), given.get("core", 1))
 
 
 def _above(config: Any) -> dict[str, float]:
     """Bounds by column: kept is what lies strictly above."""
-    intervals, names = config["val_interval"] or {}, new_names(config)
+    intervals = config["val_interval"] or {}
     if not isinstance(intervals, Mapping):
         raise DeltaError(
             f'val_interval must be intervals: {{rating: "[3,inf)"}}, but is {intervals!r}.'
         )
     return {
-        names.get(str(field), str(field)): (
+        _new_name(config, "val_interval", field): (
             math.nextafter(_least("val_interval", text), -math.inf)
             if str(text).strip().startswith("[")
             else _least("val_interval", text)
         )
         for field, text in intervals.items()
     }
+
+
+def _new_name(config: Any, setting: str, field: Any) -> str:
+    """What a column is called in the prepared data set.
+
+    Raises:
+        DeltaError: another column will have its name there.
+    """
+    names, field = new_names(config), str(field)
+    if field in names.values() and field not in names:
+        owner = next(theirs for theirs, name in names.items() if name == field)
+        raise DeltaError(
+            f"{setting}: in a prepared data set {owner} is called {field}, so no other column can "
+            "be; rename yours in the .inter, and here."
+        )
+    return names.get(field, field)
 
 
 def _least(setting: str, interval: Any) -> float:

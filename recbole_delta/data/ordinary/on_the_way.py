@@ -75,7 +75,10 @@ def prepare_on_the_way(config: Any) -> None:
     getLogger().warning(_sentence(name, out / prepared, said))
     config["dataset"], config["data_path"] = prepared, str(out / prepared)
     rename_columns(config)
-    for setting in (*FILTERS, "prepare"):
+    done = [*FILTERS, "prepare"]
+    if config["content_file"] and options.content.vectors == Path(config["content_file"]):
+        done.append("content_file")  # its vectors are the prepared data set's content
+    for setting in done:
         set_everywhere(config, setting, None)
 
 
@@ -102,6 +105,11 @@ def _check_form(config: Any, header: str, inter: Path) -> None:
     Raises:
         DeltaError: commas between the columns, another encoding, or further files of features.
     """
+    if config["field_separator"] != "\t":
+        raise DeltaError(
+            f"field_separator: {inter.with_suffix('')}.* must have tabs between columns to be "
+            f"prepared, but it is {config['field_separator']!r}; rewrite them with tabs."
+        )
     if "," in header and "\t" not in header:
         raise DeltaError(f"{inter} has commas between its columns; RecBole's files have tabs.")
     encoding = codecs.lookup(config["encoding"] or "utf-8").name

@@ -65,6 +65,21 @@ def test_ready_vectors(table, tmp_path, writer, change, message):
     assert message in table(content={"vectors": path})
 
 
+@pytest.mark.parametrize("kind", ["list", "array", "item"])
+def test_an_empty_cell_is_no_vector(table, tmp_path, kind):
+    lists = [None if n == 3 else [float(n), 1.0] for n in range(N_ITEMS)]
+    tokens = [f"i{n}" for n in range(N_ITEMS)]
+    if kind == "item":
+        lines = [f"{t}\t{' '.join(map(str, v)) if v else ''}" for t, v in zip(tokens, lists)]
+        path = tmp_path / "v.item"
+        path.write_text("sku:token\tv:float_seq\n" + "\n".join(lines) + "\n")
+    else:
+        path = tmp_path / "v.parquet"
+        dtype = pl.List(pl.Float64) if kind == "list" else pl.Array(pl.Float64, 2)
+        pl.DataFrame({"item_id": tokens, "v": pl.Series(lists, dtype=dtype)}).write_parquet(path)
+    assert "1 of 20 items have no content, 'i3' among them" in table(content={"vectors": path})
+
+
 @pytest.mark.parametrize("writer", [write_npy, write_parquet, write_tensors])
 def test_ready_vectors_cut_short(table, tmp_path, writer):
     path = cut(writer(tmp_path, **vectors()))

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.datasets import as_log, as_pandas, random_interactions
 
-from dataset_prep.interactions.filters import in_n_core, sample_users, without_repeats
+from dataset_prep.interactions import filters
+from dataset_prep.interactions.filters import (
+    in_n_core,
+    n_repeated,
+    sample_users,
+    without_repeats,
+)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6))
@@ -52,3 +59,14 @@ def test_sampled_users_do_not_depend_on_the_order_of_rows():
     ]
     assert kept[0] == kept[1]
     assert len(kept[0]) == 7
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 10_000])
+def test_rows_that_are_like_an_earlier_one_are_counted(monkeypatch, at_once):
+    """By a set of all rows; many have one time, and few rows are looked at together."""
+    monkeypatch.setattr(filters, "BATCH", at_once)
+    rows = random_interactions(3, n=400)
+    rows["timestamp"] //= 50
+    log = as_log(rows).in_order_of_time()
+    whole = list(zip(log.user.tolist(), log.item.tolist(), log.time.tolist()))
+    assert n_repeated(log) == len(whole) - len(set(whole)) > 0

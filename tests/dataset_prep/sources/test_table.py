@@ -148,3 +148,42 @@ def test_a_source_says_which_options_it_needs(tmp_path):
         get_source("amazon-2014").read(tmp_path, {})
     with pytest.raises(DeltaError, match="zvuk has no option 'locale'; it has: none"):
         get_source("zvuk").read(tmp_path, {"locale": "FR"})
+
+
+@pytest.mark.parametrize("ending", ["tsv", "inter"])
+def test_quotes_between_tabs_that_are_letters(tmp_path, ending):
+    """One that is never closed, and one in the middle of an id; read as CSV they swallow lines."""
+    rows = 'user_id\titem_id\ttimestamp\nu\t12" single\t1\nu\t"Heroes\t2\nu\tb\t3\n\n\n'
+    (tmp_path / f"rows.{ending}").write_text(rows)
+    data = get_source("table").read(tmp_path, {"interactions": f"rows.{ending}"})
+    assert data.interactions.collect()["item_id"].to_list() == ['12" single', '"Heroes', "b"]
+
+
+def test_quotes_between_tabs_that_quote(tmp_path):
+    (tmp_path / "x.inter").write_text(
+        'user_id:token\titem_id:token\ttimestamp:float\n"s"\t"t"\t5\n'
+    )
+    rows = get_source("recbole").read(tmp_path, {"name": "x"}).interactions.collect()
+    assert rows.rows() == [("s", "t", 5.0)]
+
+
+def test_what_nothing_reads_may_be_missing(tmp_path, caplog):
+    """A rating that somebody has not given, a number of another kind, a vector among the texts."""
+    prices = pl.Series("rating", ["4.5", None, "3"]).cast(pl.Decimal(4, 1))
+    rows = pl.DataFrame({"user_id": ["u"] * 3, "item_id": ["a", "b", "c"], "timestamp": [1, 2, 3]})
+    rows.with_columns(prices).write_parquet(tmp_path / "rows.parquet")
+    items = {"item_id": ["a", "b", "c"], "title": ["x", "y", "z"], "rows": [[[1]], [[2]], [[3]]]}
+    items = pl.DataFrame({**items, "vector": pl.Series([[1.0, 2.0]] * 3, dtype=pl.Array(float, 2))})
+    items.write_parquet(tmp_path / "items.parquet")
+    options = {"interactions": "rows.parquet", "items": "items.parquet", "rating": "rating"}
+    data = get_source("table").read(tmp_path, options)
+    log, _ = Log.read(data.interactions, "rows.parquet")
+    assert log.numbers() == []
+    assert data.items.columns == ["item_id", "title"]
+    assert "rows.parquet: rating is missing in some rows; it is left out" in caplog.text
+    assert "items.parquet: rows, vector is no text, and is left out" in caplog.text
+    with pytest.raises(DeltaError, match="rating is missing in 1 rows"):
+        Log.read(data.interactions, "rows.parquet", above={"rating": 1})
+    rows.with_columns(prices.fill_null(1)).write_parquet(tmp_path / "rows.parquet")
+    log, _ = Log.read(get_source("table").read(tmp_path, options).interactions, "rows.parquet")
+    assert log.extra["rating"].tolist() == [4.5, 1.0, 3.0]
