@@ -158,11 +158,12 @@ def _build(model_class: Any, config: RunConfig, train: Any) -> Any:
             f"selected_features: {config['dataset']} has no {missing[0]!r} for {config['model']}; "
             "name fields of its .item file, and load them by load_col."
         )
-    if not is_registered(model_class):
+    ours = is_registered(model_class)
+    if not ours:
         model_class = _over_all_items(model_class, dataset)
     model = model_class(config, dataset).to(config["device"])
     learns = model.is_trained and any(each.requires_grad for each in model.parameters())
-    if learns and not _has_own_epochs(_stock_trainer(config)):
+    if learns and (ours or not _has_own_epochs(_stock_trainer(config))):
         _try_out(model, train)
     return model
 

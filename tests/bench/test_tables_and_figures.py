@@ -110,10 +110,10 @@ def test_which_item_embedding_a_row_has(setting, embeds, curve, shown):
 
 def run_of(settings=None, embeds=False, curve=(1,), positions="all"):
     facts = {"model": "BPR", "seed": 1, "curve": curve, "settings": settings or {},
-             "best_valid_score": 0.1, "train_positions": positions, "parameters": 5}  # fmt: skip
+             "train_positions": positions, "parameters": 5}  # fmt: skip
     mode = {"candidates": "all", "cold_history": "keep", "embeds_cold_items": embeds}
     measured = {"seconds": {"train_and_evaluate": 2.0}, "peak_gib": 0.5}
-    record = SimpleNamespace(facts=facts, mode=mode, measured=measured)
+    record = SimpleNamespace(facts=facts, mode=mode, measured=measured, best_valid_score=0.1)
     spec = Spec("row", "row", {}, "d", "BPR", 1, {})
     return tables.conditions(Comparison("d", [Row(spec, [1], [record])], None))
 
