@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from io import TextIOWrapper
@@ -135,7 +137,14 @@ def _do(command: Command, arguments: list[str]) -> None:
     modules = getattr(given, "modules", ())
     if modules:
         import_module("recbole_delta.compute.modules").import_modules(modules)
+    _let_ctrl_c_through()
     function(given)
+
+
+def _let_ctrl_c_through() -> None:
+    """What waits, for a run or for a line of input, would go on waiting once polars is imported."""
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "siginterrupt"):
+        signal.siginterrupt(signal.SIGINT, True)
 
 
 def _refuse_misspelt(word: str) -> None:

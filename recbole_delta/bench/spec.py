@@ -13,6 +13,7 @@ from recbole.utils import get_model
 
 from dataset_prep.errors import DeltaError, check_folder_name
 from dataset_prep.format.content import find_content
+from dataset_prep.format.fields import SPLIT_FIELD
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import recipe_settings
 from recbole_delta.data.fingerprint import estimated_share, read_preparation
@@ -95,7 +96,8 @@ class Data:
         path = data_path / name
         files = [path / f"{name}.{ending}" for ending in ("inter", "item")]
         try:
-            digest = _digest(*(file.read_bytes() for file in files))
+            rows, items = (file.read_bytes() for file in files)
+            digest = _digest(rows, items)
         except FileNotFoundError as error:
             raise DeltaError(
                 f"There is no {error.filename}; prepare {name} with dataset_prep first "
@@ -103,6 +105,13 @@ class Data:
             ) from error
         except (OSError, ValueError) as error:
             raise DeltaError(f"Cannot read {path} ({error}).") from error
+        header = rows[: max(0, rows.find(b"\n"))].decode(errors="replace")
+        if SPLIT_FIELD not in (column.split(":")[0] for column in header.strip().split("\t")):
+            raise DeltaError(
+                f"{name} is not prepared: {files[0]} has no {SPLIT_FIELD}, and the runs of a bench "
+                "are compared target by target; prepare it first (python -m dataset_prep recbole "
+                f"--raw {path} --set name={name}), and name what that makes."
+            )
         return cls(name, path, Path(f"{name}-{digest[:8]}"))
 
     @property

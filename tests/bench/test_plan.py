@@ -184,3 +184,15 @@ def test_a_report_shows_all_metrics_that_it_is_asked_for(plan, in_process):
     assert set(table["metric"]) == {"recall@10", "mrr@20"}
     assert table["value"].notna().all()
     assert "| RECALL@10 cold" in (path.parent / "try" / "report.md").read_text()
+
+
+def test_a_data_set_that_is_not_prepared_is_refused(plan, tiny, tmp_path):
+    """Each run would prepare it on the way, by settings of its own, and have targets of its own."""
+    tiny.write(tmp_path / "dataset", "plain")
+    file = tmp_path / "dataset" / "plain" / "plain.inter"
+    lines = [line.split("\t") for line in file.read_text().splitlines()]
+    place = [column.split(":")[0] for column in lines[0]].index("split")
+    kept = ["\t".join(line[:place] + line[place + 1 :]) for line in lines]
+    file.write_text("\n".join(kept) + "\n")
+    with pytest.raises(DeltaError, match="plain is not prepared: .*plain.inter has no split"):
+        read_plan(plan(datasets=["plain"]), "dataset")
