@@ -105,8 +105,8 @@ class Data:
             ) from error
         except (OSError, ValueError) as error:
             raise DeltaError(f"Cannot read {path} ({error}).") from error
-        header = rows[: max(0, rows.find(b"\n"))].decode(errors="replace")
-        if SPLIT_FIELD not in (column.split(":")[0] for column in header.strip().split("\t")):
+        header = rows[: max(0, rows.find(b"\n"))].decode(errors="replace").strip()
+        if header and SPLIT_FIELD not in [each.split(":")[0] for each in header.split("\t")]:
             raise DeltaError(
                 f"{name} is not prepared: {files[0]} has no {SPLIT_FIELD}, and the runs of a bench "
                 "are compared target by target; prepare it first (python -m dataset_prep recbole "
