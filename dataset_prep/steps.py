@@ -13,12 +13,7 @@ import polars as pl
 
 from dataset_prep.errors import DeltaError, at_least_1, check_options, check_seed, number
 from dataset_prep.format.atomic import check_ids
-from dataset_prep.interactions.filters import (
-    in_n_core,
-    n_repeated,
-    sample_users,
-    without_repeats,
-)
+from dataset_prep.interactions.filters import in_n_core, n_repeated, sample_users, without_repeats
 from dataset_prep.interactions.log import Log, occurrences
 from dataset_prep.protocols import PROTOCOLS, protocol_options
 from dataset_prep.protocols.cold_share import cold_share

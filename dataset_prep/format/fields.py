@@ -11,3 +11,16 @@ COLD_FIELD = "is_cold"
 
 COUNT_FIELD = "train_count"
 """Field of .item: the item's training rows."""
+
+
+def column_names(header: str) -> set[str]:
+    r"""Names of the columns of an atomic file, without their types.
+
+    Args:
+        header: its first line.
+
+    Example:
+        >>> sorted(column_names("user_id:token\ttimestamp:float"))
+        ['timestamp', 'user_id']
+    """
+    return {column.split(":")[0] for column in header.split("\t")}

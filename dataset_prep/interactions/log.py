@@ -90,11 +90,8 @@ class Log:
             _check_numbers(rows, source)
             coded = rows.with_columns(tokens).with_columns(selectors.decimal().cast(pl.Float64))
             for batch in coded.collect_batches(chunk_size=BATCH, maintain_order=True):
-                # What nothing reads may be missing: a rating that somebody has not given.
-                unread = [name for name in batch.columns if name not in needed]
-                gaps |= {name for name in unread if _has_gaps(batch[name])}
+                gaps |= _with_gaps(batch.drop(gaps), needed, source)
                 batch = batch.drop(gaps)
-                _require_filled(batch, source)
                 n_raw += len(batch)
                 for name, bound in above.items():
                     batch = batch.filter(pl.col(name) > bound)
@@ -218,19 +215,30 @@ def _check_numbers(rows: pl.LazyFrame, source: str) -> None:
             raise DeltaError(f"{source}: {name} must hold numbers, not {kind}.")
 
 
-def _has_gaps(column: pl.Series) -> bool:
-    return bool(column.null_count() or (column.dtype.is_float() and not column.is_finite().all()))
+def _with_gaps(batch: pl.DataFrame, needed: set[str], source: str) -> set[str]:
+    """Columns with a gap that nothing reads: a rating, say, that somebody has not given.
+
+    Raises:
+        DeltaError: a column that is needed has one.
+    """
+    found = set()
+    for column in batch:
+        fault = _fault(column)
+        if fault and column.name in needed:
+            raise DeltaError(f"{source}: {column.name} {fault}.")
+        if fault:
+            found.add(column.name)
+    return found
 
 
-def _require_filled(batch: pl.DataFrame, source: str) -> None:
-    for name in batch.columns:
-        column = batch[name]
-        missing = column.null_count()
-        if missing:
-            raise DeltaError(f"{source}: {name} is missing in {missing} rows; fix or drop them.")
-        if column.dtype.is_float() and not column.is_finite().all():
-            strange = len(column) - int(column.is_finite().sum())
-            raise DeltaError(f"{source}: {name} is not a number in {strange} rows; fix them.")
+def _fault(column: pl.Series) -> str:
+    """What is wrong with the values of a column; empty for nothing."""
+    if missing := column.null_count():
+        return f"is missing in {missing} rows; fix or drop them"
+    if column.dtype.is_float() and not column.is_finite().all():
+        strange = len(column) - int(column.is_finite().sum())
+        return f"is not a number in {strange} rows; fix them"
+    return ""
 
 
 def _first_line(error: Exception) -> str:

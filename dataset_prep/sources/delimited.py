@@ -21,8 +21,7 @@ def scan_delimited(path: Path, separator: str) -> pl.LazyFrame:
         separator: what stands between two fields.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is not text. What polars finds wrong, a line with more fields than the header
+        OSError: it cannot be read. What polars finds wrong, a line with more fields than the header
             for one, it says where rows are collected.
 
     Example:
@@ -35,17 +34,17 @@ def scan_delimited(path: Path, separator: str) -> pl.LazyFrame:
         ...     scan_delimited(path, "\t").collect().rows()
         [('007', '12" single'), ('008', 'the end"')]
     """
-    quote = None if _quotes_are_letters(path, separator) else '"'
+    quote = None if separator == "\t" and _quotes_are_letters(path) else '"'
     table = _scan(path, separator, quote)
     # That all columns are asked for also makes polars see where a line has more of them.
     return table.filter(~pl.all_horizontal(pl.all().is_null()))
 
 
-def is_a_line_each(path: Path, separator: str = "\t") -> bool:
-    """Whether each line has as many separators as the first, so that no field can span lines."""
+def is_a_line_each(path: Path) -> bool:
+    """Whether each line has as many tabs as the first, so that no field can span lines."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        width = file.readline().count(separator)
-        return all(line.count(separator) == width for line in file if line.strip())
+        width = file.readline().count("\t")
+        return all(line.count("\t") == width for line in file if line.strip())
 
 
 def take_long_fields() -> None:
@@ -53,16 +52,16 @@ def take_long_fields() -> None:
     csv.field_size_limit(2**31 - 1)
 
 
-def _quotes_are_letters(path: Path, separator: str) -> bool:
-    if separator != "\t" or not _has_quotes(path):
+def _quotes_are_letters(path: Path) -> bool:
+    if not _has_quotes(path):
         return False
     texts = pl.all().str.contains("\n", literal=True).any()
     try:
-        table = _scan(path, separator, '"').select(pl.any_horizontal(texts)).collect()
+        table = _scan(path, "\t", '"').select(pl.any_horizontal(texts)).collect()
         joins_lines = bool(table.item())
     except pl.exceptions.PolarsError:
         joins_lines = True
-    return joins_lines and is_a_line_each(path, separator)
+    return joins_lines and is_a_line_each(path)
 
 
 def _has_quotes(path: Path) -> bool:

@@ -206,11 +206,11 @@ def read_items(path: Path, key: str = "item_id") -> pl.DataFrame:
     table = _scan_items(path) if path.suffix == ".item" else _scan(path)
     schema = require_columns(table, [key], path)
     require_one_id(schema, key, path)
-    columns = [_as_text(name, kind) for name, kind in schema.items() if _is_words(kind)]
-    if left_out := [name for name, kind in schema.items() if not _is_words(kind)]:
+    texts = {name: _as_text(name, kind) for name, kind in schema.items() if _is_words(kind)}
+    if left_out := [name for name in schema if name not in texts]:
         getLogger().warning(f"{path}: {', '.join(left_out)} is no text, and is left out.")
     with reading(path):
-        return table.select(columns).rename({key: "item_id"}).collect()
+        return table.select(texts.values()).rename({key: "item_id"}).collect()
 
 
 def _is_words(kind: pl.DataType) -> bool:

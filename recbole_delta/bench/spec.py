@@ -13,7 +13,7 @@ from recbole.utils import get_model
 
 from dataset_prep.errors import DeltaError, check_folder_name
 from dataset_prep.format.content import find_content
-from dataset_prep.format.fields import SPLIT_FIELD
+from dataset_prep.format.fields import SPLIT_FIELD, column_names
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import recipe_settings
 from recbole_delta.data.fingerprint import estimated_share, read_preparation
@@ -106,7 +106,7 @@ class Data:
         except (OSError, ValueError) as error:
             raise DeltaError(f"Cannot read {path} ({error}).") from error
         header = rows[: max(0, rows.find(b"\n"))].decode(errors="replace").strip()
-        if header and SPLIT_FIELD not in [each.split(":")[0] for each in header.split("\t")]:
+        if header and SPLIT_FIELD not in column_names(header):
             raise DeltaError(
                 f"{name} is not prepared: {files[0]} has no {SPLIT_FIELD}, and the runs of a bench "
                 "are compared target by target; prepare it first (python -m dataset_prep recbole "

@@ -41,8 +41,10 @@ FEW_STEPS, SMALL_BATCH = 8, 32
 
 ELSEWHERE = {
     "FEARec": "it searches RecBole's table of all prefixes, which is not made here",
-    "DIN": "it says whether a shown item is clicked, and RecBole ranks it among sampled items",
-    "DIEN": "it says whether a shown item is clicked, and RecBole ranks it among sampled items",
+    **dict.fromkeys(
+        ("DIN", "DIEN"),
+        "it says whether a shown item is clicked, and RecBole ranks it among sampled items",
+    ),
 }
 """Sequential models of RecBole's that cannot be run on windows and ranked fully, and why."""
 
@@ -112,7 +114,7 @@ def make_parts(
     if config["eval_step"]:
         check_validation(valid_metric, valid.dataset)
     with explained(f"{config['model']} with these settings"):
-        model = _build(model_class, config, train)
+        model = _build(model_class, config, train, trainer)
     if not holds_out:  # a run within a run has the batches of the outer one
         _warn_of_few_steps(config, model, train)
     if checkpoint is not None:
@@ -148,8 +150,8 @@ def _require_same_files(dataset: ColdWarmDataset) -> None:
     require_same(f"items ({file}.item)", digests["items"])
 
 
-def _build(model_class: Any, config: RunConfig, train: Any) -> Any:
-    """The model, tried out: what RecBole checks, it checks by failing."""
+def _build(model_class: Any, config: RunConfig, train: Any, trainer: type[ColdWarmTrainer]) -> Any:
+    """The model, tried out where we train it: what RecBole checks, it checks by failing."""
     dataset = train.dataset
     fields = config["selected_features"] or []
     missing = [field for field in fields if field not in dataset.field2type]
@@ -158,12 +160,12 @@ def _build(model_class: Any, config: RunConfig, train: Any) -> Any:
             f"selected_features: {config['dataset']} has no {missing[0]!r} for {config['model']}; "
             "name fields of its .item file, and load them by load_col."
         )
-    ours = is_registered(model_class)
-    if not ours:
+    if not is_registered(model_class):
         model_class = _over_all_items(model_class, dataset)
     model = model_class(config, dataset).to(config["device"])
     learns = model.is_trained and any(each.requires_grad for each in model.parameters())
-    if learns and (ours or not _has_own_epochs(_stock_trainer(config))):
+    # A training step of RecBole's own may call the loss in another way, as RecVAE's does.
+    if learns and trainer._train_epoch is ColdWarmTrainer._train_epoch:
         _try_out(model, train)
     return model
 
@@ -253,22 +255,12 @@ def _trainer_class(config: RunConfig) -> type[ColdWarmTrainer]:
         return trainer_of(config.model_class)
     if config["model"] in ELSEWHERE:
         raise DeltaError(f"{config['model']} does not run here: {ELSEWHERE[config['model']]}.")
-    stock = _stock_trainer(config)
+    stock: type[Trainer] = get_trainer(config["MODEL_TYPE"], config["model"])
     if stock.fit is not Trainer.fit:
         raise DeltaError(
             f"{config['model']} has a training of its own in RecBole ({stock.__name__}), which "
             "does not know cold and warm; it does not run here."
         )
     # One with a training step of its own keeps it.
-    own = {"_train_epoch": stock._train_epoch} if _has_own_epochs(stock) else {}
+    own = {} if stock._train_epoch is Trainer._train_epoch else {"_train_epoch": stock._train_epoch}
     return type(f"ColdWarm{stock.__name__}", (ColdWarmTrainer, stock), own)
-
-
-def _stock_trainer(config: RunConfig) -> type[Trainer]:
-    stock: type[Trainer] = get_trainer(config["MODEL_TYPE"], config["model"])
-    return stock
-
-
-def _has_own_epochs(stock: type[Trainer]) -> bool:
-    """Whether a trainer of RecBole's has a training step of its own, as RecVAE's."""
-    return stock._train_epoch is not Trainer._train_epoch

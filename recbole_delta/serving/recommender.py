@@ -65,10 +65,11 @@ class Recommender:
         self._checkpoint = Checkpoint.load(path)
         self._model, catalogue = stored_model(self._checkpoint, device)
         tokens, n_warm = catalogue.item_tokens.tolist(), catalogue.n_warm
-        self._items = ServedItems(tokens, n_warm)
         if self._embedding is None:
             advice = "a run with IDs knows items with training rows alone, so leave it out"
             self._items = ServedItems(tokens[: n_warm + 1], n_warm, advice)
+        else:
+            self._items = ServedItems(tokens, n_warm)
         metadata = self._checkpoint.metadata
         self._items.remove(metadata.removed, f"{path}: removed")
         self._model.exempt(self._items.numbers(metadata.own_delta, f"{path}: own_delta").tolist())

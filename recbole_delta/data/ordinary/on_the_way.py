@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from dataset_prep import prepare
 from dataset_prep.errors import DeltaError
-from dataset_prep.format.fields import SPLIT_FIELD
+from dataset_prep.format.fields import SPLIT_FIELD, column_names
 from dataset_prep.place import check_name, differences, digests, hashes, record_of
 from dataset_prep.protocols import protocol_options
 from dataset_prep.sources import SOURCES
@@ -52,7 +52,7 @@ def prepare_on_the_way(config: Any) -> None:
         )
     inter = folder / f"{name}.inter"
     header = _header(inter) if inter.is_file() else ""
-    columns = {column.split(":")[0] for column in header.split("\t")}
+    columns = column_names(header)
     if not header or SPLIT_FIELD in columns:
         _as_it_is(config, columns)
         return

@@ -11,12 +11,7 @@ from hypothesis import strategies as st
 from support.datasets import as_log, as_pandas, random_interactions
 
 from dataset_prep.interactions import filters
-from dataset_prep.interactions.filters import (
-    in_n_core,
-    n_repeated,
-    sample_users,
-    without_repeats,
-)
+from dataset_prep.interactions.filters import in_n_core, n_repeated, sample_users, without_repeats
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6))
