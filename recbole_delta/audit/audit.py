@@ -109,7 +109,8 @@ def audit_bench(
 def bench_file_of(folder: Path) -> Path:
     """The bench file of a report's folder, which lies beside it; ``.`` has a name too."""
     folder = folder.resolve()
-    return folder.with_name(f"{folder.name}.yaml")
+    first, *others = (folder.with_name(folder.name + ending) for ending in (".yaml", ".yml"))
+    return next((file for file in others if file.is_file() and not first.is_file()), first)
 
 
 def audit_rows(comparison: Comparison, searching: Sequence[str] = ()) -> Audit:

@@ -11,6 +11,7 @@ from recbole_delta.bench.compare import LEVEL
 from recbole_delta.bench.dial import GROUPS, Dial, differences, intervals
 from recbole_delta.bench.dial_figure import dial_figure
 from recbole_delta.bench.plan import Plan
+from recbole_delta.bench.published import beside
 from recbole_delta.bench.section import Section, caption, code_of, of_uncommitted_code
 from recbole_delta.evaluator.labels import metric_label
 
@@ -40,6 +41,14 @@ def make_dial_section(plan: Plan, dial: Dial) -> Section:
         f"Mean and 95% interval over {'cases and seeds' if several else 'cases, of one seed'}; the "
         "items that are held out are taken as given.",
     )
+    entries = plan.report.get("published", [])
+    published = [
+        dial_tables.named_by_rows_left(table, shots)
+        for shots, comparison in dial.by_shots.items()
+        if len(table := beside(entries, comparison))
+    ]
+    if published:
+        others = {"Beside published figures": pd.concat(published), **others}
     heading = "Median rank of held-out targets"
     others[heading] = dial_tables.rank_frame(dial)
     notes[heading] = (
@@ -53,9 +62,7 @@ def make_dial_section(plan: Plan, dial: Dial) -> Section:
         data["-differences"] = against
     others["What the held-out items were left"] = dial_tables.left_frame(dial)
     others["How each row was run"] = pd.concat(
-        tables.conditions(comparison).rename(
-            lambda row, n=shots: f"{row}, {dial_tables.at_most(n)}"
-        )
+        dial_tables.named_by_rows_left(tables.conditions(comparison), shots)
         for shots, comparison in dial.by_shots.items()
     )
     spread_said = "mean ± standard deviation over seeds; " if several else ""

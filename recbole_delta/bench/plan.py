@@ -17,6 +17,7 @@ from recbole_delta.bench.refused import (
     check_rows,
     check_seeds,
     check_settings,
+    check_text,
     check_values,
 )
 from recbole_delta.bench.search import NOT_SEARCHED, FolderOf, Search, combinations, named
@@ -132,8 +133,13 @@ def read_plan(path: str | Path, data_path: str | Path | None = None) -> Plan:
     """
     path = Path(path)
     given = read_yaml(path)
+    if not path.suffix:
+        raise DeltaError(
+            f"{path} needs an ending, as {path}.yaml: its report is the folder {path}."
+        )
     try:
         check_options("A bench file", given, KEYS)
+        check_text(given, "data_path")
         import_modules(_modules(given.get("import") or []))
         plan = _plan(path, given, Path(data_path or given.get("data_path") or "dataset").absolute())
         metrics = plan.report["metrics"]
@@ -159,6 +165,7 @@ def _plan(path: Path, given: dict[str, Any], data_path: Path) -> Plan:
     shared = _settings("settings", given.get("settings") or {}, "settings", empty=True)
     seeds = _seeds(given.get("seeds", [42]))
     report = read_report(given.get("report"))
+    check_text(report, "title", "notes")
     threads = given.get("threads", 1)
     at_least_1("threads", threads)
     shared = {"topk": cutoffs(report["metrics"]), **shared}
@@ -191,7 +198,8 @@ def _datasets_of(label: str, entry: Any, datasets: Mapping[Any, Any]) -> Collect
     chosen = entry.get("datasets") if isinstance(entry, Mapping) else None
     if chosen is None:
         return datasets
-    if not isinstance(chosen, list) or not all(name in list(datasets) for name in chosen):
+    known = list(datasets)
+    if not isinstance(chosen, list) or not chosen or not all(name in known for name in chosen):
         raise DeltaError(
             f"models: datasets of {label} must be a list of some of "
             f"{', '.join(map(str, datasets))}, but is {chosen!r}."
@@ -209,7 +217,7 @@ def _specs(
     vary, search = (_lists(label, key, entry.get(key) or {}) for key in ("vary", "search"))
     if vary and search:
         raise DeltaError(f"models: {label} must have vary, a row each, or search, one row.")
-    if search and settings.get("eval_step") == 0:
+    if search and 0 in search.get("eval_step", [settings.get("eval_step")]):
         raise DeltaError(f"models: {label} cannot be tuned without validation; eval_step is 0.")
     for name in set(search) & set(NOT_SEARCHED):
         raise DeltaError(f"models: {label} cannot search {name}: {NOT_SEARCHED[name]}.")
@@ -234,6 +242,7 @@ def _lists(label: str, key: str, value: Any) -> dict[str, list[Any]]:
 def _complete(spec: Spec, metrics: list[str], data_path: Path) -> Spec:
     """The run, checked, with settings by which it computes what the report shows."""
     try:
+        check_text(spec.settings, "content_file")
         if file := spec.settings.get("content_file"):  # a run has a working directory of its own
             spec = replace(
                 spec, settings={**spec.settings, "content_file": str(Path(file).absolute())}

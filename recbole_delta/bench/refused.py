@@ -50,8 +50,25 @@ def check_labels(what: str, values: Mapping[Any, Any]) -> None:
     for name, value in values.items():
         if not isinstance(name, str):
             raise DeltaError(f"{what}: the name {name!r} is no text; quote it in the YAML.")
+        if name.splitlines() != [name] or not name.isprintable():
+            raise DeltaError(f"{what}: the name {name!r} must be one line of text.")
         if not isinstance(value, (Mapping, type(None))):
             raise DeltaError(f"{what}: {name} must hold settings, but is {value!r}.")
+
+
+def check_text(values: Mapping[str, Any], *names: str) -> None:
+    """Refuse what is no text where a text belongs; what is not there, or None, is left out.
+
+    Args:
+        values: values by name.
+        names: names of those that must be text.
+
+    Raises:
+        DeltaError: with the first of them.
+    """
+    for name in names:
+        if not isinstance(values.get(name), (str, type(None))):
+            raise DeltaError(f"{name} must be text, but is {values[name]!r}; quote it in the YAML.")
 
 
 def check_seeds(seeds: Sequence[int]) -> None:

@@ -22,6 +22,8 @@ from recbole_delta.bench.section import Section, make_section
 from recbole_delta.bench.spec import Spec
 
 
+# A dollar sign in the label of a row is one, not TeX.
+@matplotlib.rc_context({"text.parse_math": False})
 def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> None:
     """Write ``report.md``, ``report.html``, ``tables/`` and ``figures/`` into ``out``.
 

@@ -14,6 +14,7 @@ from recbole.utils import get_model
 from dataset_prep.errors import DeltaError, check_folder_name
 from dataset_prep.format.content import find_content
 from dataset_prep.format.fields import SPLIT_FIELD, column_names
+from recbole_delta.bench.own_code import own_code
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import recipe_settings
 from recbole_delta.data.fingerprint import estimated_share, read_preparation
@@ -53,15 +54,16 @@ class Spec:
         A recipe counts as the settings that it stands for: when it changes, older records are not
         taken for runs of the new one. Of a file of content its bytes count. RecBole's own models
         read no content: another encoder, or another processor's last bits of it, does not make them
-        train again.
+        train again. Of models, embeddings and losses of one's own the code counts.
 
         Args:
             data: the data set of the run.
         """
         given = {name: self.settings[name] for name in self.settings.keys() - {*NO_IDENTITY}}
         settings = {**recipe_settings(self.settings.get("recipe")), **given}
-        content = data.content(self.settings) if is_registered(get_model(self.model)) else ""
-        identity = {"settings": settings, "content": content}
+        model = get_model(self.model)
+        content = data.content(self.settings) if is_registered(model) else ""
+        identity = {"settings": settings, "content": content, **own_code(model, self.settings)}
         digest = _digest(json.dumps(identity, sort_keys=True, default=str).encode())
         return data.folder / f"{self.model}-{self.seed}-{digest[:10]}"
 

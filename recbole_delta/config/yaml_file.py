@@ -12,7 +12,7 @@ from dataset_prep.errors import DeltaError
 
 
 class YamlLoader(yaml.SafeLoader):
-    """The safe loader, reading ``1e-3`` and ``None`` as RecBole's users mean them.
+    """The safe loader, reading ``1e-3`` and ``None`` as RecBole's users mean them, dates as text.
 
     Aliases may repeat a few settings, but not each other until no memory holds them.
     """
@@ -28,9 +28,29 @@ class YamlLoader(yaml.SafeLoader):
             _expanded_size(node, {})
         return node
 
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        """A mapping of the document.
+
+        Raises:
+            yaml.YAMLError: a key is there twice; PyYAML would take the last one in silence.
+        """
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                if (key.tag, key.value) in seen:
+                    line = key.start_mark.line + 1
+                    raise yaml.YAMLError(f"{key.value!r} is there again in line {line}; keep one")
+                seen.add((key.tag, key.value))
+        return node
+
+
+_MERGE = "tag:yaml.org,2002:merge"
+"""The key ``<<``, whose settings the others overrule."""
 
 YamlLoader.yaml_implicit_resolvers = {
-    first: list(resolvers) for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 YamlLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float",

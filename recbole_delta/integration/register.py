@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import recbole.data.dataset
 import recbole.evaluator.register as metric_register
+import recbole.model
 import recbole.quick_start.quick_start
 import recbole.trainer
 from recbole.config import Config
@@ -23,7 +26,7 @@ from recbole_delta.integration.case_study import let_case_study_answer_by_user
 from recbole_delta.integration.runner import calibrating
 from recbole_delta.model import CEASE, MODELS, RPG, ContentMean, SASRecEnsemble
 from recbole_delta.model.backbone import ContentBackbone
-from recbole_delta.model.registry import _registered, is_registered
+from recbole_delta.model.registry import _registered, is_registered, registered_defaults
 from recbole_delta.quick_start.run import load_run
 from recbole_delta.trainer.untrained import trainer_of
 
@@ -38,8 +41,8 @@ def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
         defaults: other defaults than those, by the setting's name; settings of its own too.
 
     Raises:
-        DeltaError: the class does not extend ``ContentBackbone``; RecBole's own models need no
-            registration.
+        DeltaError: the class does not extend ``ContentBackbone`` (RecBole's own models need no
+            registration), or is called as one of RecBole's or of this package.
 
     Example:
         RecBole's NARM over content vectors, as a model of one's own with a default of its own:
@@ -59,6 +62,11 @@ def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
     if not issubclass(model, (ContentBackbone, SASRecEnsemble, RPG, ContentMean, CEASE)):
         raise DeltaError(f"{model.__name__} must extend ContentBackbone to be registered.")
     name = model.__name__
+    if name.lower() in _taken() and model not in MODELS:
+        raise DeltaError(
+            f"There is a model {_taken()[name.lower()]} already, and RecBole tells models apart by "
+            f"their names in lower case: call {name} something else."
+        )
     # RecBole finds a model by the module of its lower-case name.
     lookup = f"recbole.model.sequential_recommender.{name.lower()}"
     module = ModuleType(lookup)
@@ -68,6 +76,16 @@ def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
     setattr(recbole.trainer, f"{name}Trainer", calibrating(trainer_of(model)))
     setattr(recbole.data.dataset, f"{name}Dataset", ColdWarmDataset)
     _registered[model] = dict(defaults or {})
+
+
+@cache
+def _taken() -> dict[str, str]:
+    """The models of RecBole and of this package, by their names in lower case."""
+    # Some of them cannot be imported without packages that RecBole does not ask for.
+    theirs = Path(recbole.model.__path__[0]).glob("*_recommender/*.py")
+    return {file.stem: file.stem for file in theirs} | {
+        each.__name__.lower(): each.__name__ for each in MODELS
+    }
 
 
 def install() -> None:
@@ -107,7 +125,7 @@ def _add_defaults_to_config() -> None:
         stock(self, model, model_class, dataset)
         if is_registered(model_class) or isinstance(self, RunConfig):
             has_item_embedding = issubclass(model_class, (ContentBackbone, SASRecEnsemble))
-            add_defaults(self, model_class, has_item_embedding, _registered.get(model_class, {}))
+            add_defaults(self, model_class, has_item_embedding, registered_defaults(model_class))
         if is_registered(model_class) and not isinstance(self, RunConfig):  # which checks more
             check_all(user_checks(self))
 

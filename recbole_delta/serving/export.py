@@ -37,6 +37,7 @@ from recbole_delta._version import __version__
 from recbole_delta.model import BACKBONES, ContentBackbone
 from recbole_delta.serving.items import ServedItems
 from recbole_delta.serving.onnx_encoder import (
+    check_what_is_traced,
     has_one_length,
     looked_up_dimension,
     looked_up_vectors,
@@ -71,9 +72,9 @@ def export(model: Any, items: ServedItems, encoding: Mapping[str, Any], folder: 
         folder: path of the folder; it is replaced where it is an earlier export.
 
     Raises:
-        DeltaError: the model is no backbone, cannot be traced or has other scores in onnxruntime,
-            no item is left, a package is missing, or the folder cannot be written or holds
-            something else.
+        DeltaError: the model is no backbone, cannot be traced, is traced as another than it is or
+            has other scores in onnxruntime, no item is left, a package is missing, or the folder
+            cannot be written or holds something else.
 
     Example:
         :meth:`Recommender.export` calls this:
@@ -93,6 +94,7 @@ def export(model: Any, items: ServedItems, encoding: Mapping[str, Any], folder: 
         )
     if not items.listed:
         raise DeltaError("There is nothing to export: all items are removed.")
+    check_what_is_traced(type(model))
     _check_place(folder)
     _require_onnx()
     with replacing_folder(folder) as temporary:

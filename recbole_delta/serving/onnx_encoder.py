@@ -157,6 +157,25 @@ def has_one_length(model: ContentBackbone) -> bool:
     return model.fixed_length or model.max_seq_length == 1
 
 
+def check_what_is_traced(model: type[ContentBackbone]) -> None:
+    """Refuse a class that computes its output anew, but is traced as the class that it extends.
+
+    Raises:
+        DeltaError: with the method that it lacks.
+    """
+    computed, traced = (
+        next(each for each in model.__mro__ if name in vars(each))
+        for name in ("last_position", "padded_last_position")
+    )
+    # The default of the latter calls the former.
+    if traced is not ContentBackbone and computed is not traced and issubclass(computed, traced):
+        raise DeltaError(
+            f"{computed.__name__} has a last_position of its own, but would be exported by the "
+            f"padded_last_position of {traced.__name__}; give it one of its own too, which does "
+            "the same in shapes that depend on no data."
+        )
+
+
 def untraceable(model: ContentBackbone, why: str, error: BaseException) -> DeltaError:
     """The error to raise for a backbone that cannot be exported.
 

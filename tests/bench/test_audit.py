@@ -50,6 +50,14 @@ def test_file_and_folder_of_a_bench_are_audited_alike(benched, capsys, tmp_path)
         assert 0 < row["coverage@10 cold"] <= 1
 
 
+def test_the_folder_of_a_yml_file_is_audited(benched, lay_down, plan, capsys):
+    path = lay_down(plan())
+    path = path.rename(path.with_suffix(".yml"))
+    path.with_suffix("").mkdir(exist_ok=True)
+    main(["audit", str(path.with_suffix("")), "--data_path", str(benched.parent / "dataset")])
+    assert "0 faults, " in capsys.readouterr().out
+
+
 def test_a_run_without_a_record_is_missing(benched, lay_down, plan, tmp_path):
     models = {"content": {"model": "ContentMean", "seeds": [1]}}
     path = lay_down(plan(models=models))

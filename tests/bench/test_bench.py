@@ -42,6 +42,18 @@ def test_every_figure_follows_from_the_stored_ranks(plan, lay_down, tmp_path):
                 assert value == pytest.approx(values[mask].mean(), abs=1e-9), (group, metric)
 
 
+def test_a_dollar_sign_is_no_tex(plan, lay_down):
+    """Neither as TeX, with letters in italics, nor as what is no TeX: in tables and pictures."""
+    names = {"content": "costs $5 to $9", "default": r"$\nothing_{$"}
+    path = plan(models={label: MODELS[name] for name, label in names.items()})
+    report = bench(lay_down(path))
+    for name in names.values():
+        assert name in (report / "report.md").read_text()
+        for file in ("report.html", "figures/tiny-overview.svg"):
+            text = (report / file).read_text()
+            assert f">{name}</text>" in text or f"<!-- {name} -->" in text, file
+
+
 def test_a_failed_run_stops_no_other_and_is_tried_again(plan, tmp_path):
     models = {"bad": {"model": "SASRecDelta", "n_heads": 3}, "content": MODELS["content"]}
     path = plan(models=models, seeds=[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from math import log2
 from types import SimpleNamespace
 
@@ -183,10 +184,13 @@ def test_a_bench_of_a_dial_reports_it_in_one_section(tmp_path, in_process):
     }
     settings = {**SETTINGS, "epochs": 1, "require_cold": False}
     asked = {"datasets": list(data), "seeds": [1, 2], "settings": settings, "models": models}
-    path.write_text(json.dumps({**asked, "report": {"reference": "content"}}))
+    published = [{"source": "Kang", "row": "ours", "dataset": "tiny3", "ndcg@10": 0.1}]
+    asked["report"] = {"reference": "content", "published": published}
+    path.write_text(json.dumps(asked))
     report = bench(path, data_path=tmp_path / "dataset")
     text = (report / "report.md").read_text()
     assert [line for line in text.splitlines() if line.startswith("## ")] == ["## tiny0-dial"]
+    assert re.search(r"^\| Kang, ≤ 3 rows +\|.*\| 0\.1000 ", text, re.M)
     table = pd.read_csv(report / "tables" / "tiny0-dial.csv")
     assert len(table) == 2 * 2 * (3 + 3 + 2)
     rows = data["tiny0"].rows

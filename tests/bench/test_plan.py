@@ -35,7 +35,7 @@ VARIED = {"model": "SASRecDelta", "vary": {"delta_max": [0.3, 0.5]}}
         ({"datasets": ["other"]}, "no .*other.inter; prepare"),
         ({"datasets": ["../tiny"]}, "is no name"),
         ({"datasets": [".."]}, "is no name"),
-        ({"datasets": [""]}, "is no name"),
+        ({"datasets": [""]}, "must be one line of text"),
         ({"data_path": "x" * 300}, "Cannot read .*File name too long"),
         ({"seeds": 5}, "seeds must be a list"),
         ({"seeds": [-5]}, "seed must be from 0"),
@@ -68,6 +68,16 @@ VARIED = {"model": "SASRecDelta", "vary": {"delta_max": [0.3, 0.5]}}
         ({"datasets": {"tiny": [1]}}, r"tiny must hold settings, but is \[1\]"),
         ({"datasets": [["tiny"]]}, "no .*tiny.*prepare|is no name"),
         ({"datasets": ["tiny", "tiny-frontier"]}, "tables of tiny and tiny-frontier"),
+        ({"data_path": 5}, "data_path must be text, but is 5"),
+        ({"data_path": ["data"]}, r"data_path must be text, but is \['data'\]"),
+        ({"settings": {"content_file": 5}}, "content_file must be text, but is 5"),
+        ({"report": {"title": {"a": 1}}}, "title must be text"),
+        ({"report": {"notes": ["a"]}}, "notes must be text"),
+        ({"models": {"x\ny": {"model": "Pop"}}}, r"'x\\ny' must be one line of text"),
+        ({"models": {"": {"model": "Pop"}}}, "'' must be one line of text"),
+        ({"models": {"x": {"model": "Pop", "datasets": []}}}, "x must be a list of some of tiny"),
+        ({"models": {"x": {"model": "SASRecDelta", "search": {"eval_step": [0, 1]}}}},
+         "x cannot be tuned without validation; eval_step is 0"),
     ],
 )  # fmt: skip
 def test_a_bench_file_is_checked_before_anything_runs(plan, tmp_path, change, message):
@@ -76,6 +86,23 @@ def test_a_bench_file_is_checked_before_anything_runs(plan, tmp_path, change, me
     assert "try.yaml: " in str(error.value)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "bench" / "records").exists()
+
+
+def test_a_bench_file_has_an_ending(plan, tmp_path):
+    """The folder of its report has its name without one."""
+    path = plan()
+    path.rename(path.with_suffix(""))
+    with pytest.raises(
+        DeltaError, match=r"try needs an ending, as .*try.yaml: its report is the fol"
+    ):
+        read_plan(path.with_suffix(""))
+
+
+def test_a_date_is_text(plan):
+    path = plan()
+    dated = path.read_text().replace("settings:", "settings:\n  LABEL_FIELD: 2020-01-01", 1)
+    path.write_text(dated)
+    assert {spec.settings["LABEL_FIELD"] for spec in read_plan(path).specs} == {"2020-01-01"}
 
 
 def test_a_bench_file_is_never_code(plan, tmp_path):

@@ -15,7 +15,9 @@ def test_a_setting_of_the_yaml_file_is_checked_too(tmp_path):
         ("a: [", "is not YAML"),
         ("model: SASRecDelta\ndataset: x\n1: 2\n", "The setting 1 should be a name"),
         ("model: SASRecDelta\ndataset: x\non: 2\n", "The setting True should be a name"),
-        ("a: 2020-13-45\n", "is not YAML"),
+        ("a: !!timestamp 2020-13-45\n", "is not YAML"),
+        ("epochs: 3\nseed: 1\nepochs: 5\n", "is not YAML: 'epochs' is there again in line 3; keep"),
+        ("a: {'b': 1, b: 2}\n", "'b' is there again in line 1; keep one"),
         ("model: a.b\ndataset: x\n", "Unknown model 'a.b'"),
         ("model: SASRecDelta\ndataset: 2024\n", "dataset must be text, but is 2024; quote it"),
     ):
@@ -52,7 +54,10 @@ def test_yaml_that_means_harm(tmp_path, text, message):
 
 
 def test_yaml_may_repeat_settings(tmp_path):
-    (tmp_path / "x.yaml").write_text("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]\n")
+    (tmp_path / "x.yaml").write_text(
+        "a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]\nd: &d {<<: *a, x: 3}\ne: {<<: *d, x: 4}\n"
+    )
     assert read_yaml(tmp_path / "x.yaml") == {
-        "a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}, {"x": 1}]
+        "a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}, {"x": 1}], "d": {"x": 3},
+        "e": {"x": 4},
     }  # fmt: skip

@@ -57,6 +57,16 @@ def test_a_backbone_of_ones_own_is_registered(tiny, train):
     assert theirs.test_result == pytest.approx(ours.test_result)
 
 
+def test_no_model_takes_the_name_of_another():
+    """RecBole looks for a module of the name in lower case: SASRec would be no more."""
+    for name in ("SASRec", "Sasrec", "lightgbm", "GRU4RECDelta", "SASRecDelta"):
+        model = type(name, (recbole_delta.model.SASRecDelta,), {})
+        with pytest.raises(DeltaError, match=f"There is a model .* call {name} something else"):
+            recbole_delta.register(model)
+    assert get_model("SASRec").__module__ == "recbole.model.sequential_recommender.sasrec"
+    assert get_model("SASRecDelta") is recbole_delta.model.SASRecDelta
+
+
 def test_only_backbones_over_our_embedding_are_registered():
     from recbole.model.sequential_recommender import GRU4Rec
 

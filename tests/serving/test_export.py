@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from recbole_delta import DeltaError, Recommender
 from recbole_delta.cli.main import main
-from recbole_delta.model import BACKBONES
+from recbole_delta.model import BACKBONES, SASRecDelta
 from recbole_delta.serving import export as module
 
 HISTORIES = [["i2"], ["i1", "i5"], ["i3", "i7", "i11", "i3"], [f"i{n}" for n in range(20)]]
@@ -185,6 +185,23 @@ def test_scores_that_differ_are_refused(trained, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "write_encoder", other)
     refused(Recommender(trained), tmp_path / "exported", "In onnxruntime, scores of STAMPDelta")
+
+
+def test_an_output_of_ones_own_needs_one_to_trace(tiny, train, tmp_path):
+    """docs/extending.md has the whole of it."""
+    recommender = Recommender(train(tiny, "SASRecDelta")[0].checkpoint)
+
+    class Doubled(SASRecDelta):
+        def last_position(self, item_seq, item_seq_len):
+            return 2 * super().last_position(item_seq, item_seq_len)
+
+    recommender.model.__class__ = Doubled
+    refused(recommender, tmp_path / "exported", "^Doubled has a last_position of its own, but")
+    Doubled.padded_last_position = lambda self, *given: (
+        2 * SASRecDelta.padded_last_position(self, *given)
+    )
+    recommender.export(tmp_path / "exported")
+    assert (tmp_path / "exported").is_dir()
 
 
 def test_an_encoder_that_onnx_does_not_take_is_refused(trained, tmp_path, monkeypatch):
