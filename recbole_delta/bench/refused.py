@@ -19,7 +19,16 @@ ELSEWHERE = {
 }
 """Settings that a row cannot have, and what to do instead."""
 
-TABLE_ENDINGS = ("dial", "differences", "frontier", "intervals", "matched", "regret", "search")
+TABLE_ENDINGS = (
+    "dial",
+    "differences",
+    "draws",
+    "frontier",
+    "intervals",
+    "matched",
+    "regret",
+    "search",
+)
 """What the names of a report's tables end in, after that of the data set and a dash."""
 
 

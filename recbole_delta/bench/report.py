@@ -14,6 +14,8 @@ from recbole_delta.bench.canvas import DPI
 from recbole_delta.bench.compare import comparisons, without_record
 from recbole_delta.bench.dial import dials
 from recbole_delta.bench.dial_section import make_dial_section
+from recbole_delta.bench.draws import draws
+from recbole_delta.bench.draws_section import make_draws_section
 from recbole_delta.bench.page import html_page, markdown_page
 from recbole_delta.bench.plan import Plan
 from recbole_delta.bench.record import Record, is_done
@@ -37,7 +39,9 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     """
     compared = comparisons(plan, done)
     dialled = dials(compared)
+    drawn = draws(compared, plan.report["metrics"][0], plan.report.get("reference"))
     within = {each.dataset for dial in dialled for each in dial.by_shots.values()}
+    within |= {each.dataset for several in drawn for each in several.by_seed.values()}
     folders, folder_of = plan.records(out), plan.folder_of(out)
     tuned = [search.read(folder_of) for search in plan.searches]
     unknown = sum(each.unknown for each in tuned)
@@ -45,6 +49,10 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     for dial in dialled:
         section = make_dial_section(plan, dial)
         _add_searches(section, [each.dataset for each in dial.by_shots.values()], tuned)
+        sections.append(section)
+    for several in drawn:
+        section = make_draws_section(several)
+        _add_searches(section, [each.dataset for each in several.by_seed.values()], tuned)
         sections.append(section)
     for each in compared:
         if each.dataset not in within:

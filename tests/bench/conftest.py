@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
-from support.benches import REPORT, write_bench
+from support.benches import REPORT, done_here, write_bench
 
 import recbole_delta.bench.bench as bench_module
 from recbole_delta.bench.bench import bench
-from recbole_delta.bench.engine import Outcome
-from recbole_delta.bench.one import perform
 from recbole_delta.bench.plan import read_plan
 
 
@@ -34,7 +31,7 @@ def benched(tiny, tmp_path_factory) -> Path:
     tiny.write(folder / "dataset")
     path = write_bench(folder / "bench", report=REPORT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench_module, "in_order_of_completion", _done_here)
+        patch.setattr(bench_module, "in_order_of_completion", done_here)
         bench(path, data_path=folder / "dataset")
     return path.parent
 
@@ -42,19 +39,7 @@ def benched(tiny, tmp_path_factory) -> Path:
 @pytest.fixture
 def in_process(monkeypatch):
     """Runs of a bench are done in this process: for tests of what is made of their records."""
-    monkeypatch.setattr(bench_module, "in_order_of_completion", _done_here)
-
-
-def _done_here(tasks, workers, cluster):
-    here = Path.cwd()
-    for position, task in enumerate(tasks):
-        Path(task.work).mkdir(parents=True, exist_ok=True)
-        os.chdir(task.work)
-        try:
-            perform(task)
-        finally:
-            os.chdir(here)
-        yield position, Outcome(0, "")
+    monkeypatch.setattr(bench_module, "in_order_of_completion", done_here)
 
 
 @pytest.fixture

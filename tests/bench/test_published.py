@@ -25,7 +25,16 @@ TABLES = sorted(
     each
     for each in RESULTS.glob("*/tables/*.csv")
     if not each.stem.endswith(
-        ("-dial", "-differences", "-frontier", "-intervals", "-matched", "-regret", "-search")
+        (
+            "-dial",
+            "-differences",
+            "-draws",
+            "-frontier",
+            "-intervals",
+            "-matched",
+            "-regret",
+            "-search",
+        )
     )
 )
 PAPER = {
@@ -36,6 +45,7 @@ PAPER = {
 }
 """Where a recipe changes something: what there is without."""
 DIALS = sorted(RESULTS.glob("*/tables/*-dial.csv"))
+DRAWS = sorted(RESULTS.glob("*/tables/*-draws.csv"))
 GROUPS = ("cold", "warm", "total")
 METRICS = ("ndcg@10", "hit@10")
 
@@ -217,3 +227,24 @@ def test_published_dials_follow_from_the_ranks(path, specs):
             spec = asked_for[line.row, dataset, line.seed]
             values = known[asked(spec.model, line.seed, spec.settings)]
             assert any(line.value == pytest.approx(v[line.group].mean(), abs=1e-9) for v in values)
+
+
+@pytest.mark.parametrize("path", DRAWS, ids=lambda path: path.parts[-3])
+def test_published_draws_follow_from_the_ranks(path, specs):
+    table, asked_for = pd.read_csv(path), specs(path)
+    checked = 0
+    for (dataset, row), lines in table.groupby(["dataset", "row"]):
+        runs = [spec for spec in asked_for.values() if (spec.dataset, spec.label) == (dataset, row)]
+        keys = [asked(spec.model, spec.seed, spec.settings) for spec in runs]
+        values = [figures(published(dataset)[key][0].path) for key in keys]
+        expected = dict(zip(GROUPS, np.mean(values, axis=0)))
+        for line in lines[lines["of"].isin(GROUPS)].itertuples():
+            assert line.value == pytest.approx(expected[line.of], abs=1e-9), (dataset, row, line.of)
+            checked += 1
+    assert checked == 3 * table.groupby(["dataset", "row"]).ngroups
+    assert table["dataset"].nunique() == len(yaml.safe_load(asked_file(path))["datasets"])
+
+
+def asked_file(table: Path) -> str:
+    """The bench file of a table."""
+    return (RESULTS / f"{table.parts[-3]}.yaml").read_text()
