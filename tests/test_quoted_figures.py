@@ -40,7 +40,11 @@ def reports() -> list[set[Figure]]:
     for path in RESULTS.glob("*/tables/*.csv"):
         table = pd.read_csv(path)
         if "value" in table:
-            runs = table.groupby([key for key in KEYS if key in table])["value"]
+            # Draws are what a mean of them is over, as seeds are elsewhere.
+            keys = [
+                key for key in KEYS if key in table and not (key == "dataset" and "draw" in table)
+            ]
+            runs = table.groupby(keys)["value"]
             figures = {(f"{m:.4f}", f"{s:.4f}") for m, s in zip(runs.mean(), runs.std())}
             found[path.parts[-3]] = found.get(path.parts[-3], set()) | figures
     return [figures | {(mean, None) for mean, _ in figures} for figures in found.values()]
