@@ -212,6 +212,7 @@ def test_an_empty_file_is_called_empty(data):
 @pytest.mark.parametrize(("size", "warned"), [(2048, True), (32, False)])
 def test_recboles_batch_size_is_warned_of(data, caplog, size, warned):
     """2,048 targets are many batches in RecBole; 2,048 histories are all of them."""
+    caplog.set_level("WARNING")
     asked = settings(data, train_batch_size=size, epochs=1, state="WARNING")
     recbole_delta.run("SASRecDelta", "shop", settings=asked)
     said = [each.message for each in caplog.records if "1 step an epoch" in each.message]
