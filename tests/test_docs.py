@@ -12,7 +12,7 @@ from support.paths import PAGES, README
 
 import recbole_delta
 from dataset_prep.__main__ import _parser
-from recbole_delta.bench.plan import read_plan
+from recbole_delta.bench.plan.plan import read_plan
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.quick_start.example import example_data
 from recbole_delta_command.main import USAGE

@@ -24,8 +24,8 @@ from recbole_delta.audit.provenance import no_record, provenance
 from recbole_delta.audit.renewal import renewal, unit
 from recbole_delta.audit.softmax import softmax
 from recbole_delta.bench.bench import finished_runs
-from recbole_delta.bench.compare import Comparison, comparisons, without_record
-from recbole_delta.bench.plan import read_plan
+from recbole_delta.bench.comparison.compare import Comparison, comparisons, without_record
+from recbole_delta.bench.plan.plan import read_plan
 
 METRIC = "ndcg@10"
 

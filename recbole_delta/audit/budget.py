@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from recbole_delta.audit.finding import WARNING, Finding, some
-from recbole_delta.bench.compare import Comparison, Row
+from recbole_delta.bench.comparison.compare import Comparison, Row
 
 SETTINGS = (
     *("learning_rate", "weight_decay", "epochs", "stopping_step"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from recbole_delta.audit.finding import NOTE, Finding, some
-from recbole_delta.bench.compare import Comparison, Row
+from recbole_delta.bench.comparison.compare import Comparison, Row
 
 
 def coverage(row: Row, group: str) -> float:

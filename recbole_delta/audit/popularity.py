@@ -21,7 +21,7 @@ from itertools import combinations
 import numpy as np
 
 from recbole_delta.audit.finding import NOTE, Finding, some
-from recbole_delta.bench.compare import Comparison
+from recbole_delta.bench.comparison.compare import Comparison
 
 GAMMA = 1.0
 """Exponent γ of the propensities."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from recbole_delta.audit.finding import NOTE, WARNING, Finding, some
-from recbole_delta.bench.compare import Comparison
+from recbole_delta.bench.comparison.compare import Comparison
 
 
 def no_record(dataset: str) -> Finding:

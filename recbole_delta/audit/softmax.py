@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from recbole_delta.audit.finding import FAULT, NOTE, Finding, some
-from recbole_delta.bench.compare import Comparison
-from recbole_delta.bench.record import Record
+from recbole_delta.bench.comparison.compare import Comparison
+from recbole_delta.bench.records.record import Record
 from recbole_delta.evaluator.ranking import MISS
 
 

@@ -12,12 +12,12 @@ from tqdm import tqdm
 
 from dataset_prep.errors import DeltaError, at_least_1
 from dataset_prep.files import write_text
-from recbole_delta.bench.engine import Outcome, in_order_of_completion
-from recbole_delta.bench.one import Task
-from recbole_delta.bench.plan import Plan, read_plan
-from recbole_delta.bench.record import Record, is_done
-from recbole_delta.bench.report import write_report
-from recbole_delta.bench.spec import Spec
+from recbole_delta.bench.plan.plan import Plan, read_plan
+from recbole_delta.bench.plan.spec import Spec
+from recbole_delta.bench.records.record import Record, is_done
+from recbole_delta.bench.report.report import write_report
+from recbole_delta.bench.runs.engine import Outcome, in_order_of_completion
+from recbole_delta.bench.runs.one import Task
 from recbole_delta.compute.modules import imported_modules
 from recbole_delta.evaluator.labels import COLUMNS, counted, group_key
 

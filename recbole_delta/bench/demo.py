@@ -13,10 +13,10 @@ from typing import Any
 
 from dataset_prep import Filters, prepare
 from dataset_prep.files import write_text
-from recbole_delta.bench.frontier_figures import frontier_figure, uncalibrated_point
-from recbole_delta.bench.frontier_mean import MeanFrontier
-from recbole_delta.bench.palette import looks
-from recbole_delta.bench.summary import comparison_figure, comparison_table, save_figure
+from recbole_delta.bench.comparison.frontier_mean import MeanFrontier
+from recbole_delta.bench.report.frontier_figures import frontier_figure, uncalibrated_point
+from recbole_delta.bench.report.palette import looks
+from recbole_delta.bench.report.summary import comparison_figure, comparison_table, save_figure
 from recbole_delta.config.defaults import properties
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.evaluator.evaluate import MODES

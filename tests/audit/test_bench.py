@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from recbole_delta.audit.audit import audit_rows
-from recbole_delta.bench.compare import Comparison, Row
-from recbole_delta.bench.record import CASES, RECORD, Cases, Record, save_record
-from recbole_delta.bench.spec import Spec
+from recbole_delta.bench.comparison.compare import Comparison, Row
+from recbole_delta.bench.plan.spec import Spec
+from recbole_delta.bench.records.record import CASES, RECORD, Cases, Record, save_record
 from recbole_delta.evaluator.group_ranks import GroupRanks
 from recbole_delta.evaluator.ranking import MISS, TargetRanks
 

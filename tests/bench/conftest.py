@@ -10,7 +10,7 @@ from support.benches import REPORT, done_here, write_bench
 
 import recbole_delta.bench.bench as bench_module
 from recbole_delta.bench.bench import bench
-from recbole_delta.bench.plan import read_plan
+from recbole_delta.bench.plan.plan import read_plan
 
 
 @pytest.fixture

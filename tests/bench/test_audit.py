@@ -10,7 +10,7 @@ from support.benches import REPORT, write_bench
 
 from recbole_delta.audit.audit import audit_bench
 from recbole_delta.bench.bench import bench
-from recbole_delta.bench.record import Record
+from recbole_delta.bench.records.record import Record
 from recbole_delta.cli.main import main
 
 pytestmark = [pytest.mark.slow, pytest.mark.subprocess]

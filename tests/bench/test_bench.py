@@ -12,7 +12,7 @@ from support.benches import MODELS
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.bench.bench import bench
-from recbole_delta.bench.record import Record
+from recbole_delta.bench.records.record import Record
 
 pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recbole_delta.bench.bench import bench
-from recbole_delta.bench.record import Record
+from recbole_delta.bench.records.record import Record
 
 
 def test_published_figures_stand_beside_ours(plan, lay_down, tmp_path):

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy.stats import permutation_test
 
-from recbole_delta.bench.compare import Comparison, paired
-from recbole_delta.bench.interval import interval
+from recbole_delta.bench.comparison.compare import Comparison, paired
+from recbole_delta.bench.comparison.interval import interval
 
 GAINS = 1 / np.log2(np.arange(1, 11) + 1)
 

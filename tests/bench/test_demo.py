@@ -8,7 +8,7 @@ from PIL import Image
 
 import recbole_delta.bench.demo as demo_module
 from recbole_delta.bench.demo import demo
-from recbole_delta.bench.summary import comparison_table
+from recbole_delta.bench.report.summary import comparison_table
 
 
 def runs(*values):

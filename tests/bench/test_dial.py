@@ -14,14 +14,14 @@ from scipy.stats import t, ttest_1samp, ttest_rel
 from support.benches import SETTINGS
 from support.datasets import planted
 
-from recbole_delta.bench import dial_tables
 from recbole_delta.bench.bench import bench
-from recbole_delta.bench.compare import Comparison, Row
-from recbole_delta.bench.dial import Dial, dials, differences, intervals
-from recbole_delta.bench.dial_figure import dial_figure
-from recbole_delta.bench.interval import interval
-from recbole_delta.bench.record import Cases
-from recbole_delta.bench.spec import Spec
+from recbole_delta.bench.comparison.compare import Comparison, Row
+from recbole_delta.bench.comparison.dial import Dial, dials, differences, intervals
+from recbole_delta.bench.comparison.interval import interval
+from recbole_delta.bench.plan.spec import Spec
+from recbole_delta.bench.records.record import Cases
+from recbole_delta.bench.report import dial_tables
+from recbole_delta.bench.report.dial_figure import dial_figure
 from recbole_delta.evaluator.ranking import MISS, TargetRanks
 
 

@@ -16,10 +16,10 @@ from support.datasets import planted
 
 import recbole_delta.bench.bench as bench_module
 from recbole_delta.bench.bench import bench
-from recbole_delta.bench.compare import Comparison, Row
-from recbole_delta.bench.draws import draws
-from recbole_delta.bench.record import Cases
-from recbole_delta.bench.spec import Spec
+from recbole_delta.bench.comparison.compare import Comparison, Row
+from recbole_delta.bench.comparison.draws import draws
+from recbole_delta.bench.plan.spec import Spec
+from recbole_delta.bench.records.record import Cases
 
 N_DRAWS = 3
 

@@ -16,7 +16,7 @@ from support.benches import MODELS, REPORT
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.bench.bench import bench
-from recbole_delta.bench.engine import Outcome
+from recbole_delta.bench.runs.engine import Outcome
 
 
 def lasting(folder: Path) -> dict[str, bytes]:

@@ -9,8 +9,8 @@ import yaml
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.bench.bench import bench
-from recbole_delta.bench.frontier_record import CASE, GAP, check_packed, packed, unpacked
-from recbole_delta.bench.record import Record
+from recbole_delta.bench.records.frontier_record import CASE, GAP, check_packed, packed, unpacked
+from recbole_delta.bench.records.record import Record
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.frontier_metrics import FRONTIER
 from recbole_delta.evaluator.group_ranks import rank_in_groups

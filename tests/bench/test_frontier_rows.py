@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from recbole_delta.bench.compare import Comparison, Row
-from recbole_delta.bench.frontier_figures import frontier_figure, frontiers_of_rows
-from recbole_delta.bench.frontier_mean import MeanFrontier
-from recbole_delta.bench.frontier_rows import Frontiers
-from recbole_delta.bench.frontier_tables import (
+from recbole_delta.bench.comparison.compare import Comparison, Row
+from recbole_delta.bench.comparison.frontier_mean import MeanFrontier
+from recbole_delta.bench.comparison.frontier_rows import Frontiers
+from recbole_delta.bench.plan.spec import Spec
+from recbole_delta.bench.report.frontier_figures import frontier_figure, frontiers_of_rows
+from recbole_delta.bench.report.frontier_tables import (
     NOT_REACHED,
     NOT_STORED,
     frontier_csv,
     frontier_frame,
     frontier_note,
 )
-from recbole_delta.bench.palette import looks
-from recbole_delta.bench.regret import Regret, regret_csv, regret_frame, regrets
-from recbole_delta.bench.spec import Spec
-from recbole_delta.bench.tables import NOT_RUN
+from recbole_delta.bench.report.palette import looks
+from recbole_delta.bench.report.regret import Regret, regret_csv, regret_frame, regrets
+from recbole_delta.bench.report.tables import NOT_RUN
 from recbole_delta.evaluator.evaluate import Evaluation, Mode
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.group_ranks import rank_in_groups

@@ -12,9 +12,9 @@ from support.benches import SETTINGS
 
 import recbole_delta.bench.bench as bench_module
 from dataset_prep.errors import DeltaError
-from recbole_delta.bench import one
-from recbole_delta.bench.engine import Outcome
-from recbole_delta.bench.plan import read_plan
+from recbole_delta.bench.plan.plan import read_plan
+from recbole_delta.bench.runs import one
+from recbole_delta.bench.runs.engine import Outcome
 from recbole_delta.trainer.trainer import ColdWarmTrainer
 
 MODELS = {

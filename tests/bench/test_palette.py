@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from recbole_delta.bench.palette import COLOURS, looks
+from recbole_delta.bench.report.palette import COLOURS, looks
 
 
 def linear(colour: str) -> np.ndarray:
@@ -33,7 +33,7 @@ def lab(colour: str) -> np.ndarray:
 
 def papers() -> list[str]:
     """The backgrounds of the page, light and dark."""
-    css = files("recbole_delta.bench").joinpath("report.css").read_text()
+    css = files("recbole_delta.bench.report").joinpath("report.css").read_text()
     return re.findall(r"--paper: (#\w+)", css)
 
 

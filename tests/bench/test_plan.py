@@ -9,7 +9,7 @@ import pytest
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.bench.bench import bench
-from recbole_delta.bench.plan import read_plan
+from recbole_delta.bench.plan.plan import read_plan
 from recbole_delta.config.settings import RECIPES
 
 PUBLISHED = {"source": "Kang", "row": "default", "dataset": "tiny", "ndcg@10": 0.05}

@@ -16,9 +16,9 @@ import yaml
 from sklearn.metrics import ndcg_score
 from support.paths import RESULTS
 
-from recbole_delta.bench.plan import read_plan
-from recbole_delta.bench.record import Record
-from recbole_delta.bench.spec import Spec
+from recbole_delta.bench.plan.plan import read_plan
+from recbole_delta.bench.plan.spec import Spec
+from recbole_delta.bench.records.record import Record
 from recbole_delta.config.settings import recipe_settings
 
 TABLES = sorted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from recbole_delta.bench import one
+from recbole_delta.bench.runs import one
 
 
 def git(folder, *arguments):

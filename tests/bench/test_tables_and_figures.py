@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from recbole_delta.bench import figures, tables
-from recbole_delta.bench.compare import Comparison, Row
-from recbole_delta.bench.spec import Spec
+from recbole_delta.bench.comparison.compare import Comparison, Row
+from recbole_delta.bench.plan.spec import Spec
+from recbole_delta.bench.report import figures, tables
 from recbole_delta.evaluator.metrics import metric_key
 
 COUNT = np.array([0, 0, 1, 1, 2, 30])

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support.datasets import SMALL
 
-from recbole_delta.bench.own_code import own_code
-from recbole_delta.bench.plan import read_plan
+from recbole_delta.bench.plan.own_code import own_code
+from recbole_delta.bench.plan.plan import read_plan
 from recbole_delta.cli.main import main
 from recbole_delta.embedding import EMBEDDINGS
 from recbole_delta.loss import LOSSES

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from recbole_delta.bench.engine import Outcome
-from recbole_delta.bench.one import perform
+from recbole_delta.bench.runs.engine import Outcome
+from recbole_delta.bench.runs.one import perform
 
 SETTINGS = {"hidden_size": 16, "inner_size": 16, "embedding_size": 16, "MAX_ITEM_LIST_LENGTH": 8,
             "train_batch_size": 16, "epochs": 2}  # fmt: skip

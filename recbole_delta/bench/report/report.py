@@ -9,19 +9,19 @@ from typing import Any
 import matplotlib
 
 from dataset_prep.files import replacing, write_text
-from recbole_delta.bench import tables
-from recbole_delta.bench.canvas import DPI
-from recbole_delta.bench.compare import comparisons, without_record
-from recbole_delta.bench.dial import dials
-from recbole_delta.bench.dial_section import make_dial_section
-from recbole_delta.bench.draws import draws
-from recbole_delta.bench.draws_section import make_draws_section
-from recbole_delta.bench.page import html_page, markdown_page
-from recbole_delta.bench.plan import Plan
-from recbole_delta.bench.record import Record, is_done
-from recbole_delta.bench.search import Tuned, search_csv, search_frame
-from recbole_delta.bench.section import Section, make_section
-from recbole_delta.bench.spec import Spec
+from recbole_delta.bench.comparison.compare import comparisons, without_record
+from recbole_delta.bench.comparison.dial import dials
+from recbole_delta.bench.comparison.draws import draws
+from recbole_delta.bench.plan.plan import Plan
+from recbole_delta.bench.plan.search import Tuned, search_csv, search_frame
+from recbole_delta.bench.plan.spec import Spec
+from recbole_delta.bench.records.record import Record, is_done
+from recbole_delta.bench.report import tables
+from recbole_delta.bench.report.canvas import DPI
+from recbole_delta.bench.report.dial_section import make_dial_section
+from recbole_delta.bench.report.draws_section import make_draws_section
+from recbole_delta.bench.report.page import html_page, markdown_page
+from recbole_delta.bench.report.section import Section, make_section
 
 
 # A dollar sign in the label of a row is one, not TeX.

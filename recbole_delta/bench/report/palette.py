@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
-from recbole_delta.bench.compare import Row
+from recbole_delta.bench.comparison.compare import Row
 
 COLOURS = (
     "#2078b7", "#ef7000", "#00a700", "#bf1868", "#9700ef", "#9f8700", "#0097f7", "#ef0000",

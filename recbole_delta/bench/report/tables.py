@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
-from recbole_delta.bench.compare import LEVEL, Comparison, Row
+from recbole_delta.bench.comparison.compare import LEVEL, Comparison, Row
 from recbole_delta.evaluator.labels import COLUMNS, metric_label
 
 MARK = "†"

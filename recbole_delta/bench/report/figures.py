@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recbole_delta.bench.canvas import stacked
-from recbole_delta.bench.compare import Comparison, Row
-from recbole_delta.bench.palette import Look, row_looks
-from recbole_delta.bench.summary import bars
+from recbole_delta.bench.comparison.compare import Comparison, Row
+from recbole_delta.bench.report.canvas import stacked
+from recbole_delta.bench.report.palette import Look, row_looks
+from recbole_delta.bench.report.summary import bars
 from recbole_delta.evaluator.labels import COLUMNS, metric_label
 
 BUCKETS = (*range(1, 10), 10, 20, 50)

@@ -14,7 +14,7 @@ from recbole.utils import get_model
 from dataset_prep.errors import DeltaError, check_folder_name
 from dataset_prep.format.content import find_content
 from dataset_prep.format.fields import SPLIT_FIELD, column_names
-from recbole_delta.bench.own_code import own_code
+from recbole_delta.bench.plan.own_code import own_code
 from recbole_delta.config.run_config import RunConfig
 from recbole_delta.config.settings import recipe_settings
 from recbole_delta.data.fingerprint import estimated_share, read_preparation

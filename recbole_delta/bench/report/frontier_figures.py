@@ -8,10 +8,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from recbole_delta.bench.canvas import stacked
-from recbole_delta.bench.frontier_mean import MeanFrontier
-from recbole_delta.bench.frontier_rows import Frontiers, embeds_cold_items
-from recbole_delta.bench.palette import Look, row_looks
+from recbole_delta.bench.comparison.frontier_mean import MeanFrontier
+from recbole_delta.bench.comparison.frontier_rows import Frontiers, embeds_cold_items
+from recbole_delta.bench.report.canvas import stacked
+from recbole_delta.bench.report.palette import Look, row_looks
 from recbole_delta.evaluator.labels import metric_label
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from recbole_delta.bench import figures, frontier_figures, frontier_tables, regret, tables
-from recbole_delta.bench.compare import LEVEL, Comparison, Row
-from recbole_delta.bench.frontier_rows import Frontiers
-from recbole_delta.bench.plan import Plan
-from recbole_delta.bench.published import beside
+from recbole_delta.bench.comparison.compare import LEVEL, Comparison, Row
+from recbole_delta.bench.comparison.frontier_rows import Frontiers
+from recbole_delta.bench.plan.plan import Plan
+from recbole_delta.bench.report import figures, frontier_figures, frontier_tables, regret, tables
+from recbole_delta.bench.report.published import beside
 from recbole_delta.evaluator.labels import metric_label
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from recbole_delta.bench.record import Record, is_done
-from recbole_delta.bench.spec import Spec
+from recbole_delta.bench.plan.spec import Spec
+from recbole_delta.bench.records.record import Record, is_done
 
 FolderOf = Callable[[Spec], Path]
 """The folder of a run's record."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from recbole_delta.bench.compare import Row
-from recbole_delta.bench.frontier_rows import Frontiers
-from recbole_delta.bench.record import Record
+from recbole_delta.bench.comparison.compare import Row
+from recbole_delta.bench.comparison.frontier_rows import Frontiers
+from recbole_delta.bench.records.record import Record
 from recbole_delta.evaluator.frontier import Frontier
 from recbole_delta.evaluator.labels import metric_label
 

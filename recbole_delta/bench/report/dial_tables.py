@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from recbole_delta.bench import tables
-from recbole_delta.bench.compare import LEVEL
-from recbole_delta.bench.dial import GROUPS, Dial
+from recbole_delta.bench.comparison.compare import LEVEL
+from recbole_delta.bench.comparison.dial import GROUPS, Dial
+from recbole_delta.bench.report import tables
 from recbole_delta.evaluator.labels import NOTHING
 
 
@@ -47,8 +47,8 @@ def interval_frame(dial: Dial, table: pd.DataFrame, group: str) -> pd.DataFrame:
 
     Args:
         dial: the dial.
-        table: its :func:`~recbole_delta.bench.dial.intervals`.
-        group: one of :data:`~recbole_delta.bench.dial.GROUPS`.
+        table: its :func:`~recbole_delta.bench.comparison.dial.intervals`.
+        group: one of :data:`~recbole_delta.bench.comparison.dial.GROUPS`.
     """
     texts = {
         (each.row, each.shots): f"{each.mean:.4f} ({each.low:.4f} to {each.high:.4f})"
@@ -66,7 +66,7 @@ def difference_frame(differences: pd.DataFrame) -> pd.DataFrame:
     """Differences from the reference as text: a line for each row and number of shots.
 
     Args:
-        differences: :func:`~recbole_delta.bench.dial.differences`.
+        differences: :func:`~recbole_delta.bench.comparison.dial.differences`.
     """
     lines = [
         {

@@ -11,9 +11,9 @@ import pandas as pd
 from scipy.stats import ttest_rel
 from statsmodels.stats.multitest import multipletests
 
-from recbole_delta.bench.plan import Plan
-from recbole_delta.bench.record import Cases, Record
-from recbole_delta.bench.spec import Spec
+from recbole_delta.bench.plan.plan import Plan
+from recbole_delta.bench.plan.spec import Spec
+from recbole_delta.bench.records.record import Cases, Record
 from recbole_delta.evaluator.frontier import ROUNDING
 from recbole_delta.evaluator.labels import COLUMNS, group_key
 from recbole_delta.evaluator.metrics import expected_gain, group_masks

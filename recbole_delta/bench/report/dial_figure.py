@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from recbole_delta.bench.canvas import stacked
-from recbole_delta.bench.dial import GROUPS, Dial
-from recbole_delta.bench.palette import row_looks
+from recbole_delta.bench.comparison.dial import GROUPS, Dial
+from recbole_delta.bench.report.canvas import stacked
+from recbole_delta.bench.report.palette import row_looks
 from recbole_delta.evaluator.labels import metric_label
 
 
@@ -19,7 +19,7 @@ def dial_figure(dial: Dial, table: pd.DataFrame, metric: str, title: str) -> Fig
 
     Args:
         dial: the dial.
-        table: its :func:`~recbole_delta.bench.dial.intervals` of the metric.
+        table: its :func:`~recbole_delta.bench.comparison.dial.intervals` of the metric.
         metric: metric and k, such as ``ndcg@10``.
         title: title of the figure.
     """

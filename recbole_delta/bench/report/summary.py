@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from tabulate import tabulate
 
 from dataset_prep.files import replacing
-from recbole_delta.bench.canvas import DPI, stacked
+from recbole_delta.bench.report.canvas import DPI, stacked
 from recbole_delta.evaluator.labels import COLOURS, COLUMNS, group_key, metric_label
 
 Values = Mapping[str, Sequence[Mapping[str, float]]]

@@ -8,11 +8,11 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from recbole_delta.bench import regret, tables
-from recbole_delta.bench.compare import LEVEL
-from recbole_delta.bench.draws import ALONG, Draws
-from recbole_delta.bench.section import Section, caption, code_of, of_uncommitted_code
-from recbole_delta.bench.summary import bars
+from recbole_delta.bench.comparison.compare import LEVEL
+from recbole_delta.bench.comparison.draws import ALONG, Draws
+from recbole_delta.bench.report import regret, tables
+from recbole_delta.bench.report.section import Section, caption, code_of, of_uncommitted_code
+from recbole_delta.bench.report.summary import bars
 from recbole_delta.evaluator.labels import COLUMNS, NOTHING, metric_label
 
 

@@ -11,8 +11,8 @@ import matplotlib
 from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 
-from recbole_delta.bench import tables
-from recbole_delta.bench.section import Section
+from recbole_delta.bench.report import tables
+from recbole_delta.bench.report.section import Section
 
 
 def markdown_page(sections: Sequence[Section], heading: Mapping[str, Any]) -> str:
@@ -59,7 +59,7 @@ _METADATA = ("Creator", "Date", "Format", "Type")
 
 def _render(template: str, sections: Sequence[Section], heading: Mapping[str, Any]) -> str:
     environment = Environment(
-        loader=PackageLoader("recbole_delta.bench", "."),
+        loader=PackageLoader("recbole_delta.bench.report", "."),
         autoescape=select_autoescape(["html.jinja"]),
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from recbole_delta.bench.compare import Comparison, Row, corrected
-from recbole_delta.bench.interval import interval
-from recbole_delta.bench.record import Cases
+from recbole_delta.bench.comparison.compare import Comparison, Row, corrected
+from recbole_delta.bench.comparison.interval import interval
+from recbole_delta.bench.records.record import Cases
 from recbole_delta.evaluator.metrics import expected_gain
 from recbole_delta.evaluator.ranking import MISS
 

@@ -20,8 +20,8 @@ import numpy as np
 from dataset_prep.errors import DeltaError
 from dataset_prep.files import replacing, replacing_folder
 from dataset_prep.format.arrays import read_npz
-from recbole_delta.bench import frontier_record
-from recbole_delta.bench.record_shape import (
+from recbole_delta.bench.records import frontier_record
+from recbole_delta.bench.records.record_shape import (
     CALIBRATION,
     FACTS,
     MEASURED,

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from recbole_delta.bench.compare import Comparison, Row, corrected, paired
-from recbole_delta.bench.frontier_rows import Frontiers
+from recbole_delta.bench.comparison.compare import Comparison, Row, corrected, paired
+from recbole_delta.bench.comparison.frontier_rows import Frontiers
 from recbole_delta.evaluator.labels import COLUMNS
 
 FEWEST = 3

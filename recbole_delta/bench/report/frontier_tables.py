@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from recbole_delta.bench.compare import Row
-from recbole_delta.bench.frontier_rows import Frontiers, embeds_cold_items
-from recbole_delta.bench.tables import NOT_RUN, row_name
+from recbole_delta.bench.comparison.compare import Row
+from recbole_delta.bench.comparison.frontier_rows import Frontiers, embeds_cold_items
+from recbole_delta.bench.report.tables import NOT_RUN, row_name
 from recbole_delta.evaluator.labels import metric_label
 
 NOT_STORED = "no frontier in its records"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_prep.errors import DeltaError, at_least_1, check_options, check_seed
-from recbole_delta.bench.refused import (
+from recbole_delta.bench.plan.refused import (
     check_dataset_names,
     check_labels,
     check_report,
@@ -20,9 +20,9 @@ from recbole_delta.bench.refused import (
     check_text,
     check_values,
 )
-from recbole_delta.bench.search import NOT_SEARCHED, FolderOf, Search, combinations, named
-from recbole_delta.bench.spec import Data, Spec, run_config
-from recbole_delta.bench.wanted import check_names, cutoffs, lacking, read_report
+from recbole_delta.bench.plan.search import NOT_SEARCHED, FolderOf, Search, combinations, named
+from recbole_delta.bench.plan.spec import Data, Spec, run_config
+from recbole_delta.bench.plan.wanted import check_names, cutoffs, lacking, read_report
 from recbole_delta.compute.modules import import_modules
 from recbole_delta.config.settings import DeltaSettings
 from recbole_delta.config.yaml_file import read_yaml

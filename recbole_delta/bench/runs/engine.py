@@ -16,7 +16,7 @@ from threading import Event
 from typing import Any
 
 from dataset_prep.errors import DeltaError
-from recbole_delta.bench.one import Task
+from recbole_delta.bench.runs.one import Task
 
 _running: set[subprocess.Popen[str]] = set()
 _stopping = Event()
@@ -57,7 +57,7 @@ def perform(task: Task) -> Outcome:
     threads = {f"{name}_NUM_THREADS": str(task.threads) for name in ("OMP", "MKL", "POLARS_MAX")}
     environment = {**os.environ, **threads}
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "recbole_delta.bench.one"],
+        [sys.executable, "-W", "ignore", "-m", "recbole_delta.bench.runs.one"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

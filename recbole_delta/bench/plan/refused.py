@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from dataset_prep.errors import DeltaError
-from recbole_delta.bench.spec import Spec
+from recbole_delta.bench.plan.spec import Spec
 
 ELSEWHERE = {
     "model": "it stands beside the settings, and another model is another row",

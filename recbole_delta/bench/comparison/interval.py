@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 from scipy.stats import t
 
-from recbole_delta.bench.compare import LEVEL
+from recbole_delta.bench.comparison.compare import LEVEL
 from recbole_delta.evaluator.frontier import ROUNDING
 
 

@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from recbole_delta.bench.compare import Comparison, Row, corrected, paired
-from recbole_delta.bench.frontier_mean import MeanFrontier
+from recbole_delta.bench.comparison.compare import Comparison, Row, corrected, paired
+from recbole_delta.bench.comparison.frontier_mean import MeanFrontier
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,13 @@ from itertools import chain
 
 import pandas as pd
 
-from recbole_delta.bench import dial_tables, tables
-from recbole_delta.bench.compare import LEVEL
-from recbole_delta.bench.dial import GROUPS, Dial, differences, intervals
-from recbole_delta.bench.dial_figure import dial_figure
-from recbole_delta.bench.plan import Plan
-from recbole_delta.bench.published import beside
-from recbole_delta.bench.section import Section, caption, code_of, of_uncommitted_code
+from recbole_delta.bench.comparison.compare import LEVEL
+from recbole_delta.bench.comparison.dial import GROUPS, Dial, differences, intervals
+from recbole_delta.bench.plan.plan import Plan
+from recbole_delta.bench.report import dial_tables, tables
+from recbole_delta.bench.report.dial_figure import dial_figure
+from recbole_delta.bench.report.published import beside
+from recbole_delta.bench.report.section import Section, caption, code_of, of_uncommitted_code
 from recbole_delta.evaluator.labels import metric_label
 
 

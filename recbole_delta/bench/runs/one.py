@@ -1,4 +1,4 @@
-"""``python -m recbole_delta.bench.one``: one run of a bench, in a process of its own.
+"""``python -m recbole_delta.bench.runs.one``: one run of a bench, in a process of its own.
 
 It reads its task as one line of JSON and leaves a record. It ends with the process that started
 it: then the pipe that it reads from closes. What it had trained until then is gone on from the next
@@ -30,8 +30,8 @@ from torch.nn import functional as F
 from dataset_prep.errors import DeltaError
 from dataset_prep.files import write_text
 from recbole_delta._version import versions
-from recbole_delta.bench.record import CASES, Cases, is_done, save_record
-from recbole_delta.bench.spec import Spec, run_config
+from recbole_delta.bench.plan.spec import Spec, run_config
+from recbole_delta.bench.records.record import CASES, Cases, is_done, save_record
 from recbole_delta.compute.modules import import_modules
 from recbole_delta.data.dataset import ColdWarmDataset, train_positions
 from recbole_delta.data.fingerprint import read_preparation
@@ -64,7 +64,7 @@ class Task:
     """What a process is told, in values that JSON holds.
 
     Attributes:
-        spec: fields of the run's :class:`~recbole_delta.bench.spec.Spec`.
+        spec: fields of the run's :class:`~recbole_delta.bench.plan.spec.Spec`.
         data_path: folder of the data sets.
         record: folder of the record to write.
         work: working directory of the run, which is removed once there is a record.

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from recbole_delta.bench.compare import Comparison
-from recbole_delta.bench.wanted import ABOUT
+from recbole_delta.bench.comparison.compare import Comparison
+from recbole_delta.bench.plan.wanted import ABOUT
 from recbole_delta.evaluator.labels import metric_label
 
 

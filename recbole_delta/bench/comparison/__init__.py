@@ -1,0 +1,1 @@
+"""Records side by side: differences beyond chance, frontiers, dials and draws."""
