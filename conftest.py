@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from recbole_delta.compute import modules
+
 
 @pytest.fixture(autouse=True)
 def _folder_of_a_doctest(
@@ -14,3 +16,9 @@ def _folder_of_a_doctest(
     """RecBole writes logs and checkpoints into the working directory."""
     if isinstance(request.node, pytest.DoctestItem):
         monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _own_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one imports for its runs is none of the next one's: its file is gone."""
+    monkeypatch.setattr(modules, "_imported", {})
