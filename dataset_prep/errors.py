@@ -100,6 +100,16 @@ def require(holds: bool, message: str) -> None:
         raise DeltaError(message)
 
 
+def text(name: str, value: object) -> None:
+    """Refuse what is no text, as a number that a YAML does not quote.
+
+    Raises:
+        DeltaError: with the setting's name.
+    """
+    if not isinstance(value, str):
+        raise DeltaError(f"{name} must be text, but is {value!r}; quote it in the YAML.")
+
+
 def at_least_1(name: str, value: object) -> None:
     """Refuse what is not a whole number of at least 1.
 

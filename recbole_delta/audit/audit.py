@@ -109,8 +109,8 @@ def audit_bench(
 def bench_file_of(folder: Path) -> Path:
     """The bench file of a report's folder, which lies beside it; ``.`` has a name too."""
     folder = folder.resolve()
-    first, *others = (folder.with_name(folder.name + ending) for ending in (".yaml", ".yml"))
-    return next((file for file in others if file.is_file() and not first.is_file()), first)
+    yaml, yml = (folder.with_name(folder.name + ending) for ending in (".yaml", ".yml"))
+    return yml if yml.is_file() and not yaml.is_file() else yaml
 
 
 def audit_rows(comparison: Comparison, searching: Sequence[str] = ()) -> Audit:
@@ -120,7 +120,7 @@ def audit_rows(comparison: Comparison, searching: Sequence[str] = ()) -> Audit:
         comparison: the rows, of which one has a record.
         searching: labels of rows whose search is not done, which are no rows yet.
     """
-    count, ran = comparison.cases.train_count, [row for row in comparison.rows if row.records]
+    count, ran = comparison.cases.train_count, list(comparison.ran.values())
     rows = pd.DataFrame(
         {
             "seeds": len(row.records),

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from recbole.config import Config
 
-from dataset_prep.errors import DeltaError, check_all, check_folder_name
+from dataset_prep.errors import DeltaError, check_all, check_folder_name, text
 from recbole_delta.compute.devices import own_device
 from recbole_delta.config.defaults import NEVER, _model_folders, given_settings, user_checks
 from recbole_delta.config.recbole_checks import check_metrics, recbole_checks
@@ -75,8 +75,7 @@ class RunConfig(Config):
         for name, value in (("model", model), ("dataset", dataset)):
             if value is None:
                 raise DeltaError(f"Say which {name}: --{name}=NAME, or {name}: NAME in the YAML.")
-            if not isinstance(value, str):
-                raise DeltaError(f"{name} must be text, but is {value!r}; quote it in the YAML.")
+            text(name, value)
         check_folder_name("dataset", dataset)
         _require_model(model)
         return super()._get_model_and_dataset(model, dataset)

@@ -62,7 +62,7 @@ def register(model: type, defaults: Mapping[str, Any] | None = None) -> None:
     if not issubclass(model, (ContentBackbone, SASRecEnsemble, RPG, ContentMean, CEASE)):
         raise DeltaError(f"{model.__name__} must extend ContentBackbone to be registered.")
     name = model.__name__
-    if name.lower() in _taken() and model not in MODELS:
+    if model not in MODELS and name.lower() in _taken():
         raise DeltaError(
             f"There is a model {_taken()[name.lower()]} already, and RecBole tells models apart by "
             f"their names in lower case: call {name} something else."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -96,6 +97,17 @@ class Comparison:
     rows: list[Row]
     cases: Cases
 
+    @cached_property
+    def ran(self) -> dict[str, Row]:
+        """The rows that have a record, by label, in the order of the plan."""
+        return {row.label: row for row in self.rows if row.records}
+
+    @property
+    def prepared(self) -> dict[str, Any]:
+        """How the data set was prepared, as its records say; one must be there."""
+        found: dict[str, Any] = next(iter(self.ran.values())).records[0].facts["prepared"]
+        return found
+
     def differences(self, reference: str, metrics: Sequence[str]) -> pd.DataFrame:
         """Every other row against the reference: paired t-tests over users.
 
@@ -112,8 +124,8 @@ class Comparison:
             a line for each row, metric and group: ``users``, ``difference`` (row - reference),
             ``low`` and ``high`` of its confidence interval (uncorrected), ``p``, ``p_holm``.
         """
-        base = next(row for row in self.rows if row.label == reference)
-        others = [row for row in self.rows if row is not base and row.records]
+        base = self.ran[reference]
+        others = [row for row in self.ran.values() if row is not base]
         lines = [
             {"row": row.label, "metric": metric, "group": group}
             | paired(*(self.by_user(each.gains(metric), group) for each in (row, base)))

@@ -49,8 +49,7 @@ class Dial:
 
     def row(self, label: str, shots: int) -> Row | None:
         """The row of a label at a number of shots; None without a run."""
-        rows = self.by_shots[shots].rows
-        return next((row for row in rows if row.label == label and row.records), None)
+        return self.by_shots[shots].ran.get(label)
 
     def gains(self, row: Row, shots: int, metric: str, group: str) -> np.ndarray:
         """A metric of every case of a group in each run.
@@ -112,7 +111,7 @@ def dials(comparisons: Sequence[Comparison]) -> list[Dial]:
     """
     found: dict[str, dict[int, Comparison]] = {}
     for comparison in comparisons:
-        prepared = next(r for row in comparison.rows for r in row.records).facts["prepared"]
+        prepared = comparison.prepared
         if prepared.get("protocol") == "item_holdout":
             options = dict(prepared.get("protocol_options") or {})
             shots = options.pop("shots", 0)

@@ -46,21 +46,15 @@ class Draws:
     def frontiers(self) -> list[Frontiers]:
         """The frontiers of each draw."""
         return [
-            Frontiers(
-                each, self.metric, self.reference if self._ran(each, self.reference) else None
-            )
+            Frontiers(each, self.metric, self.reference if self.reference in each.ran else None)
             for each in self.by_seed.values()
         ]
 
     @cached_property
     def labels(self) -> list[str]:
         """The rows that have a record on every draw, in the order of the plan."""
-        first = next(iter(self.by_seed.values()))
-        return [
-            row.label
-            for row in first.rows
-            if all(self._ran(each, row.label) for each in self.by_seed.values())
-        ]
+        first, *others = (each.ran for each in self.by_seed.values())
+        return [label for label in first if all(label in ran for ran in others)]
 
     @cached_property
     def values(self) -> pd.DataFrame:
@@ -76,7 +70,7 @@ class Draws:
              "of": name, "value": value}
             for (seed, comparison), frontiers in zip(self.by_seed.items(), self.frontiers)
             for label in self.labels
-            for name, value in _figures(frontiers, _row(comparison, label)).items()
+            for name, value in _figures(frontiers, comparison.ran[label]).items()
         )  # fmt: skip
 
     def sample(self, label: str, of: str) -> np.ndarray:
@@ -110,10 +104,6 @@ class Draws:
         columns = ["row", "metric", "of", "draws", "difference", "low", "high", "p"]
         return corrected(pd.DataFrame(lines, columns=columns))
 
-    @staticmethod
-    def _ran(comparison: Comparison, label: str | None) -> bool:
-        return any(row.label == label and row.records for row in comparison.rows)
-
 
 def draws(comparisons: Sequence[Comparison], metric: str, reference: str | None) -> list[Draws]:
     """The draws among some comparisons, :data:`FEWEST` of a kind at least.
@@ -128,7 +118,7 @@ def draws(comparisons: Sequence[Comparison], metric: str, reference: str | None)
     """
     found: dict[str, dict[int, Comparison]] = {}
     for comparison in comparisons:
-        prepared = next(r for row in comparison.rows for r in row.records).facts["prepared"]
+        prepared = comparison.prepared
         options = dict(prepared.get("protocol_options") or {})
         seed = options.pop("seed", None)
         if options.get("cold") == "random" and seed is not None:
@@ -148,7 +138,3 @@ def _figures(frontiers: Frontiers, row: Row) -> dict[str, float]:
     along = frontiers.values(row) if row.label in frontiers.curves else {}
     found |= {name: along.get(name, np.array([np.nan])) for name in ALONG}
     return {name: float(values.mean()) for name, values in found.items()}
-
-
-def _row(comparison: Comparison, label: str) -> Row:
-    return next(row for row in comparison.rows if row.label == label)

@@ -47,7 +47,7 @@ class Frontiers:
         """Warm metric of the reference as it was run, mean over its seeds; None without one."""
         if self.reference is None:
             return None
-        return float(self._row(self.reference).values(self.metric, "warm").mean())
+        return float(self.comparison.ran[self.reference].values(self.metric, "warm").mean())
 
     def values(self, row: Row) -> dict[str, np.ndarray]:
         """What the frontiers of a row come to, each of its seeds.
@@ -98,7 +98,7 @@ class Frontiers:
         lines = []
         if self.reference is not None:
             own = matched.pop(self.reference)
-            base = own[1] if own else self._row(self.reference).gains(self.metric)
+            base = own[1] if own else self.comparison.ran[self.reference].gains(self.metric)
             lines = [
                 {"row": label, "metric": self.metric, "group": "cold", "offset": found[0],
                  "warm": float(found[1][~self.comparison.cases.is_cold].mean())}
@@ -120,9 +120,6 @@ class Frontiers:
             return None
         offset = mean.offset_at_warm(self.level)
         return None if offset is None else (offset, mean.gains_at(offset).mean(0))
-
-    def _row(self, label: str | None) -> Row:
-        return next(row for row in self.comparison.rows if row.label == label)
 
 
 def embeds_cold_items(row: Row) -> bool:

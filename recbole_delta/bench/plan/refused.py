@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from dataset_prep.errors import DeltaError
+from dataset_prep.errors import DeltaError, text
 from recbole_delta.bench.plan.spec import Spec
 
 ELSEWHERE = {
@@ -59,7 +59,7 @@ def check_labels(what: str, values: Mapping[Any, Any]) -> None:
     for name, value in values.items():
         if not isinstance(name, str):
             raise DeltaError(f"{what}: the name {name!r} is no text; quote it in the YAML.")
-        if name.splitlines() != [name] or not name.isprintable():
+        if not name or not name.isprintable():
             raise DeltaError(f"{what}: the name {name!r} must be one line of text.")
         if not isinstance(value, (Mapping, type(None))):
             raise DeltaError(f"{what}: {name} must hold settings, but is {value!r}.")
@@ -76,8 +76,8 @@ def check_text(values: Mapping[str, Any], *names: str) -> None:
         DeltaError: with the first of them.
     """
     for name in names:
-        if not isinstance(values.get(name), (str, type(None))):
-            raise DeltaError(f"{name} must be text, but is {values[name]!r}; quote it in the YAML.")
+        if values.get(name) is not None:
+            text(name, values[name])
 
 
 def check_seeds(seeds: Sequence[int]) -> None:

@@ -12,7 +12,13 @@ from recbole_delta.bench.plan.plan import Plan
 from recbole_delta.bench.report import dial_tables, tables
 from recbole_delta.bench.report.dial_figure import dial_figure
 from recbole_delta.bench.report.published import beside
-from recbole_delta.bench.report.section import Section, caption, code_of, of_uncommitted_code
+from recbole_delta.bench.report.section import (
+    Section,
+    caption,
+    code_of,
+    not_run,
+    of_uncommitted_code,
+)
 from recbole_delta.evaluator.labels import metric_label
 
 
@@ -75,12 +81,7 @@ def make_dial_section(plan: Plan, dial: Dial) -> Section:
             f"{tables.MARK}: differs from {reference} at the same number of rows (p < {LEVEL} "
             f"after Holm's correction for {len(against)} comparisons)."
         )
-    remarks += [
-        f"{row.label}, {each.dataset}: not run with seed {', '.join(map(str, row.missing))}."
-        for each in dial.by_shots.values()
-        for row in each.rows
-        if row.missing
-    ]
+    remarks += not_run([*dial.by_shots.values()])
     about = (
         "Items held out for test, as many others for validation, as in item_holdout, but "
         f"each left at most {_listed(dial)} training rows; without any: {caption(dial.by_shots[0])}"

@@ -68,15 +68,9 @@ def difference_frame(differences: pd.DataFrame) -> pd.DataFrame:
     Args:
         differences: :func:`~recbole_delta.bench.comparison.dial.differences`.
     """
-    lines = [
-        {
-            "row": each.row,
-            "training rows": at_most(each.shots),
-            **tables.difference(each),
-        }
-        for each in differences.itertuples()
-    ]
-    return pd.DataFrame(lines).set_index("row").rename_axis(None)
+    return tables.differences_frame(
+        differences, lambda test: {"training rows": at_most(test.shots)}
+    )
 
 
 def rank_frame(dial: Dial) -> pd.DataFrame:

@@ -11,7 +11,13 @@ import pandas as pd
 from recbole_delta.bench.comparison.compare import LEVEL
 from recbole_delta.bench.comparison.draws import ALONG, Draws
 from recbole_delta.bench.report import regret, tables
-from recbole_delta.bench.report.section import Section, caption, code_of, of_uncommitted_code
+from recbole_delta.bench.report.section import (
+    Section,
+    caption,
+    code_of,
+    not_run,
+    of_uncommitted_code,
+)
 from recbole_delta.bench.report.summary import bars
 from recbole_delta.evaluator.labels import COLUMNS, NOTHING, metric_label
 
@@ -30,23 +36,21 @@ def make_draws_section(draws: Draws) -> Section:
     notes: dict[str, str] = {}
     if len(draws.differences):
         heading = f"Differences from {reference} over the draws"
-        others[heading] = _tests(draws)
+        others[heading] = tables.differences_frame(draws.differences, lambda test: {"of": test.of})
         notes[heading] = (
             f"Paired t-tests over the {n} draws, so that they hold for other items; corrected by "
             "Holm for all lines."
         )
         data["-differences"] = draws.differences
-    chosen = list(chain.from_iterable(map(regret.regrets, draws.frontiers)))
-    if chosen:
+    chosen = [(each, regret.regrets(each)) for each in draws.frontiers]
+    if any(found for _, found in chosen):
         heading = "What the chosen constant loses"
-        others[heading] = regret.regret_frame(chosen)
+        others[heading] = regret.regret_frame([run for _, found in chosen for run in found])
         notes[heading] = (
             f"Share of the best total {label} along the constant, on the test targets, that a "
             "constant loses which has not seen them: mean over draws, the worst in brackets."
         )
-        data["-regret"] = pd.concat(
-            regret.regret_csv(each, regret.regrets(each)) for each in draws.frontiers
-        )
+        data["-regret"] = pd.concat(regret.regret_csv(*each) for each in chosen)
     others["How each row was run, on the first draw"] = tables.conditions(first)
     about = (
         f"{n} draws of the cold items ({', '.join(each.dataset for each in draws.by_seed.values())}"
@@ -61,12 +65,7 @@ def make_draws_section(draws: Draws) -> Section:
             f"{tables.MARK}: differs from {reference} (paired t-test over the draws, p < {LEVEL} "
             f"after Holm's correction for the {len(draws.differences)} comparisons)."
         )
-    remarks += [
-        f"{row.label}, {each.dataset}: not run with seed {', '.join(map(str, row.missing))}."
-        for each in draws.by_seed.values()
-        for row in each.rows
-        if row.missing
-    ]
+    remarks += not_run([*draws.by_seed.values()])
     values = {row: {each: draws.sample(row, each) for each in COLUMNS} for row in draws.labels}
     picture = bars(values, label, f"{draws.dataset} and {n - 1} other draws of the cold items")
     main = {form: _main_frame(draws, shown) for form, shown in tables.FORMATS.items()}
@@ -98,11 +97,3 @@ def _frame_of_each(draws: Draws) -> pd.DataFrame:
     ]
     names = [f"seed {seed}, {' / '.join(COLUMNS)}" for seed in draws.by_seed]
     return pd.DataFrame(lines, index=list(samples), columns=names)
-
-
-def _tests(draws: Draws) -> pd.DataFrame:
-    lines = [
-        {"row": each.row, "of": each.of, **tables.difference(each)}
-        for each in draws.differences.itertuples()
-    ]
-    return pd.DataFrame(lines).set_index("row").rename_axis(None)

@@ -25,7 +25,7 @@ FEW = 30
 
 def _shown(comparison: Comparison) -> list[Row]:
     """The rows with a record that do not vary a setting; all where there is none."""
-    ran = [row for row in comparison.rows if row.records]
+    ran = list(comparison.ran.values())
     return [row for row in ran if not row.spec.varied] or ran
 
 

@@ -23,14 +23,14 @@ def beside(entries: list[dict[str, Any]], comparison: Comparison) -> pd.DataFram
         ``ours`` (label of the row), and of each metric theirs, ours (mean over seeds) and their
         ratio, as text; empty without any.
     """
-    rows = {row.label: row for row in comparison.rows if row.records}
     lines = []
     for entry in entries:
-        if entry["dataset"] != comparison.dataset or entry["row"] not in rows:
+        if entry["dataset"] != comparison.dataset or entry["row"] not in comparison.ran:
             continue
         line = {"": entry["source"], "setting": entry.get("setting", ""), "ours": entry["row"]}
         for metric in (name for name in entry if name not in ABOUT):
-            ours, name = rows[entry["row"]].values(metric, "total").mean(), metric_label(metric)
+            ours = comparison.ran[entry["row"]].values(metric, "total").mean()
+            name = metric_label(metric)
             line[f"{name}, theirs"] = f"{entry[metric]:.4f}"
             line[f"{name}, ours"] = f"{ours:.4f}"
             line[f"{name}, ratio"] = f"{ours / entry[metric]:.2f}"

@@ -38,27 +38,23 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
         DeltaError: records of one data set have different test cases, or a file cannot be written.
     """
     compared = comparisons(plan, done)
-    dialled = dials(compared)
-    drawn = draws(compared, plan.report["metrics"][0], plan.report.get("reference"))
-    within = {each.dataset for dial in dialled for each in dial.by_shots.values()}
-    within |= {each.dataset for several in drawn for each in several.by_seed.values()}
     folders, folder_of = plan.records(out), plan.folder_of(out)
     tuned = [search.read(folder_of) for search in plan.searches]
     unknown = sum(each.unknown for each in tuned)
-    sections = []
-    for dial in dialled:
-        section = make_dial_section(plan, dial)
-        _add_searches(section, [each.dataset for each in dial.by_shots.values()], tuned)
-        sections.append(section)
-    for several in drawn:
-        section = make_draws_section(several)
-        _add_searches(section, [each.dataset for each in several.by_seed.values()], tuned)
-        sections.append(section)
-    for each in compared:
-        if each.dataset not in within:
-            section = make_section(plan, each)
-            _add_searches(section, [each.dataset], tuned)
-            sections.append(section)
+    metric, reference = plan.report["metrics"][0], plan.report.get("reference")
+    grouped = [
+        *((make_dial_section(plan, each), [*each.by_shots.values()]) for each in dials(compared)),
+        *(
+            (make_draws_section(each), [*each.by_seed.values()])
+            for each in draws(compared, metric, reference)
+        ),
+    ]
+    within = {each.dataset for _, several in grouped for each in several}
+    alone = [each for each in compared if each.dataset not in within]
+    grouped += [(make_section(plan, each), [each]) for each in alone]
+    for section, several in grouped:
+        _add_searches(section, [each.dataset for each in several], tuned)
+    sections = [section for section, _ in grouped]
     out = out / plan.path.stem
     for section in sections:
         _save_tables(section, out / "tables")

@@ -56,7 +56,7 @@ def make_section(plan: Plan, comparison: Comparison) -> Section:
         comparison: the rows of the data set.
     """
     metrics, reference = plan.report["metrics"], plan.report.get("reference")
-    ran = {row.label for row in comparison.rows if row.records}
+    ran = comparison.ran
     differences = comparison.differences(reference, metrics) if reference in ran else None
     main = {
         form: tables.frame(comparison, metrics, differences, shown)
@@ -136,7 +136,7 @@ def caption(comparison: Comparison) -> str:
         comparison: rows of one data set, of which one has a record.
     """
     records = [record for row in comparison.rows for record in row.records]
-    prepared, mode = records[0].facts["prepared"], records[0].mode
+    prepared, mode = comparison.prepared, records[0].mode
     content = prepared.get("content") or {}
     encoders = [each.get("encoder", kind) for kind, each in content.items()]
     settings = [record.facts["settings"] for record in records]
@@ -169,11 +169,18 @@ def _remarks(plan: Plan, comparison: Comparison, differences: pd.DataFrame | Non
             f"values averaged over seeds, p < {LEVEL} after Holm's correction for the "
             f"{len(differences)} comparisons of this data set)."
         )
-    for row in comparison.rows:
-        if row.missing:
-            seeds = ", ".join(map(str, row.missing))
-            remarks.append(f"{row.label}: not run with seed {seeds}.")
-    return [*remarks, code_of(comparison.rows)]
+    return [*remarks, *not_run([comparison]), code_of(comparison.rows)]
+
+
+def not_run(comparisons: Sequence[Comparison]) -> list[str]:
+    """A sentence for each row that lacks seeds, with its data set where there are several."""
+    return [
+        f"{row.label}{f', {each.dataset}' if len(comparisons) > 1 else ''}: not run with seed "
+        f"{', '.join(map(str, row.missing))}."
+        for each in comparisons
+        for row in each.rows
+        if row.missing
+    ]
 
 
 def code_of(rows: Sequence[Row]) -> str:
@@ -199,13 +206,10 @@ def _revisions(row: Row) -> set[str]:
 
 
 def _tests(differences: pd.DataFrame) -> pd.DataFrame:
-    lines = [
-        {
-            "row": each.row,
-            "metric": f"{metric_label(each.metric)} {each.group}",
-            "users": f"{each.users:,}",
-            **tables.difference(each),
-        }
-        for each in differences.itertuples()
-    ]
-    return pd.DataFrame(lines).set_index("row").rename_axis(None)
+    return tables.differences_frame(
+        differences,
+        lambda test: {
+            "metric": f"{metric_label(test.metric)} {test.group}",
+            "users": f"{test.users:,}",
+        },
+    )

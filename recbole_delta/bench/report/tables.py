@@ -51,15 +51,14 @@ def cells(
     Returns:
         cells by the row's label, then by metric and group.
     """
-    ran = [row for row in comparison.rows if row.records]
-    table: dict[str, dict[tuple[str, str], Cell]] = {row.label: {} for row in ran}
+    table: dict[str, dict[tuple[str, str], Cell]] = {label: {} for label in comparison.ran}
     marked = set()
     if differences is not None:
         significant = differences[differences["p_holm"] < LEVEL]
         marked = set(zip(significant["row"], significant["metric"], significant["group"]))
     for metric in metrics:
         for group in COLUMNS:
-            values = {row.label: row.values(metric, group) for row in ran}
+            values = {label: row.values(metric, group) for label, row in comparison.ran.items()}
             if any(np.isnan(each).any() for each in values.values()):
                 continue  # the data have no such cases
             differ = {label for label in values if (label, metric, group) in marked}
@@ -104,6 +103,17 @@ def difference(test: Any) -> dict[str, str]:
         "p": f"{test.p:.2g}",
         "p, Holm": f"{test.p_holm:.2g}",
     }
+
+
+def differences_frame(tests: pd.DataFrame, about: Callable[[Any], dict[str, str]]) -> pd.DataFrame:
+    """Differences from a reference as text, a line for each test, by its row.
+
+    Args:
+        tests: a line for each, with its ``row`` and what :func:`difference` shows.
+        about: the columns before these, from a line.
+    """
+    lines = [about(test) | difference(test) for test in tests.itertuples()]
+    return pd.DataFrame(lines, index=tests["row"].tolist())
 
 
 def frame(
@@ -218,8 +228,8 @@ def csv(comparison: Comparison, metrics: Sequence[str]) -> pd.DataFrame:
 def conditions(comparison: Comparison) -> pd.DataFrame:
     """How each row was run: what a reader has to know to compare it, seconds and GiB included."""
     return pd.DataFrame(
-        [_conditions(row) for row in comparison.rows if row.records],
-        index=[row.label for row in comparison.rows if row.records],
+        [_conditions(row) for row in comparison.ran.values()],
+        index=list(comparison.ran),
     )
 
 
