@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.benches import table_below
 
 from recbole_delta.bench.bench import bench
 from recbole_delta.bench.records.record import Record
@@ -15,7 +16,7 @@ def test_published_figures_stand_beside_ours(plan, lay_down, tmp_path):
         {"source": "Hidasi", "setting": "best", "row": "content", "dataset": "tiny", "hit@10": 0.2},
     ]
     out = bench(lay_down(plan(report={"published": published})))
-    header, first, second = table_below(out / "report.md", "Beside published figures")
+    header, (first, second) = table_below(out / "report.md", "Beside published figures")
     kang, hidasi = (dict(zip(header, line)) for line in (first, second))
     # Ours by the stored ranks: a target in place r of the list is worth 1 / log2(r + 1).
     runs = [Record.read(file.parent) for file in tmp_path.rglob("record.json")]
@@ -34,11 +35,3 @@ def test_published_figures_stand_beside_ours(plan, lay_down, tmp_path):
 
 def is_default(record):
     return record.facts["settings"]["delta_max"] == 0.5
-
-
-def table_below(path, heading):
-    """Cells of the first table below a heading, its first column named ``source``."""
-    lines = path.read_text().split(heading, 1)[1].splitlines()
-    lines = [line for line in lines if line.startswith("|")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return [["source", *cells[0][1:]], cells[2], cells[3]]

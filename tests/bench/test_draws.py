@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 from statsmodels.stats.multitest import multipletests
-from support.benches import SETTINGS, done_here
+from support.benches import SETTINGS, done_here, table_below
 from support.datasets import planted
 
 import recbole_delta.bench.bench as bench_module
@@ -69,7 +69,10 @@ def drawn(tmp_path_factory):
             "lifted": {"model": "SASRecDelta", "cold_offset": "auto"},
             "first": {"model": "SASRecDelta", "datasets": ["toy0"]},
         },
-        "report": {"reference": "content"},
+        "report": {
+            "reference": "content",
+            "published": [{"source": "Kang", "row": "id", "dataset": "toy2", "ndcg@10": 0.1}],
+        },
     }
     (folder / "try.yaml").write_text(json.dumps(asked))
     with pytest.MonkeyPatch.context() as patch:
@@ -94,6 +97,12 @@ def test_a_bench_of_draws_reports_them_in_one_section(drawn):
                 assert found[group] == pytest.approx(value, abs=1e-12), (label, group)
     known = table[table["row"] == "id"].set_index("of")["value"]
     assert known["within cold"].isna().all()  # no vectors to rank them by
+
+
+def test_published_figures_of_a_draw_stand_beside_its_own(drawn):
+    _, lines = table_below(drawn / "report.md", "Beside published figures")
+    ours = by_hand(drawn.parent, "toy2", "id", {"item_embedding": "id"})["total"]
+    assert lines == [["Kang, seed 2", "", "id", "0.1000", f"{ours:.4f}", f"{ours / 0.1:.2f}"]]
 
 
 def by_hand(folder, dataset, label, given):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,3 +42,13 @@ def done_here(tasks, workers, cluster):
         finally:
             os.chdir(here)
         yield position, Outcome(0, "")
+
+
+def table_below(report: Path, heading: str) -> tuple[list[str], list[list[str]]]:
+    """The first table below a heading of a report: its header, the first cell named ``source``."""
+    below = report.read_text().split(heading, 1)[1]
+    _, table, *_ = re.split(r"((?:^\|.*\n)+)", below, maxsplit=1, flags=re.M)
+    (_, *names), _, *lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()
+    ]
+    return ["source", *names], lines

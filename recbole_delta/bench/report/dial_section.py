@@ -11,7 +11,7 @@ from recbole_delta.bench.comparison.dial import GROUPS, Dial, differences, inter
 from recbole_delta.bench.plan.plan import Plan
 from recbole_delta.bench.report import dial_tables, tables
 from recbole_delta.bench.report.dial_figure import dial_figure
-from recbole_delta.bench.report.published import beside
+from recbole_delta.bench.report.published import beside_of_several
 from recbole_delta.bench.report.section import (
     Section,
     caption,
@@ -48,13 +48,9 @@ def make_dial_section(plan: Plan, dial: Dial) -> Section:
         "items that are held out are taken as given.",
     )
     entries = plan.report.get("published", [])
-    published = [
-        dial_tables.named_by_rows_left(table, shots)
-        for shots, comparison in dial.by_shots.items()
-        if len(table := beside(entries, comparison))
-    ]
-    if published:
-        others = {"Beside published figures": pd.concat(published), **others}
+    by_rows_left = {dial_tables.at_most(shots): each for shots, each in dial.by_shots.items()}
+    if len(published := beside_of_several(entries, by_rows_left)):
+        others = {"Beside published figures": published, **others}
     heading = "Median rank of held-out targets"
     others[heading] = dial_tables.rank_frame(dial)
     notes[heading] = (

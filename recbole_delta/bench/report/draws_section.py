@@ -10,7 +10,9 @@ import pandas as pd
 
 from recbole_delta.bench.comparison.compare import LEVEL
 from recbole_delta.bench.comparison.draws import ALONG, Draws
+from recbole_delta.bench.plan.plan import Plan
 from recbole_delta.bench.report import regret, tables
+from recbole_delta.bench.report.published import beside_of_several
 from recbole_delta.bench.report.section import (
     Section,
     caption,
@@ -22,16 +24,20 @@ from recbole_delta.bench.report.summary import bars
 from recbole_delta.evaluator.labels import COLUMNS, NOTHING, metric_label
 
 
-def make_draws_section(draws: Draws) -> Section:
+def make_draws_section(plan: Plan, draws: Draws) -> Section:
     """What the report says of draws, by their metric.
 
     Args:
+        plan: what the bench file asks for.
         draws: data sets that differ in their cold items only.
     """
     label, reference, n = metric_label(draws.metric), draws.reference, len(draws.by_seed)
     name, first = f"{draws.dataset}-draws", next(iter(draws.by_seed.values()))
     rows = list(chain.from_iterable(each.rows for each in draws.by_seed.values()))
-    others = {f"{label} of each draw": _frame_of_each(draws)}
+    by_draw = {f"seed {seed}": each for seed, each in draws.by_seed.items()}
+    published = beside_of_several(plan.report.get("published", []), by_draw)
+    others = {"Beside published figures": published} if len(published) else {}
+    others[f"{label} of each draw"] = _frame_of_each(draws)
     data = {"": draws.values}
     notes: dict[str, str] = {}
     if len(draws.differences):

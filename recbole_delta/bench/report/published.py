@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -36,3 +37,17 @@ def beside(entries: list[dict[str, Any]], comparison: Comparison) -> pd.DataFram
             line[f"{name}, ratio"] = f"{ours / entry[metric]:.2f}"
         lines.append(line)
     return pd.DataFrame(lines).set_index("").fillna("–") if lines else pd.DataFrame()
+
+
+def beside_of_several(
+    entries: list[dict[str, Any]], comparisons: Mapping[str, Comparison]
+) -> pd.DataFrame:
+    """:func:`beside` of data sets that a report shows as one, its lines named by which.
+
+    Args:
+        entries: checked entries of a bench file's ``report: published``.
+        comparisons: rows of each data set, by what tells it from the others.
+    """
+    found = {name: beside(entries, each) for name, each in comparisons.items()}
+    named = [table.rename(f"{{}}, {name}".format) for name, table in found.items() if len(table)]
+    return pd.concat(named) if named else pd.DataFrame()

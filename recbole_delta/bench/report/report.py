@@ -45,7 +45,7 @@ def write_report(plan: Plan, done: Sequence[tuple[Spec, Record]], out: Path) -> 
     grouped = [
         *((make_dial_section(plan, each), [*each.by_shots.values()]) for each in dials(compared)),
         *(
-            (make_draws_section(each), [*each.by_seed.values()])
+            (make_draws_section(plan, each), [*each.by_seed.values()])
             for each in draws(compared, metric, reference)
         ),
     ]
