@@ -28,49 +28,8 @@ from dataset_prep.steps import Filters
 def main(arguments: list[str] | None = None) -> None:
     """Prepare a data set; an error in the user's input is one sentence and exit code 2."""
     given = _parser().parse_args(arguments)
-    chosen = {
-        "cold": given.cold,
-        "fraction": given.cold_fraction,
-        "shots": given.shots,
-        "quantile": given.quantile,
-        "target": given.target,
-        "validation": given.validation,
-        "validation_users": given.validation_users,
-    }
-    if "seed" in signature(PROTOCOLS[given.protocol]).parameters:
-        chosen["seed"] = given.seed
     try:
-        folder = prepare(
-            given.source,
-            given.out,
-            raw=given.raw,
-            download=given.download,
-            source_options=dict(_pairs(given.set)),
-            name=given.name,
-            filters=Filters(
-                above=_bounds(given.above),
-                users=given.users,
-                seed=given.seed,
-                drop_repeats=given.drop_repeats,
-                core=given.core,
-            ),
-            protocol=given.protocol,
-            protocol_options={name: value for name, value in chosen.items() if value is not None},
-            content=ContentOptions(
-                encoder=given.encoder,
-                template=given.template,
-                prefix=given.prefix,
-                missing=given.missing,
-                audio=given.audio,
-                audio_options=AudioOptions(
-                    given.audio_encoder, given.rate, given.seconds, given.segments
-                ),
-                vectors=given.vectors,
-                without_content=given.without_content,
-                devices=given.devices,
-                workers=given.workers,
-            ),
-        )
+        folder = prepare(given.source, given.out, **_asked(given))
     except KeyboardInterrupt:
         print(
             "\nStopped; no data set was written, and what has been encoded is kept: the same "
@@ -93,6 +52,50 @@ def summary(preparation: dict[str, Any]) -> str:
     share = preparation["cold_share"]
     value = "unknown" if share["value"] is None else f"{share['value']:.4f}"
     return f"{tables}\n\nExpected share of cold targets: {value} ({share['how']})"
+
+
+def _asked(given: argparse.Namespace) -> dict[str, Any]:
+    """What the options ask of :func:`~dataset_prep.pipeline.prepare`."""
+    chosen = {
+        "cold": given.cold,
+        "fraction": given.cold_fraction,
+        "shots": given.shots,
+        "quantile": given.quantile,
+        "target": given.target,
+        "validation": given.validation,
+        "validation_users": given.validation_users,
+    }
+    if "seed" in signature(PROTOCOLS[given.protocol]).parameters:
+        chosen["seed"] = given.seed
+    return {
+        "raw": given.raw,
+        "download": given.download,
+        "source_options": dict(_pairs(given.set)),
+        "name": given.name,
+        "filters": Filters(
+            above=_bounds(given.above),
+            users=given.users,
+            seed=given.seed,
+            drop_repeats=given.drop_repeats,
+            core=given.core,
+        ),
+        "protocol": given.protocol,
+        "protocol_options": {name: value for name, value in chosen.items() if value is not None},
+        "content": ContentOptions(
+            encoder=given.encoder,
+            template=given.template,
+            prefix=given.prefix,
+            missing=given.missing,
+            audio=given.audio,
+            audio_options=AudioOptions(
+                given.audio_encoder, given.rate, given.seconds, given.segments
+            ),
+            vectors=given.vectors,
+            without_content=given.without_content,
+            devices=given.devices,
+            workers=given.workers,
+        ),
+    }
 
 
 def _pairs(texts: list[str]) -> list[tuple[str, str]]:

@@ -28,8 +28,9 @@ def lines(page: Path) -> dict[int, set[Figure]]:
     for number, line in enumerate(page.read_text().splitlines(), 1):
         for cell in line.split("|")[1:-1] if line.startswith("|") else []:
             bare = re.sub(r"[*†]|</?u>", "", cell).strip()
-            if figure := re.fullmatch(r"(0\.\d{4})(?: ± (0\.\d{4}))?", bare):
-                found.setdefault(number, set()).add(figure.groups())
+            for part in bare.split(" / "):
+                if figure := re.fullmatch(r"(0\.\d{4})(?: ± (0\.\d{4}))?", part):
+                    found.setdefault(number, set()).add(figure.groups())
     return found
 
 
