@@ -11,7 +11,7 @@ import pandas as pd
 
 from dataset_prep.errors import DeltaError
 from recbole_delta.audit.births import births
-from recbole_delta.audit.budget import budget
+from recbole_delta.audit.budget import budget, settings_tried
 from recbole_delta.audit.content import content
 from recbole_delta.audit.coverage import coverage, unknown_coverage
 from recbole_delta.audit.finding import Finding, in_order
@@ -121,9 +121,11 @@ def audit_rows(comparison: Comparison, searching: Sequence[str] = ()) -> Audit:
         searching: labels of rows whose search is not done, which are no rows yet.
     """
     count, ran = comparison.cases.train_count, list(comparison.ran.values())
+    tried = settings_tried(comparison.rows)
     rows = pd.DataFrame(
         {
             "seeds": len(row.records),
+            "settings tried": tried[row.spec.entry],
             "NDCG@10 cold": row.gains(METRIC)[count == 0].mean() if (count == 0).any() else None,
             "NDCG@10 warm": row.gains(METRIC)[count > 0].mean() if (count > 0).any() else None,
             "warm, debiased": debiased(row.gains(METRIC), count),

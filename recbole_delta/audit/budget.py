@@ -47,13 +47,23 @@ def _seeds(rows: Sequence[Row]) -> Iterator[Finding]:
         )
 
 
-def _tried(rows: Sequence[Row]) -> Iterator[Finding]:
-    """Values that an entry tries: the best of five is a choice that the others did not have."""
+def settings_tried(rows: Sequence[Row]) -> dict[str, int]:
+    """How many combinations of settings each entry of a bench file tries.
+
+    The best of five is a choice that the others did not have.
+
+    Args:
+        rows: rows of the entries.
+    """
     entries: dict[str, int] = {}
     for row in rows:
         tried = math.prod(map(len, row.spec.searched.values()))
         entries[row.spec.entry] = entries.get(row.spec.entry, 0) + tried
-    by_count = _grouped(entries)
+    return entries
+
+
+def _tried(rows: Sequence[Row]) -> Iterator[Finding]:
+    by_count = _grouped(settings_tried(rows))
     if len(by_count) > 1:
         yield Finding(
             WARNING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from recbole_delta.audit.audit import audit_bench
 from recbole_delta.bench.bench import bench
 from recbole_delta.bench.records.record import Record
 from recbole_delta.cli.main import main
+from recbole_delta.embedding import EMBEDDINGS
+from recbole_delta.embedding.delta import DeltaEmbedding
 
 pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 
@@ -45,6 +48,8 @@ def test_file_and_folder_of_a_bench_are_audited_alike(benched, capsys, tmp_path)
     assert not {"softmax unknown", "coverage unknown", "missing runs"} & checks
     assert "0 faults, " in shown[0]
     assert audit["rows"]["default"]["seeds"] == 2
+    tried = {label: row["settings tried"] for label, row in audit["rows"].items()}
+    assert tried == {"content": 1, "ours, delta_max 0.3": 2, "ours, delta_max 0.5": 2, "default": 1}
     for row in audit["rows"].values():
         assert 0 < row["coverage@10 warm"] <= 1
         assert 0 < row["coverage@10 cold"] <= 1
@@ -66,6 +71,48 @@ def test_a_run_without_a_record_is_missing(benched, lay_down, plan, tmp_path):
     [audit] = audit_bench(path, data_path=tmp_path / "dataset")
     [missing] = [each for each in audit.findings if each.check == "missing runs"]
     assert (missing.number, missing.examples) == (1, ("more",))
+
+
+def test_a_search_that_is_not_done_is_said(benched, lay_down, plan, tmp_path):
+    models = {
+        "content": {"model": "ContentMean", "seeds": [1]},
+        "tuned": {"model": "SASRecDelta", "search": {"delta_max": [0.3, 0.9]}},
+    }
+    path = plan(models=models)
+    lay_down(path)
+    [audit] = audit_bench(path, data_path=tmp_path / "dataset")
+    [found] = [each for each in audit.findings if each.check == "searches not done"]
+    assert (found.number, found.examples) == (1, ("tuned",))
+
+
+class AllAreTrained(DeltaEmbedding):
+    """A leak: cold items stand in the softmax, as negatives only."""
+
+    def trained_rows(self):
+        return self.all_rows()
+
+
+def test_a_model_with_cold_items_in_its_softmax_is_a_fault(
+    plan, in_process, monkeypatch, tiny, tmp_path
+):
+    leaking = replace(EMBEDDINGS["delta"], make=lambda args: leak(EMBEDDINGS["delta"].make(args)))
+    monkeypatch.setitem(EMBEDDINGS, "leaking", leaking)
+    models = {
+        "fine": {"model": "SASRecDelta", "seeds": [1]},
+        "leaking": {"model": "SASRecDelta", "item_embedding": "leaking", "seeds": [1]},
+    }
+    path = plan(models=models, report={})
+    bench(path, data_path=tmp_path / "dataset")
+    [audit] = audit_bench(path, data_path=tmp_path / "dataset")
+    [fault] = [each for each in audit.findings if each.severity == "fault"]
+    n_cold = (tiny.items["is_cold"] == "1").sum()
+    assert (fault.check, fault.number) == ("cold items in the training softmax", n_cold)
+    assert fault.examples == ("leaking",)
+
+
+def leak(embedding):
+    embedding.__class__ = AllAreTrained
+    return embedding
 
 
 def test_a_data_set_without_any_record_is_missing(benched, lay_down, plan, tiny, tmp_path):
