@@ -15,8 +15,9 @@ NEIGHBOURS = 10
 class KnnIdEmbedding(ContentEmbedding):
     """kNN imputation: a cold item gets the mean ID vector of the warm items nearest in content.
 
-    The post-hoc baseline of the cold-start literature: training is that of the table of IDs, bit
-    for bit, and content only says afterwards who the neighbours are.
+    The kNN mapping from attributes to factors of Gantner et al. (ICDM 2010), on a sequence model:
+    training is that of the table of IDs, bit for bit, and content only says afterwards who the
+    neighbours are.
 
     Args:
         rows: ``[1 + n_warm, d]`` initial ID vectors; row 0 belongs to padding and becomes zero.

@@ -19,7 +19,9 @@ class AlphaFuseEmbedding(ContentEmbedding):
     """AlphaFuse (Hu et al., SIGIR 2025): IDs are learnt where the content says little.
 
     An item's vector is its whitened content; an ID vector is added to it along the directions of
-    least variance, its null space. A cold item has none.
+    least variance, its null space. A cold item has none. The null space has a fixed dimension, as
+    its authors' code has it for SASRec (that by a threshold is DreamRec's); the loss is the run's,
+    where they have InfoNCE over 64 negatives.
 
     Args:
         content: ``[n_items, d]`` whitened rows of padding (zero) and of all items, the direction of
