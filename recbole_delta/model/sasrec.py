@@ -32,8 +32,7 @@ class SASRecEncoder:
         one_of("block", self.block, tuple(BLOCKS))
         super().__init__(config, dataset)  # type: ignore[call-arg]  # of the classes behind it
         if self.block == "ligr":
-            for part in add_gates(self):
-                part.apply(self._init_weights)  # type: ignore[attr-defined]  # RecBole's
+            add_gates(self)
 
     def every_position(self, item_seq: Tensor) -> Tensor:
         """Sequence representation at every position: RecBole's results, no padding computed.

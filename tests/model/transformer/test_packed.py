@@ -192,6 +192,19 @@ def test_the_gated_block_is_that_of_esasrec(heads):
     torch.testing.assert_close(encode(model, item_seq), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_it_starts_as_that_of_esasrec():
+    """Xavier's normal distribution, by its definition: variance 2 / (inputs + outputs)."""
+    model = Backbone(1, "gelu")
+    add_gates(model)
+    parts = [p for p in model.trm_encoder.modules() if isinstance(p, nn.Linear)]
+    assert len(parts) == 9 * len(model.trm_encoder.layer)
+    scaled = [p.weight.detach() * (sum(p.weight.shape) / 2) ** 0.5 for p in parts]
+    values = torch.cat([each.flatten() for each in scaled])
+    assert values.std().item() == pytest.approx(1, abs=4 / len(values) ** 0.5)
+    assert all(each.std().item() == pytest.approx(1, abs=0.25) for each in scaled)
+    assert not any(p.bias.any() for p in parts)
+
+
 @pytest.mark.parametrize("block", ["recbole", "original", "ligr"])
 def test_chosen_outputs_are_those_of_all(block):
     model = Backbone(2, "gelu")
