@@ -182,8 +182,9 @@ BLOCKS: dict[str, type[RecBoleBlock] | type[OriginalBlock] | type[GatedBlock]] =
 def add_gates(model: Any) -> None:
     """Give RecBole's layers the weights that :class:`GatedBlock` has besides theirs.
 
-    All matrices of the layers start as eSASRec's do (Xavier, normal): from RecBole's N(0, 0.02²) a
-    product of two of them, as SwiGLU has it, takes scores of epochs to amount to anything.
+    All matrices of the layers start as eSASRec's do (Xavier, normal): from RecBole's N(0, 0.02²),
+    where a product of two of them, as SwiGLU has it, is next to nothing, training takes twice as
+    many epochs.
 
     Args:
         model: a ``SASRec`` of RecBole.
