@@ -71,7 +71,10 @@ def drawn(tmp_path_factory):
         },
         "report": {
             "reference": "content",
-            "published": [{"source": "Kang", "row": "id", "dataset": "toy2", "ndcg@10": 0.1}],
+            "published": [
+                {"source": "Kang", "row": "id", "dataset": "toy2", "ndcg@10": 0.1},
+                {"source": "Hidasi", "row": "id", "dataset": "toy0", "hit@10": 0.2},
+            ],
         },
     }
     (folder / "try.yaml").write_text(json.dumps(asked))
@@ -100,9 +103,15 @@ def test_a_bench_of_draws_reports_them_in_one_section(drawn):
 
 
 def test_published_figures_of_a_draw_stand_beside_its_own(drawn):
-    _, lines = table_below(drawn / "report.md", "Beside published figures")
+    header, lines = table_below(drawn / "report.md", "Beside published figures")
+    hidasi, kang = (dict(zip(header, line)) for line in lines)  # by draw
     ours = by_hand(drawn.parent, "toy2", "id", {"item_embedding": "id"})["total"]
-    assert lines == [["Kang, seed 2", "", "id", "0.1000", f"{ours:.4f}", f"{ours / 0.1:.2f}"]]
+    assert (kang["source"], kang["ours"]) == ("Kang, seed 2", "id")
+    assert kang["NDCG@10, theirs"] == "0.1000"
+    assert kang["NDCG@10, ours"] == f"{ours:.4f}"
+    assert kang["NDCG@10, ratio"] == f"{ours / 0.1:.2f}"
+    assert (hidasi["source"], hidasi["Hit@10, theirs"]) == ("Hidasi, seed 0", "0.2000")
+    assert (hidasi["NDCG@10, theirs"], kang["Hit@10, theirs"]) == ("–", "–")
 
 
 def by_hand(folder, dataset, label, given):

@@ -50,4 +50,4 @@ def beside_of_several(
     """
     found = {name: beside(entries, each) for name, each in comparisons.items()}
     named = [table.rename(f"{{}}, {name}".format) for name, table in found.items() if len(table)]
-    return pd.concat(named) if named else pd.DataFrame()
+    return pd.concat(named).fillna("–") if named else pd.DataFrame()
