@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from itertools import chain
 
-import pandas as pd
-
 from recbole_delta.bench.comparison.compare import LEVEL
 from recbole_delta.bench.comparison.dial import GROUPS, Dial, differences, intervals
 from recbole_delta.bench.plan.plan import Plan
@@ -63,9 +61,8 @@ def make_dial_section(plan: Plan, dial: Dial) -> Section:
         notes[heading] = "Paired by case; p corrected by Holm for all lines."
         data["-differences"] = against
     others["What the held-out items were left"] = dial_tables.left_frame(dial)
-    others["How each row was run"] = pd.concat(
-        dial_tables.named_by_rows_left(tables.conditions(comparison), shots)
-        for shots, comparison in dial.by_shots.items()
+    others["How each row was run"] = tables.of_several(
+        {name: tables.conditions(each) for name, each in by_rows_left.items()}
     )
     spread_said = "mean ± standard deviation over seeds; " if several else ""
     remarks = [

@@ -123,11 +123,6 @@ def _lacking(dial: Dial, label: str, shots: int) -> str:
     return tables.NOT_RUN if planned else NOTHING
 
 
-def named_by_rows_left(table: pd.DataFrame, shots: int) -> pd.DataFrame:
-    """A table of one number of shots, to stand in one with the others: its lines say which."""
-    return table.rename(lambda name: f"{name}, {at_most(shots)}")
-
-
 def at_most(shots: int) -> str:
     """A number of shots as the name of a column."""
     return {0: "0 rows", 1: "≤ 1 row"}.get(shots, f"≤ {shots} rows")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from recbole_delta.bench.comparison.compare import Comparison
 from recbole_delta.bench.plan.wanted import ABOUT
+from recbole_delta.bench.report import tables
 from recbole_delta.evaluator.labels import metric_label
 
 
@@ -49,5 +50,5 @@ def beside_of_several(
         comparisons: rows of each data set, by what tells it from the others.
     """
     found = {name: beside(entries, each) for name, each in comparisons.items()}
-    named = [table.rename(f"{{}}, {name}".format) for name, table in found.items() if len(table)]
-    return pd.concat(named).fillna("–") if named else pd.DataFrame()
+    found = {name: table for name, table in found.items() if len(table)}
+    return tables.of_several(found).fillna("–") if found else pd.DataFrame()

@@ -278,3 +278,14 @@ _LATEX = str.maketrans(
     | {MARK: r"$\dagger$"}
 )
 """Signs that LaTeX's text fonts do not have, or that it takes for something else."""
+
+
+def of_several(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Tables of several data sets as one, each line named by which it is of.
+
+    Args:
+        tables: one at least, by what tells its data set from the others.
+    """
+    return pd.concat(
+        table.rename(lambda line, name=name: f"{line}, {name}") for name, table in tables.items()
+    )
